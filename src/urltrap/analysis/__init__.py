@@ -1,0 +1,1 @@
+"""Says what a payload is from its bytes, without ever running it."""

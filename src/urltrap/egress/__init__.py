@@ -1,0 +1,1 @@
+"""The only door to hosts that attackers name: safe fetching and DNS within limits."""

@@ -1,0 +1,1 @@
+"""Published lists, one module per format."""

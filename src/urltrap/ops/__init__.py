@@ -1,0 +1,1 @@
+"""How an operator runs it: settings, command line, supervisor, doctor."""

@@ -1,0 +1,1 @@
+"""The way from journal to published verdict: ordered stages and background jobs."""

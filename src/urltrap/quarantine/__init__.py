@@ -1,0 +1,1 @@
+"""Captured payloads on disk: named by their hash, readable only, never executable."""

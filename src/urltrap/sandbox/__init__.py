@@ -1,0 +1,1 @@
+"""A real, disposable machine behind the interface of the simulated one."""

@@ -1,0 +1,1 @@
+"""What people see: dashboard, public pages and API."""

@@ -1,0 +1,1 @@
+"""Network protocols as values: bytes go in, replies come out, nobody opens a socket here."""
