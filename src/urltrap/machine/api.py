@@ -1,0 +1,242 @@
+"""What the machine's rooms see of each other: the system calls, as the shell and the programs use them.
+
+Conventions
+- Names, arguments, paths and environment are ``str`` made from bytes with UTF-8 and surrogateescape (`decode`);
+  what is read and written is ``bytes`` (`encode` turns text into them). The round trip is lossless.
+- A program is a generator: it asks the kernel with ``yield from`` only where it can block; it returns its exit status.
+- Calls that cannot block are plain methods. Failures raise `SysError`; nobody prints a traceback at an attacker.
+- Long loops call ``yield from p.tick(n)`` so that one attacker never stalls another; it raises BudgetError when the
+  job has used up its steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from urltrap.machine.effects import Content, FetchReply
+from urltrap.model.capture import FetchRequest
+from urltrap.model.event import EventBase
+
+if TYPE_CHECKING:
+    from urltrap.machine.persona import Persona
+
+Run = Generator[Any, Any, int]
+"""A running program: what it yields is the kernel's business; it returns the exit status."""
+
+Program = Callable[["Process"], Run]
+"""A program's entry: gets its process, is a generator."""
+
+S_IFMT, S_IFSOCK, S_IFLNK, S_IFREG = 0o170000, 0o140000, 0o120000, 0o100000
+S_IFBLK, S_IFDIR, S_IFCHR, S_IFIFO = 0o060000, 0o040000, 0o020000, 0o010000
+
+O_RDONLY, O_WRONLY, O_RDWR = 0, 1, 2
+O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW = 0o100, 0o200, 0o1000, 0o2000, 0o200000, 0o400000
+
+
+def decode(data: bytes) -> str:
+    """Bytes as text, losslessly."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """The inverse of `decode`; a lone surrogate that `decode` cannot have made becomes "?"."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What stat(2) answers. `mode` includes the type bits; times are unix seconds; `rdev` is (major, minor)."""
+
+    mode: int
+    size: int
+    uid: int = 0
+    gid: int = 0
+    mtime: float = 0.0
+    atime: float = 0.0
+    ctime: float = 0.0
+    inode: int = 0
+    nlink: int = 1
+    rdev: tuple[int, int] = (0, 0)
+    blocks: int = 0
+    device: int = 0
+
+    @property
+    def is_dir(self) -> bool:
+        """True for a directory."""
+        return self.mode & S_IFMT == S_IFDIR
+
+    @property
+    def is_file(self) -> bool:
+        """True for a regular file."""
+        return self.mode & S_IFMT == S_IFREG
+
+    @property
+    def is_link(self) -> bool:
+        """True for a symbolic link."""
+        return self.mode & S_IFMT == S_IFLNK
+
+
+class FileSystem(Protocol):
+    """The file tree as one process sees it (its cwd and uid are applied). Every method raises SysError."""
+
+    def stat(self, path: str, *, follow: bool = True) -> Stat: ...
+    def listdir(self, path: str) -> list[str]: ...
+    def readlink(self, path: str) -> str: ...
+    def realpath(self, path: str) -> str: ...
+    def read(self, path: str, limit: int = 16_000_000) -> bytes: ...
+    def content(self, path: str) -> Content: ...
+    def write(self, path: str, data: bytes, *, mode: int = 0o644, append: bool = False) -> None: ...
+    def put(self, path: str, content: Content, *, mode: int = 0o644) -> None: ...
+    def mkdir(self, path: str, mode: int = 0o755) -> None: ...
+    def rmdir(self, path: str) -> None: ...
+    def unlink(self, path: str) -> None: ...
+    def rename(self, old: str, new: str) -> None: ...
+    def link(self, target: str, path: str) -> None: ...
+    def symlink(self, target: str, path: str) -> None: ...
+    def mknod(self, path: str, mode: int, rdev: tuple[int, int] = (0, 0)) -> None: ...
+    def chmod(self, path: str, mode: int, *, follow: bool = True) -> None: ...
+    def chown(self, path: str, uid: int, gid: int, *, follow: bool = True) -> None: ...
+    def utime(self, path: str, atime: float, mtime: float, *, follow: bool = True) -> None: ...
+    def truncate(self, path: str, size: int) -> None: ...
+    def access(self, path: str, want: int) -> bool: ...  # want: 4 read | 2 write | 1 execute
+
+
+class OpenFile(Protocol):
+    """An open file description: regular file, directory, pipe end, terminal, device or socket."""
+
+    path: str
+    flags: int
+
+    @property
+    def is_tty(self) -> bool: ...
+    def stat(self) -> Stat: ...
+    def seek(self, offset: int, whence: int = 0) -> int: ...
+
+
+@dataclass(slots=True)
+class ProcessInfo:
+    """One row of the process table, as ps and /proc show it."""
+
+    pid: int
+    ppid: int
+    argv: list[str]
+    comm: str
+    uid: int
+    state: str
+    started: float
+    tty: str = "?"
+    exe: str = ""
+    cwd: str = "/"
+    session: int = 0
+    environ: Mapping[str, str] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    rss_kb: int = 0
+    vsz_kb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The attacker's own connection, as ss, who, w, last and $SSH_CLIENT show it."""
+
+    protocol: str
+    client_ip: str
+    client_port: int
+    server_ip: str
+    server_port: int
+    user: str
+    since: float
+    tty: str = ""
+
+
+class Process(Protocol):
+    """The system calls of one process."""
+
+    pid: int
+    ppid: int
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    uid: int
+    gid: int
+    groups: list[int]
+    umask: int
+    fs: FileSystem
+    fds: dict[int, OpenFile]
+
+    @property
+    def persona(self) -> Persona: ...
+    @property
+    def connections(self) -> Sequence[Connection]: ...
+    @property
+    def connection(self) -> Connection: ...
+    @property
+    def user(self) -> str: ...
+
+    # time and chance
+    def now(self) -> float: ...
+    def random(self, below: int) -> int: ...
+
+    # files
+    def open(self, path: str, flags: int = O_RDONLY, mode: int = 0o666) -> int: ...
+    def close(self, fd: int) -> None: ...
+    def dup2(self, old: int, new: int) -> None: ...
+    def pipe(self) -> tuple[int, int]: ...
+    def chdir(self, path: str) -> None: ...
+    def is_tty(self, fd: int) -> bool: ...
+    def window(self) -> tuple[int, int]: ...  # (columns, rows); (80, 24) without a terminal
+
+    # blocking: use with ``yield from``
+    def read(self, fd: int, length: int = 65_536) -> Generator[Any, Any, bytes]: ...
+    def read_all(self, fd: int, limit: int = 16_000_000) -> Generator[Any, Any, bytes]: ...
+    def write(self, fd: int, data: bytes) -> Generator[Any, Any, None]: ...
+    def out(self, text: str) -> Generator[Any, Any, None]: ...  # to fd 1
+    def err(self, text: str) -> Generator[Any, Any, None]: ...  # to fd 2
+    def sleep(self, seconds: float) -> Generator[Any, Any, None]: ...
+    def fetch(self, request: FetchRequest) -> Generator[Any, Any, FetchReply]: ...
+    def tick(self, steps: int = 1) -> Generator[Any, Any, None]: ...
+
+    # processes
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        path: str | None = None,
+        env: Mapping[str, str] | None = None,
+        fds: Mapping[int, int] | None = None,
+        cwd: str | None = None,
+        uid: int | None = None,
+        new_group: bool = False,
+    ) -> int:
+        """Start the program at `path` (argv[0] is looked up in PATH where None); `fds` maps child to own descriptors
+        (0, 1, 2 are inherited where None). Returns the pid; SysError ENOENT, EACCES, ENOEXEC as execve(2)."""
+        ...
+
+    def fork(self, run: Callable[[Process], Run], *, comm: str | None = None, new_group: bool = False) -> int:
+        """Start a child that runs `run` with copies of this process's state (subshells, background jobs)."""
+        ...
+
+    def exec(self, argv: Sequence[str], *, path: str | None = None, env: Mapping[str, str] | None = None) -> Run:
+        """Become another program: ``return (yield from p.exec([...]))``."""
+        ...
+
+    def wait(self, pid: int | None = None, *, block: bool = True) -> Generator[Any, Any, tuple[int, int] | None]:
+        """(pid, status) of an ended child; status 128 + N after signal N; None where `block` is False and none ended.
+        SysError ECHILD where there is none."""
+        ...
+
+    def kill(self, pid: int, signal: int) -> None: ...
+    def trap_signal(self, signal: int, action: str | None) -> None:
+        """"ignore", "default" (None) or "catch": caught ones are fetched with `pending_signals`."""
+        ...
+
+    def pending_signals(self) -> list[int]: ...
+    def processes(self) -> list[ProcessInfo]: ...
+    def set_foreground(self, group: int) -> None: ...
+
+    # telling the outside
+    def fact(self, event: type[EventBase], **fields: Any) -> None: ...
