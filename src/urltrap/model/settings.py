@@ -15,91 +15,98 @@ ListenAddress = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\[\]:\s]*)
 class SshSettings(Model):
     """The SSH sensor."""
 
-    enabled: bool = True
-    listen: list[ListenAddress] = ["0.0.0.0:2222"]
-    login_grace_seconds: float = Field(default=120, gt=0)
+    enabled: bool = Field(default=True, description="whether this sensor runs")
+    listen: list[ListenAddress] = Field(
+        default=["0.0.0.0:2222"], description='addresses to listen on, e.g. ["0.0.0.0:22", "[::]:2222"]'
+    )
+    login_grace_seconds: float = Field(default=120, gt=0, description="time to log in before the line is dropped")
     idle_seconds: float = Field(default=900, gt=0, description="a session without input ends after this")
-    max_auth_tries: int = Field(default=6, ge=1)
+    max_auth_tries: int = Field(default=6, ge=1, description="failed log-in tries per connection")
 
 
 class TelnetSettings(Model):
     """The Telnet sensor."""
 
-    enabled: bool = True
-    listen: list[ListenAddress] = ["0.0.0.0:2323"]
-    login_grace_seconds: float = Field(default=60, gt=0)
-    idle_seconds: float = Field(default=900, gt=0)
+    enabled: bool = Field(default=True, description="whether this sensor runs")
+    listen: list[ListenAddress] = Field(default=["0.0.0.0:2323"], description="addresses to listen on")
+    login_grace_seconds: float = Field(default=60, gt=0, description="time to log in before the line is dropped")
+    idle_seconds: float = Field(default=900, gt=0, description="a session without input ends after this")
 
 
 class SensorSettings(Model):
-    """All sensors, and what they share."""
+    """What all sensors share."""
 
     ssh: SshSettings = SshSettings()
     telnet: TelnetSettings = TelnetSettings()
-    workers: int = Field(default=0, ge=0, description="trap processes; 0: one per core")
-    max_connections: int = Field(default=2000, ge=1, description="per trap process")
-    max_connections_per_address: int = Field(default=50, ge=1)
+    workers: int = Field(default=0, ge=0, le=64, description="trap processes; 0: one per core")
+    max_connections: int = Field(default=2000, ge=1, description="open connections per trap process")
+    max_connections_per_address: int = Field(default=50, ge=1, description="open connections per source address")
 
 
 class CredentialSettings(Model):
-    """Who gets in: a set that always does, else after a number of tries; an address keeps what it got."""
+    """Who gets in: a set that always does, else after some tries; an address keeps the credential that got it in."""
 
-    accept: list[str] = Field(default=[], description='"user:password" pairs, "*" for any')
-    after_tries: tuple[int, int] = Field(default=(1, 3), description="let in between the m-th and n-th try, by address")
+    accept: list[str] = Field(default=[], description='pairs that always get in, as "user:password"; "*" for any')
+    after_tries: tuple[int, int] = Field(
+        default=(1, 3), description="others get in between the m-th and the n-th try, fixed per address"
+    )
     refuse: list[str] = Field(default=[], description="passwords never accepted, beside the known accept-all probes")
 
 
 class SessionLimits(Model):
-    """Budgets of one session; what meets one is slowed or ended and says so in one event."""
+    """Budgets of one attacker session; what meets one is ended or refused, and says so in one event."""
 
-    seconds: float = Field(default=3600, gt=0)
-    commands: int = Field(default=10_000, ge=1)
-    output_bytes: int = Field(default=16_000_000, ge=1)
-    input_bytes: int = Field(default=64_000_000, ge=1)
-    line_bytes: int = Field(default=1_048_576, ge=1)
+    seconds: float = Field(default=3600, gt=0, description="length of a session")
+    commands: int = Field(default=10_000, ge=1, description="command lines")
+    output_bytes: int = Field(default=16_000_000, ge=1, description="bytes sent to the attacker")
+    input_bytes: int = Field(default=64_000_000, ge=1, description="bytes taken from the attacker")
+    line_bytes: int = Field(default=1_048_576, ge=1, description="length of one command line")
     steps_per_command: int = Field(default=2_000_000, ge=1, description="interpreter steps of one command line")
     memory_bytes: int = Field(default=32_000_000, ge=1, description="estimate of what the machine holds for it")
-    overlay_bytes: int = Field(default=32_000_000, ge=1)
-    upload_bytes: int = Field(default=32_000_000, ge=1)
-    processes: int = Field(default=64, ge=1)
+    overlay_bytes: int = Field(default=32_000_000, ge=1, description="files of one attacker's machine")
+    upload_bytes: int = Field(default=32_000_000, ge=1, description="size of one uploaded file")
+    processes: int = Field(default=64, ge=1, description="processes at once on one attacker's machine")
 
 
 class MachineSettings(Model):
     """The machine behind the sensors."""
 
-    kind: Literal["emulated", "sandbox"] = "emulated"
     keep_overlay_hours: float = Field(default=24, ge=0, description="an attacker's changes are kept this long")
     limits: SessionLimits = SessionLimits()
 
 
 class EgressSettings(Model):
-    """The only door out."""
+    """The only door out: what the fetcher may do. `urltrap egress off` shuts it at once."""
 
-    mode: Literal["fetch", "record"] = "fetch"
+    mode: Literal["fetch", "record"] = Field(
+        default="fetch", description='"record": nothing is resolved or fetched, everything is written down'
+    )
     proxy: str = Field(default="", description="http://HOST:PORT through which everything goes; empty: direct")
-    max_bytes: int = Field(default=32_000_000, ge=1)
-    total_seconds: float = Field(default=60, gt=0)
-    connect_seconds: float = Field(default=10, gt=0)
-    max_redirects: int = Field(default=5, ge=0)
-    window_seconds: float = Field(default=600, ge=0, description="a URL is fetched once within this time")
-    per_host_per_minute: int = Field(default=20, ge=1)
-    total_per_minute: int = Field(default=300, ge=1)
-    concurrent: int = Field(default=16, ge=1)
+    max_bytes: int = Field(default=32_000_000, ge=1, description="size of one payload; of larger ones the beginning is kept")
+    total_seconds: float = Field(default=60, gt=0, description="time for one fetch")
+    connect_seconds: float = Field(default=10, gt=0, description="time to connect")
+    max_redirects: int = Field(default=5, ge=0, description="redirects followed, each checked as the first address")
+    window_seconds: float = Field(
+        default=600, ge=0, description="a URL is fetched once per client within this time; all get the same bytes"
+    )
+    per_host_per_minute: int = Field(default=20, ge=1, description="requests to one host")
+    total_per_minute: int = Field(default=300, ge=1, description="requests in total")
+    concurrent: int = Field(default=16, ge=1, description="fetches at once")
 
 
 class JournalSettings(Model):
-    """The durable record."""
+    """The durable record of events."""
 
-    segment_bytes: int = Field(default=64_000_000, ge=65_536)
-    sync_milliseconds: float = Field(default=50, gt=0)
-    sync_bytes: int = Field(default=262_144, ge=1)
+    segment_bytes: int = Field(default=64_000_000, ge=65_536, description="size at which a segment is closed")
+    sync_milliseconds: float = Field(default=50, gt=0, description="at most this long until an event is on the disk")
+    sync_bytes: int = Field(default=262_144, ge=1, description="or at most this many bytes")
     keep_days: float = Field(default=365, gt=0, description="archived segments older than this are deleted")
 
 
 class StoreSettings(Model):
-    """The database. Empty: SQLite in the data folder."""
+    """The database."""
 
-    url: str = ""
+    url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in the data folder")
 
 
 class IntelSettings(Model):
@@ -112,29 +119,23 @@ class IntelSettings(Model):
 class PublishSettings(Model):
     """What may leave as a feed."""
 
-    min_confidence: int = Field(default=60, ge=0, le=100)
+    min_confidence: int = Field(default=60, ge=0, le=100, description="entries below are not published")
     delay_minutes: tuple[int, int] = Field(
         default=(30, 720), description="a URL that one source showed waits a random while between these"
     )
 
 
 class SiteSettings(Model):
-    """The operator's site. It does not live on a sensor's public address."""
+    """The operator's site. Keep it off every address that a sensor listens on: it would unmask the sensor."""
 
-    enabled: bool = True
-    listen: ListenAddress = "127.0.0.1:8080"
-
-
-class MetricsSettings(Model):
-    """Prometheus metrics."""
-
-    listen: ListenAddress = "127.0.0.1:9464"
+    enabled: bool = Field(default=True, description="whether the site runs")
+    listen: ListenAddress = Field(default="127.0.0.1:8080", description="address to listen on")
 
 
 class SupervisorSettings(Model):
     """The processes."""
 
-    user: str = Field(default="", description="user to become after binding, when started as root; empty: nobody")
+    user: str = Field(default="", description="user to become after binding when started as root; empty: nobody")
 
 
 class TestingSettings(Model):
@@ -146,7 +147,7 @@ class TestingSettings(Model):
 
 
 class Settings(Model):
-    """The whole tree: `urltrap.toml`, then the environment."""
+    """The whole tree: urltrap.toml, then the environment."""
 
     sensors: SensorSettings = SensorSettings()
     credentials: CredentialSettings = CredentialSettings()
@@ -157,6 +158,5 @@ class Settings(Model):
     intel: IntelSettings = IntelSettings()
     publish: PublishSettings = PublishSettings()
     site: SiteSettings = SiteSettings()
-    metrics: MetricsSettings = MetricsSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     testing: TestingSettings = TestingSettings()
