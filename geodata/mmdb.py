@@ -1,4 +1,4 @@
-"""Writes a MaxMind DB file from address ranges, so that network owners are looked up by the same reader as countries.
+"""Writes a MaxMind DB file from address ranges, so that one reader looks up network owners and countries.
 
 Format: "MaxMind DB File Format Specification" version 2.0. Only what network owners need is written: one IPv6
 tree with IPv4 in its first 96 zero bits, records that are maps of a number and a name.
@@ -89,7 +89,7 @@ def _blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
 
 
 class _Tree:
-    """The search tree: two records per node; 0 is empty, positive the child node, negative a data offset less one."""
+    """The search tree: two records per node; 0 is empty, above it a child node, below it -1 - data offset."""
 
     def __init__(self) -> None:
         self.records = array("q", [0, 0])
@@ -106,14 +106,10 @@ class _Tree:
         for depth in range(len(self._path) - 1, length - 1):
             slot = 2 * node + (address >> (ADDRESS_BITS - 1 - depth) & 1)
             node = len(self.records) // 2
-            if self.records[slot]:
-                raise ValueError("prefixes overlap or are out of order")
             self.records[slot] = node
             self.records.extend((0, 0))
             self._path.append(node)
         slot = 2 * node + (address >> (ADDRESS_BITS - length) & 1)
-        if self.records[slot]:
-            raise ValueError("prefixes overlap or are out of order")
         self.records[slot] = -1 - offset
         self._last = address
 
@@ -137,7 +133,11 @@ def encode(networks: Iterable[Network], *, database_type: str, description: str,
     Raises ValueError when networks overlap or are out of order.
     """
     tree, data = _Tree(), _Data()
+    end = -1
     for network in networks:
+        if not end < network.first <= network.last:
+            raise ValueError(f"networks overlap or are out of order at AS{network.number} {network.name}")
+        end = network.last
         offset = data.offset(network.number, network.name)
         for address, length in _blocks(network.first, network.last):
             tree.insert(address, length, offset)

@@ -1,0 +1,100 @@
+"""What every test gets: a guard against leaving the machine, and the way to the real data."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real recordings beside the checkout; the test is skipped where it is absent."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real data (shared/data beside the checkout) is not on this machine")
+    return folder
+
+
+def _stays_here(address: object) -> bool:
+    """Whether a socket address is on this machine; a Unix path and no address at all are."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0]).partition("%")[0]
+    if host in ("", "localhost") or host.endswith(".localhost"):
+        return True
+    try:
+        parsed = ipaddress.ip_address(host)
+    except ValueError:
+        return False  # a name: resolving it would ask somebody
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return parsed.is_loopback or parsed.is_unspecified
+
+
+@pytest.fixture(scope="session")
+def _outbound_guard() -> Iterator[list[str]]:
+    """Refuses connections, datagrams and look-ups that would leave the machine, and lists them."""
+    attempts: list[str] = []
+
+    def refuse(what: str, address: object) -> None:
+        attempts.append(f"{what} {address!r}")
+        raise ConnectionRefusedError(f"tests do not leave the machine: {what} {address!r}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex", "sendto", "sendmsg"):
+            original = getattr(socket.socket, name)
+
+            def guarded(
+                self: socket.socket,
+                *arguments: Any,
+                _name: str = name,
+                _original: Any = original,
+            ) -> Any:
+                # sendmsg(buffers, ancillary, flags, address): only its fourth argument is one.
+                named = arguments[3:] if _name == "sendmsg" else arguments[-1:]
+                for address in named:
+                    if self.family in (socket.AF_INET, socket.AF_INET6) and not _stays_here(address):
+                        refuse(_name, address)
+                return _original(self, *arguments)
+
+            patch.setattr(socket.socket, name, guarded)
+
+        look_up = socket.getaddrinfo
+
+        def getaddrinfo(host: Any, port: Any, *arguments: Any, **named: Any) -> Any:
+            text = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+            if text is not None and not _numeric(text) and not _stays_here((text, port)):
+                refuse("getaddrinfo", text)
+            return look_up(host, port, *arguments, **named)
+
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        yield attempts
+
+
+def _numeric(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.fixture(autouse=True)
+def outbound_attempts(_outbound_guard: list[str]) -> Iterator[list[str]]:
+    """What the test tried to send off this machine; anything left in the list at its end fails it.
+
+    Code under test sees a refused connection and may handle it: that must not hide the attempt.
+    """
+    _outbound_guard.clear()
+    yield _outbound_guard
+    attempts = list(_outbound_guard)
+    _outbound_guard.clear()
+    if attempts:
+        pytest.fail(f"the test tried to leave the machine: {'; '.join(attempts)}", pytrace=False)
