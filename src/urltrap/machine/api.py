@@ -35,6 +35,10 @@ O_RDONLY, O_WRONLY, O_RDWR = 0, 1, 2
 O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW = 0o100, 0o200, 0o1000, 0o2000, 0o200000, 0o400000
 
 
+STOPPED = 1000
+"""`Process.wait` answers ``STOPPED + signal`` for a child that was stopped rather than ended."""
+
+
 def decode(data: bytes) -> str:
     """Bytes as text, losslessly."""
     return data.decode("utf-8", "surrogateescape")
@@ -103,7 +107,31 @@ class FileSystem(Protocol):
     def chown(self, path: str, uid: int, gid: int, *, follow: bool = True) -> None: ...
     def utime(self, path: str, atime: float, mtime: float, *, follow: bool = True) -> None: ...
     def truncate(self, path: str, size: int) -> None: ...
+    def attributes(self, path: str) -> str: ...  # flags of lsattr that are set, e.g. "ia"
+    def set_attributes(self, path: str, flags: str) -> None: ...  # chattr: all flags, "" removes them
     def access(self, path: str, want: int) -> bool: ...  # want: 4 read | 2 write | 1 execute
+
+
+class Terminal(Protocol):
+    """A terminal's settings, as stty and line editors change them. The flags are termios' own, by name.
+
+    Raw mode for a line editor: ``icanon = echo = False`` (and ``isig = False`` for literally everything); restore after.
+    """
+
+    icanon: bool
+    echo: bool
+    isig: bool
+    icrnl: bool
+    opost: bool
+    onlcr: bool
+    columns: int
+    rows: int
+    foreground: int
+
+    @property
+    def name(self) -> str:
+        """"pts/0"."""
+        ...
 
 
 class OpenFile(Protocol):
@@ -189,9 +217,13 @@ class Process(Protocol):
     def chdir(self, path: str) -> None: ...
     def is_tty(self, fd: int) -> bool: ...
     def window(self) -> tuple[int, int]: ...  # (columns, rows); (80, 24) without a terminal
+    def tty(self, fd: int) -> Terminal: ...  # SysError ENOTTY where it is none
+    def seek(self, fd: int, offset: int, whence: int = 0) -> int: ...  # SysError ESPIPE on pipes and terminals
+    def fstat(self, fd: int) -> Stat: ...
 
-    # blocking: use with ``yield from``
-    def read(self, fd: int, length: int = 65_536) -> Generator[Any, Any, bytes]: ...
+    # blocking: use with ``yield from``. SysError EINTR where a caught signal came first (see pending_signals).
+    # read: EAGAIN after `timeout` seconds without data. write: EPIPE only where SIGPIPE is ignored, else it kills.
+    def read(self, fd: int, length: int = 65_536, *, timeout: float | None = None) -> Generator[Any, Any, bytes]: ...
     def read_all(self, fd: int, limit: int = 16_000_000) -> Generator[Any, Any, bytes]: ...
     def write(self, fd: int, data: bytes) -> Generator[Any, Any, None]: ...
     def out(self, text: str) -> Generator[Any, Any, None]: ...  # to fd 1
@@ -226,17 +258,32 @@ class Process(Protocol):
 
     def wait(self, pid: int | None = None, *, block: bool = True) -> Generator[Any, Any, tuple[int, int] | None]:
         """(pid, status) of an ended child; status 128 + N after signal N; None where `block` is False and none ended.
-        SysError ECHILD where there is none."""
+        A stopped child (^Z, SIGSTOP, SIGTSTP) is answered once with status `STOPPED` + signal and stays a child.
+        SysError ECHILD where there is none, EINTR where a caught signal came first."""
         ...
 
-    def kill(self, pid: int, signal: int) -> None: ...
+    def kill(self, pid: int, signal: int) -> None:
+        """kill(2): pid > 0 a process, 0 the own group, < -1 the group -pid, -1 all that the user may; signal 0 only asks.
+        SysError ESRCH, EPERM."""
+        ...
+
     def trap_signal(self, signal: int, action: str | None) -> None:
         """"ignore", "default" (None) or "catch": caught ones are fetched with `pending_signals`."""
         ...
 
     def pending_signals(self) -> list[int]: ...
     def processes(self) -> list[ProcessInfo]: ...
-    def set_foreground(self, group: int) -> None: ...
+    @property
+    def group(self) -> int: ...
+    @property
+    def session(self) -> int: ...
+    def set_foreground(self, group: int) -> None:
+        """Give the terminal to a process group (``new_group=True`` makes one whose number is the child's pid)."""
+        ...
+
+    def new_session(self) -> None:
+        """setsid(2): a new session and group without terminal."""
+        ...
 
     # telling the outside
     def fact(self, event: type[EventBase], **fields: Any) -> None: ...

@@ -1,0 +1,1 @@
+"""Programs of the machine: one module each, registered by decorator (see `registry`)."""
