@@ -1,1 +1,1 @@
-"""The only door to hosts that attackers name: safe fetching and DNS within limits."""
+"""The only door out: the safe fetcher, its policy and its client. Nobody else opens an outbound connection."""
