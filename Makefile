@@ -24,7 +24,7 @@ help:
 	@echo "make up       set up what is missing and start a trap with its data in ./$(DATA)"
 	@echo "make test     set up what is missing and run all checks"
 	@echo "make check    all checks, when everything is set up"
-	@echo "make lock     resolve the dependencies anew and write the lock files"
+	@echo "make lock     write the lock files after a dependency changed (UPGRADE=--upgrade: take newest)"
 	@echo "make clean    remove everything that make made; never ./$(DATA)"
 
 # ---- running ----
@@ -118,19 +118,20 @@ floors:
 	$(BIN)/lint-imports
 
 tests:
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --cov --cov-report=
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --cov --cov-report=
 	$(BIN)/python -m coverage report --include='$(PURE_FILES)' --fail-under=90
 
 # ---- upkeep ----
 
 # Lock files hold versions and hashes, never addresses: whoever installs uses their own package source.
-UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade
+# Versions stay as they are where they can; `make lock UPGRADE=--upgrade` takes the newest.
+UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE)
 lock: $(STAMPS)/venv
 	@command -v uv > /dev/null || { echo "make lock needs uv: pipx install uv" >&2; exit 1; }
 	$(UV_COMPILE) pyproject.toml --group build --output-file requirements.lock
 	$(UV_COMPILE) pyproject.toml --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	$(UV_COMPILE) --group node --output-file frontend/node.lock
-	for folder in frontend geodata; do (cd $$folder && rm -f package-lock.json && npm install --package-lock-only); done
+	for folder in frontend geodata; do (cd $$folder && npm install --package-lock-only); done
 
 clean:
 	rm -rf $(VENV) $(dir $(ASSETS)) frontend/node_modules geodata/node_modules

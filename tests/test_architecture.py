@@ -31,11 +31,12 @@ ROOMS = {
 
 # Sockets, clocks, randomness, disks, processes and threads, and what would bring them in by the back door.
 IMPURE_MODULES = {
-    "asyncio", "concurrent", "ctypes", "fcntl", "ftplib", "getpass", "glob", "grp", "http",
-    "importlib.resources", "mmap", "multiprocessing", "os", "pathlib", "platform", "pwd", "random", "resource", "sched", "secrets",
-    "select", "selectors", "shelve", "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3",
-    "ssl", "subprocess", "telnetlib", "tempfile", "termios", "threading", "time", "urllib.request", "uuid",
-    "_thread", "aiohttp", "anyio", "asyncssh", "dns.resolver", "dns.asyncresolver", "sqlalchemy", "uvloop",
+    "_thread", "aiohttp", "anyio", "asyncio", "asyncssh", "concurrent", "ctypes", "dns.asyncresolver",
+    "dns.resolver", "fcntl", "ftplib", "getpass", "glob", "grp", "http", "importlib.resources", "mmap",
+    "multiprocessing", "os", "pathlib", "platform", "pwd", "random", "resource", "sched", "secrets",
+    "select", "selectors", "shelve", "shutil", "signal", "smtplib", "socket", "socketserver", "sqlalchemy",
+    "sqlite3", "ssl", "subprocess", "telnetlib", "tempfile", "termios", "threading", "time",
+    "urllib.request", "uuid", "uvloop",
 }  # fmt: skip
 PURE_NAMES_OF = {
     "pathlib": {"PurePath", "PurePosixPath", "PureWindowsPath"},
