@@ -1,1 +1,14 @@
-"""The database: schema, migrations, queries, backup and restore."""
+"""The store: SQL schema and migrations, exactly-once intake of events, queries."""
+
+from urltrap.store.engine import Store, open_store
+from urltrap.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreNewer, StoreUnavailable
+
+__all__ = [
+    "Store",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreLocked",
+    "StoreNewer",
+    "StoreUnavailable",
+    "open_store",
+]

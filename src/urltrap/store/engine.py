@@ -1,0 +1,203 @@
+"""Opening the database: engine, pragmas, migrations, and errors that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from urltrap.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreNewer, StoreUnavailable
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_WAIT_SECONDS = 15
+
+
+class Store:
+    """A database whose schema is the newest. Safe to share between threads; each call takes its own connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite`, `postgresql`, `mysql` or `mariadb`."""
+        return self.engine.dialect.name
+
+    @property
+    def label(self) -> str:
+        """The database's address without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A write transaction: committed at the end, rolled back by an exception. Raises StoreError kinds."""
+        with explained(self.label), self.engine.connect() as connection:
+            connection = connection.execution_options(urltrap_write=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection that only reads, one snapshot for its whole life. Raises StoreError kinds."""
+        with explained(self.label), self.engine.connect() as connection:
+            yield connection
+
+    def flush(self) -> None:
+        """Everything committed is on the disk afterwards, also through a power cut (before a journal is let go)."""
+        if self.dialect == "sqlite":
+            with explained(self.label), self.engine.connect() as connection:
+                raw = connection.connection.dbapi_connection
+                if raw is not None:
+                    raw.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_store(url: str, *, migrate: bool = True) -> Store:
+    """Open the database at `url`, bringing its schema up to date (`migrate=False`: refuse an older one instead).
+
+    `url` is SQLAlchemy's; a bare path means SQLite there. Raises StoreUnavailable, StoreLocked, StoreCorrupt or
+    StoreNewer, each with what to do.
+    """
+    store = Store(_engine(url))
+    try:
+        _upgrade(store, migrate)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url if "://" in url else f"sqlite:///{url}")
+    except ArgumentError as error:
+        raise StoreUnavailable(
+            "store.url is not a database address; expected for example sqlite:////srv/urltrap.db or "
+            "postgresql+psycopg://user@host/name"
+        ) from error
+    try:
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_pre_ping=True, pool_size=4, max_overflow=8)
+        if parsed.database and parsed.database != ":memory:":
+            folder = Path(parsed.database).parent
+            if not folder.is_dir():
+                raise StoreUnavailable(f"the folder {folder} does not exist; make it with `urltrap init`")
+            engine = create_engine(parsed, connect_args={"timeout": _WAIT_SECONDS})
+        else:
+            engine = create_engine(parsed, poolclass=NullPool)
+    except ModuleNotFoundError as error:
+        raise StoreUnavailable(
+            f"{parsed.drivername} needs the Python package {error.name!r}: pip install {error.name}"
+        ) from error
+    event.listen(engine, "connect", _sqlite_connected)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connected(connection: Any, _record: object) -> None:
+    # The driver would open transactions when it sees fit; ours begin when we say so.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={_WAIT_SECONDS * 1000}",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",  # a power cut may take the newest commits, never the file; the journal still has them
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-32000",
+        "mmap_size=268435456",
+        "journal_size_limit=67108864",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A writer takes its lock at once: one that reads first and then wants to write would fail instead of waiting.
+    writes = connection.get_execution_options().get("urltrap_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def explained(label: str) -> Iterator[None]:
+    """Turn the driver's errors into ours; programming errors (a wrong statement) pass unchanged."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, DatabaseError) as error:
+        kind = _explain(error, label)
+        if kind is None:
+            raise
+        raise kind from error
+
+
+def _explain(error: DBAPIError, label: str) -> StoreError | None:
+    text = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    lower = text.lower()
+    if "locked" in lower or "lock wait timeout" in lower or "deadlock" in lower:
+        return StoreLocked(
+            f"{label} is locked by another process ({text}). Is a second urltrap or a backup running on the same "
+            "data folder? Nothing is lost: intake goes on when the lock is released."
+        )
+    if "malformed" in lower or "not a database" in lower or "corrupt" in lower:
+        return StoreCorrupt(
+            f"{label} is damaged or is no database ({text}). The journal still holds every event: stop urltrap, move "
+            "the file away (keep it), and run `urltrap rebuild`."
+        )
+    if "disk is full" in lower or "no space" in lower:
+        return StoreUnavailable(f"no space for {label} ({text}). Free some; intake goes on by itself.")
+    if "readonly" in lower or "read-only" in lower or "permission" in lower:
+        return StoreUnavailable(
+            f"{label} cannot be written ({text}). Check the owner and mode of file and folder."
+        )
+    if isinstance(error, OperationalError | InterfaceError) and (
+        error.connection_invalidated
+        or "unable to open" in lower
+        or "connect" in lower
+        or "gone away" in lower
+    ):
+        return StoreUnavailable(
+            f"{label} cannot be opened ({text}). Check store.url and that the server runs."
+        )
+    return None
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(store: Store, migrate: bool) -> None:
+    script = ScriptDirectory.from_config(_config())
+    head = script.get_current_head()
+    with store.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == head:
+        return
+    known = {revision.revision for revision in script.walk_revisions()}
+    if current is not None and current not in known:
+        raise StoreNewer(
+            f"{store.label} was made by a newer urltrap (schema {current}); this one knows up to {head}. "
+            "Update urltrap, or restore a backup that this version made."
+        )
+    if not migrate:
+        raise StoreUnavailable(
+            f"{store.label} has no or an older schema ({current or 'none'}); start `urltrap up` once, which updates it"
+        )
+    # The lock is taken before looking again: of two processes that start together one waits and finds it done.
+    with store.begin() as connection:
+        if MigrationContext.configure(connection).get_current_revision() != head:
+            command.upgrade(_config(connection), "head")

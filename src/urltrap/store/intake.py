@@ -1,0 +1,254 @@
+"""Exactly-once intake: a batch of events and the writer's new watermark in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, tuple_, update
+
+from urltrap.model.event import EventBase
+from urltrap.store.engine import Store
+from urltrap.store.rows import SESSIONLESS, Batch, classify
+from urltrap.store.schema import (
+    addresses,
+    artifacts,
+    dead_letters,
+    events,
+    hourly,
+    jobs,
+    metadata,
+    sessions,
+    tallies,
+    watermarks,
+)
+from urltrap.store.types import from_micros
+from urltrap.store.upsert import insert_new, upsert
+
+BURST = 30
+"""A session without a log-in try is `flood` where its address opened more than this many in the same minute."""
+
+_PARTS = 400
+_T = TypeVar("_T")
+
+
+class Mark(NamedTuple):
+    """How far a writer's journal is committed: everything up to this position is in the store."""
+
+    segment: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that is no event this version knows; kept with its position so that it can be read again later."""
+
+    segment: int
+    offset: int
+    kind: str
+    error: str
+    record: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What one batch did: events that were new, and events the store already had."""
+
+    new: int
+    repeated: int
+
+
+def ingest(
+    store: Store, writer: str, batch: Sequence[EventBase], position: tuple[int, int], dead: Sequence[DeadLetter] = ()
+) -> Ingested:
+    """Insert what is new of `batch` and set the writer's watermark to `position`, all or nothing.
+
+    Idempotent by event id: repeating a batch, or any part of it, changes nothing. Raises StoreError.
+    """
+    with store.begin() as connection:
+        fresh = _fresh(connection, batch)
+        collected = Batch(sessions=_sessions(connection, fresh))
+        known = set(collected.sessions)
+        for event in fresh:
+            collected.add(event)
+        _write(connection, collected, known)
+        _mark_bursts(connection, collected)
+        insert_new(
+            connection,
+            dead_letters,
+            [
+                {"writer": writer, "segment": letter.segment, "offset": letter.offset, "kind": letter.kind[:80],
+                 "error": letter.error, "record": letter.record, "at": letter.at}
+                for letter in dead
+            ],
+        )  # fmt: skip
+        _advance(connection, writer, position, len(fresh))
+        return Ingested(len(fresh), len(batch) - len(fresh))
+
+
+def watermark(store: Store, writer: str) -> Mark | None:
+    """How far this writer's journal is committed; None where nothing of it is."""
+    with store.connect() as connection:
+        row = connection.execute(
+            select(watermarks.c.segment, watermarks.c.offset).where(watermarks.c.writer == writer)
+        ).first()
+    return Mark(row.segment, row.offset) if row else None
+
+
+def in_parts(values: Iterable[_T], size: int = _PARTS) -> Iterable[list[_T]]:
+    """Lists of at most `size`, so that a statement stays below every driver's number of parameters."""
+    part: list[_T] = []
+    for value in values:
+        part.append(value)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _fresh(connection: Connection, batch: Sequence[EventBase]) -> list[EventBase]:
+    ids = dict.fromkeys((event.session, event.seq) for event in batch)
+    known: set[tuple[str, int]] = set()
+    for part in in_parts(ids):
+        found = connection.execute(
+            select(events.c.session, events.c.seq).where(tuple_(events.c.session, events.c.seq).in_(part))
+        )
+        known.update((row.session, row.seq) for row in found)
+    fresh = []
+    for event in batch:
+        if (event.session, event.seq) not in known:
+            known.add((event.session, event.seq))
+            fresh.append(event)
+    return fresh
+
+
+def _sessions(connection: Connection, fresh: Sequence[EventBase]) -> dict[str, dict[str, Any]]:
+    wanted = dict.fromkeys(event.session for event in fresh if event.kind not in SESSIONLESS)  # type: ignore[attr-defined]
+    loaded: dict[str, dict[str, Any]] = {}
+    for part in in_parts(wanted):
+        for row in connection.execute(select(sessions).where(sessions.c.id.in_(part))).mappings():
+            loaded[row["id"]] = dict(row)
+    return loaded
+
+
+def _write(connection: Connection, batch: Batch, known: set[str]) -> None:
+    for session in batch.sessions.values():
+        if session["classed"] != "flood" or classify(session) not in ("probe",):
+            session["classed"] = classify(session)
+    new = [row for id_, row in batch.sessions.items() if id_ not in known]
+    if new:
+        connection.execute(sessions.insert(), new)
+    changed = [
+        {"b_id": id_, **{name: value for name, value in row.items() if name != "id"}}
+        for id_, row in batch.sessions.items()
+        if id_ in known
+    ]
+    if changed:
+        connection.execute(update(sessions).where(sessions.c.id == bindparam("b_id")), changed)
+    for name, rows in batch.tables.items():
+        connection.execute(metadata.tables[name].insert(), rows)
+    upsert(
+        connection,
+        tallies,
+        [
+            {"day": from_micros(day), "what": what, "key": key, "value": value, "second": second, "n": n}
+            for (day, what, key), (value, second, n) in batch.tallies.items()
+        ],
+        add=["n"],
+    )
+    upsert(
+        connection,
+        hourly,
+        [
+            {"hour": from_micros(hour), "sensor": sensor, "what": what, "n": n}
+            for (hour, sensor, what), n in batch.hourly.items()
+        ],
+        add=["n"],
+    )
+    upsert(
+        connection,
+        addresses,
+        [
+            {**row, "country": "", "city": "", "network": "", "place_sources": [], "place_version": ""}
+            for row in batch.addresses.values()
+        ],
+        add=["sessions", "shed"],
+        lowest=["first_seen"],
+        highest=["last_seen"],
+    )
+    upsert(
+        connection,
+        artifacts,
+        [
+            {**row, "md5": "", "sha1": "", "mime": "", "description": "", "kind": "", "architecture": "",
+             "analysis": {}}
+            for row in batch.artifacts.values()
+        ],
+        add=["times"],
+        lowest=["first_seen"],
+        highest=["last_seen"],
+    )  # fmt: skip
+    insert_new(
+        connection,
+        jobs,
+        [
+            {"stage": stage, "subject": subject, "due": due, "attempts": 0, "error": ""}
+            for (stage, subject), due in batch.jobs.items()
+        ],
+    )
+    # "limited" means that nothing was sent: that capture is still to be made.
+    done = [key for key, outcome in batch.captured.items() if outcome != "limited"]
+    for part in in_parts(done):
+        connection.execute(delete(jobs).where(jobs.c.stage == "capture", jobs.c.subject.in_(part)))
+
+
+def _mark_bursts(connection: Connection, batch: Batch) -> None:
+    minutes = {
+        (session["src_ip"], session["started"].replace(second=0, microsecond=0))
+        for session in batch.sessions.values()
+        if session["classed"] == "probe" and session["connected"]
+    }
+    for part in in_parts(minutes, 100):
+        spans = [
+            and_(
+                sessions.c.src_ip == address,
+                sessions.c.started >= minute,
+                sessions.c.started < minute + timedelta(minutes=1),
+            )
+            for address, minute in part
+        ]
+        # One statement per part finds the few addresses worth a second look.
+        crowded = connection.execute(
+            select(sessions.c.src_ip).where(or_(*spans)).group_by(sessions.c.src_ip).having(func.count() > BURST)
+        ).scalars()
+        suspects = set(crowded)
+        for (address, _minute), span in zip(part, spans, strict=True):
+            if address not in suspects:
+                continue
+            if (connection.execute(select(func.count()).where(span)).scalar() or 0) > BURST:
+                connection.execute(
+                    update(sessions).where(span, sessions.c.classed == "probe").values(classed="flood")
+                )
+
+
+def _advance(connection: Connection, writer: str, position: tuple[int, int], new: int) -> None:
+    row = connection.execute(select(watermarks).where(watermarks.c.writer == writer)).first()
+    if row is None:
+        connection.execute(
+            watermarks.insert().values(writer=writer, segment=position[0], offset=position[1], events=new)
+        )
+    elif tuple(position) > (row.segment, row.offset):
+        # Never backwards: a repeated batch must not make the journal be read again from its place.
+        connection.execute(
+            update(watermarks)
+            .where(watermarks.c.writer == writer)
+            .values(segment=position[0], offset=position[1], events=row.events + new)
+        )
+    elif new:
+        connection.execute(
+            update(watermarks).where(watermarks.c.writer == writer).values(events=row.events + new)
+        )

@@ -1,0 +1,1 @@
+"""Schema migrations (Alembic), packaged and run when a store is opened."""

@@ -1,0 +1,114 @@
+"""The overview: counters, timeline, map. Answered from roll-ups, never by scanning events."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from urltrap.model.views import Counters, CountryRow, Pulse, TimelinePoint
+from urltrap.store.engine import Store
+from urltrap.store.schema import (
+    addresses,
+    artifacts,
+    dead_letters,
+    events,
+    hourly,
+    jobs,
+    sessions,
+    urls,
+    watermarks,
+)
+
+_SERIES = ("sessions", "logins", "commands", "downloads", "uploads", "shed")
+
+
+def counters(store: Store, now: datetime) -> Counters:
+    """The figures at the top of the overview; "day" is the 24 hours before `now`, by whole hours."""
+    yesterday = (now - timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    with store.connect() as connection:
+        total: dict[str, int] = {}
+        day: dict[str, int] = {}
+        grouped = select(hourly.c.what, func.sum(hourly.c.n)).group_by(hourly.c.what)
+        for what, n in connection.execute(grouped):
+            total[what] = int(n)
+        for what, n in connection.execute(grouped.where(hourly.c.hour >= yesterday)):
+            day[what] = int(n)
+
+        def count(table_count: object) -> int:
+            return int(connection.execute(table_count).scalar() or 0)  # type: ignore[call-overload]
+
+        return Counters(
+            sessions=total.get("sessions", 0),
+            sessions_day=day.get("sessions", 0),
+            addresses=count(select(func.count()).select_from(addresses)),
+            logins=total.get("logins", 0),
+            logins_day=day.get("logins", 0),
+            commands=total.get("commands", 0),
+            commands_day=day.get("commands", 0),
+            downloads=total.get("downloads", 0),
+            shed=total.get("shed", 0),
+            urls=count(select(func.count()).select_from(urls)),
+            urls_malicious=count(select(func.count()).where(urls.c.verdict.like("malicious-%"))),
+            urls_published=count(select(func.count()).where(urls.c.published_at.is_not(None))),
+            artifacts=count(select(func.count()).select_from(artifacts)),
+            waiting=count(select(func.count()).select_from(jobs)),
+            dead_letters=count(select(func.count()).select_from(dead_letters)),
+            last_event=_last_event(store),
+        )
+
+
+def pulse(store: Store) -> Pulse:
+    """A cheap value that changes whenever the store does; live updates compare it."""
+    with store.connect() as connection:
+        return Pulse(
+            events=int(connection.execute(select(func.sum(watermarks.c.events))).scalar() or 0),
+            urls=int(connection.execute(select(func.count()).select_from(urls)).scalar() or 0),
+            last_event=_last_event(store),
+        )
+
+
+def timeline(store: Store, since: datetime, until: datetime | None = None) -> list[TimelinePoint]:
+    """One point per hour and sensor with anything in it, oldest first."""
+    query = select(hourly).where(hourly.c.hour >= since, hourly.c.what.in_(_SERIES)).order_by(hourly.c.hour)
+    if until is not None:
+        query = query.where(hourly.c.hour < until)
+    points: dict[tuple[datetime, str], dict[str, int]] = {}
+    with store.connect() as connection:
+        for row in connection.execute(query):
+            points.setdefault((row.hour, row.sensor), {})[row.what] = row.n
+    return [TimelinePoint(hour=hour, sensor=sensor, **values) for (hour, sensor), values in points.items()]
+
+
+def countries(store: Store, since: datetime | None = None) -> list[CountryRow]:
+    """Sessions and addresses per country, most sessions first; unknown ones as an empty country."""
+    if since is None:
+        query = select(
+            addresses.c.country, func.sum(addresses.c.sessions).label("sessions"), func.count().label("addresses")
+        ).group_by(addresses.c.country)
+    else:
+        query = (
+            select(
+                func.coalesce(addresses.c.country, "").label("country"),
+                func.count().label("sessions"),
+                func.count(sessions.c.src_ip.distinct()).label("addresses"),
+            )
+            .select_from(sessions.outerjoin(addresses, addresses.c.address == sessions.c.src_ip))
+            .where(sessions.c.started >= since, sessions.c.connected)
+            .group_by(func.coalesce(addresses.c.country, ""))
+        )
+    with store.connect() as connection:
+        rows = [
+            CountryRow(country=row.country, sessions=int(row.sessions), addresses=row.addresses)
+            for row in connection.execute(query)
+        ]
+    return sorted(rows, key=lambda row: (-row.sessions, row.country))
+
+
+def _last_event(store: Store) -> datetime | None:
+    with store.connect() as connection:
+        # Session ids are ULIDs: the newest session is the greatest id, so that no index over all events is needed.
+        last: datetime | None = connection.execute(
+            select(events.c.at).order_by(events.c.session.desc(), events.c.seq.desc()).limit(1)
+        ).scalar()
+    return last

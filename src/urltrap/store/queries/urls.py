@@ -1,0 +1,141 @@
+"""URLs: lists, and one URL with everything that is known of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+
+from urltrap.model.capture import Capture
+from urltrap.model.url import UrlError, canonical
+from urltrap.model.verdict import Observation, Reason, Verdict
+from urltrap.model.views import SightingRow, UrlDetail, UrlFilter, UrlPage
+from urltrap.store.engine import Store
+from urltrap.store.queries.shared import (
+    PAGE,
+    artifact_row,
+    make_cursor,
+    page_size,
+    read_cursor,
+    sighting_of,
+    url_row,
+)
+from urltrap.store.rows import url_key
+from urltrap.store.schema import artifacts, captures, observations, sightings, urls, verdicts
+
+_KEY = re.compile(r"[0-9a-f]{8,64}")
+_SHOWN = 200
+
+
+def page(store: Store, wanted: UrlFilter | None = None, cursor: str | None = None, limit: int = PAGE) -> UrlPage:
+    """URLs, most recently seen first. Raises shared.BadCursor for a cursor that is none."""
+    limit = page_size(limit)
+    query = select(urls).where(*_conditions(wanted or UrlFilter()))
+    if cursor:
+        seen, key = read_cursor(cursor)
+        query = query.where(or_(urls.c.last_seen < seen, and_(urls.c.last_seen == seen, urls.c.key < key)))
+    query = query.order_by(urls.c.last_seen.desc(), urls.c.key.desc()).limit(limit + 1)
+    with store.connect() as connection:
+        found = connection.execute(query).mappings().all()
+    rows = [url_row(row) for row in found[:limit]]
+    return UrlPage(rows=rows, next=make_cursor(rows[-1].last_seen, rows[-1].id) if len(found) > limit else None)
+
+
+def detail(store: Store, name: str) -> UrlDetail | None:
+    """One URL by its id, the beginning of its id (8 characters or more, if unique), or the URL itself."""
+    with store.connect() as connection:
+        row = _find(connection, name)
+        if row is None:
+            return None
+        key = row["key"]
+        seen = connection.execute(
+            select(sightings, urls.c.url)
+            .join(urls, urls.c.key == sightings.c.url_key)
+            .where(sightings.c.url_key == key)
+            .order_by(sightings.c.at.desc(), sightings.c.session, sightings.c.seq, sightings.c.n)
+            .limit(_SHOWN)
+        ).mappings()
+        sighting_rows = [
+            SightingRow(sighting=sighting_of(found), sensor=found["sensor"], src_ip=found["src_ip"]) for found in seen
+        ]
+        bodies = connection.execute(
+            select(captures.c.body)
+            .where(captures.c.url_key == key)
+            .order_by(captures.c.at.desc(), captures.c.session, captures.c.seq)
+            .limit(_SHOWN)
+        ).scalars()
+        attempts = [Capture.model_validate_json(body) for body in bodies]
+        payloads = [capture.sha256 for capture in attempts if capture.sha256]
+        return UrlDetail(
+            row=url_row(row),
+            verdict=_verdict(connection, row),
+            sightings=sighting_rows,
+            captures=attempts,
+            observations=_observations(connection, [key]),
+            artifacts=[
+                artifact_row(found)
+                for found in connection.execute(
+                    select(artifacts).where(artifacts.c.sha256.in_(payloads)).order_by(artifacts.c.first_seen)
+                ).mappings()
+            ],
+        )
+
+
+def _find(connection: Any, name: str) -> Any:
+    if _KEY.fullmatch(name):
+        if len(name) == 64:
+            return connection.execute(select(urls).where(urls.c.key == name)).mappings().first()
+        found = connection.execute(select(urls).where(urls.c.key.like(f"{name}%")).limit(2)).mappings().all()
+        return found[0] if len(found) == 1 else None
+    try:
+        key = url_key(canonical(name))
+    except UrlError:
+        return None
+    return connection.execute(select(urls).where(urls.c.key == key)).mappings().first()
+
+
+def _verdict(connection: Any, url: Any) -> Verdict | None:
+    row = connection.execute(select(verdicts).where(verdicts.c.url_key == url["key"])).mappings().first()
+    if row is None:
+        return None
+    return Verdict(
+        url=url["url"], verdict=row["verdict"], confidence=row["confidence"],
+        reasons=[Reason.model_validate(reason) for reason in row["reasons"]], at=row["at"], rules=row["rules"],
+        publish_after=row["publish_after"],
+    )  # fmt: skip
+
+
+def _observations(connection: Any, subjects: list[str]) -> list[Observation]:
+    rows = connection.execute(
+        select(observations)
+        .where(observations.c.subject_sha256.in_(subjects))
+        .order_by(observations.c.provider, observations.c.subject_kind)
+    ).mappings()
+    return [
+        Observation(
+            provider=row["provider"], subject_kind=row["subject_kind"], subject=row["subject"], at=row["at"],
+            result=row["result"], detail=row["detail"], tags=row["tags"], reference=row["reference"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _conditions(wanted: UrlFilter) -> list[Any]:
+    conditions: list[Any] = []
+    for name in ("verdict", "host", "kind", "held"):
+        value = getattr(wanted, name)
+        if value is not None:
+            conditions.append(urls.c[name] == value)
+    if wanted.malicious is not None:
+        is_malicious = urls.c.verdict.like("malicious-%")
+        conditions.append(is_malicious if wanted.malicious else ~is_malicious)
+    if wanted.published is not None:
+        conditions.append(urls.c.published_at.is_not(None) if wanted.published else urls.c.published_at.is_(None))
+    if wanted.min_confidence is not None:
+        conditions.append(urls.c.confidence >= wanted.min_confidence)
+    if wanted.since is not None:
+        conditions.append(urls.c.last_seen >= wanted.since)
+    if wanted.text:
+        conditions.append(urls.c.url.contains(wanted.text.replace("\0", ""), autoescape=True))
+    return conditions

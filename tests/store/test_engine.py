@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_mock_engine, select, update
+from sqlalchemy.schema import CreateIndex, CreateTable
+from tests.store.conftest import visit
+
+from urltrap.store import (
+    Store,
+    StoreCorrupt,
+    StoreError,
+    StoreLocked,
+    StoreNewer,
+    StoreUnavailable,
+    open_store,
+)
+from urltrap.store import engine as engine_module
+from urltrap.store.intake import ingest
+from urltrap.store.queries import sessions
+from urltrap.store.schema import metadata
+
+
+def test_the_migrations_make_exactly_the_schema(store: Store) -> None:
+    with store.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://"])
+def test_the_schema_can_be_written_for_the_other_databases(url: str) -> None:
+    from sqlalchemy.engine import make_url
+
+    dialect = make_url(url).get_dialect()()
+    statements = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
+    indexes = [
+        str(CreateIndex(index).compile(dialect=dialect)) for table in metadata.sorted_tables for index in table.indexes
+    ]
+    assert len(statements) == len(metadata.tables)
+    assert all("BLOB" not in statement for statement in statements) == url.startswith("postgresql")
+    if not url.startswith("postgresql"):
+        assert all("CHARSET=utf8mb4" in statement for statement in statements)
+    for index in indexes:
+        assert "TEXT" not in index
+    assert create_mock_engine is not None
+
+
+def test_no_key_or_index_is_too_long_for_mariadb() -> None:
+    for table in metadata.sorted_tables:
+        keyed = [table.primary_key.columns, *(index.columns for index in table.indexes)]
+        for columns in keyed:
+            size = 0
+            for column in columns:
+                length = getattr(column.type, "length", None)
+                python = getattr(column.type, "python_type", int)
+                assert not (length is None and python in (str, bytes)), f"{table.name}.{column.name} has no length"
+                size += (length or 8) * (4 if python is str else 1)
+            assert size <= 3072, f"{table.name}: key of {size} bytes"
+
+
+def test_an_open_store_is_opened_again_by_others(tmp_path: Path) -> None:
+    first = open_store(str(tmp_path / "x.db"))
+    second = open_store(str(tmp_path / "x.db"), migrate=False)
+    ingest(first, "w", visit(1, b"id"), (1, 1))
+    assert len(sessions.page(second).rows) == 1
+    first.close()
+    second.close()
+
+
+def test_a_store_without_schema_is_refused_where_migrating_is_not_wanted(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="urltrap up"):
+        open_store(str(tmp_path / "x.db"), migrate=False)
+
+
+def test_a_damaged_file_says_that_the_journal_still_has_everything(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"no database at all " * 1000)
+    with pytest.raises(StoreCorrupt, match="urltrap rebuild"):
+        open_store(str(path))
+    assert path.read_bytes().startswith(b"no database")
+
+
+def test_a_file_cut_in_the_middle_is_told_from_a_locked_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    store = open_store(str(path))
+    for number in range(40):
+        ingest(store, "w", visit(number, b"x" * 5000), (1, number))
+    store.flush()
+    store.close()
+    raw = bytearray(path.read_bytes())
+    raw[4096 : len(raw) // 2] = b"\xa5" * (len(raw) // 2 - 4096)
+    path.write_bytes(raw)
+    with pytest.raises(StoreCorrupt, match="journal still holds every event"):
+        damaged = open_store(str(path))
+        ingest(damaged, "w", visit(77), (2, 1))
+
+
+def test_a_lock_held_by_another_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_WAIT_SECONDS", 0)
+    path = tmp_path / "x.db"
+    store = open_store(str(path))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreLocked, match="another process"):
+        ingest(store, "w", visit(1), (1, 1))
+    other.execute("ROLLBACK")
+    other.close()
+    assert ingest(store, "w", visit(1), (1, 1)).new > 0
+    store.close()
+
+
+def test_a_newer_schema_is_refused(store: Store) -> None:
+    with store.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num='9999'")
+    with pytest.raises(StoreNewer, match="newer urltrap"):
+        open_store(str(store.engine.url.database))
+
+
+def test_a_missing_folder_and_a_bad_address_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="urltrap init"):
+        open_store(str(tmp_path / "nowhere" / "x.db"))
+    with pytest.raises(StoreError, match=r"store\.url"):
+        open_store("://")
+
+
+def test_an_error_never_holds_the_password() -> None:
+    with pytest.raises(StoreError) as caught:
+        open_store("postgresql+psycopg://user:hunter2@127.0.0.1:1/x")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_write_that_fails_is_rolled_back(store: Store) -> None:
+    ingest(store, "w", visit(1), (1, 1))
+    from urltrap.store.schema import sessions as table
+
+    with pytest.raises(RuntimeError), store.begin() as connection:
+        connection.execute(update(table).values(sensor="changed"))
+        raise RuntimeError
+    with store.connect() as connection:
+        assert connection.execute(select(table.c.sensor)).scalar_one() == "ssh"

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.store.conftest import START, session_id, visit
+
+from urltrap.model.views import SessionFilter
+from urltrap.store import Store
+from urltrap.store.intake import ingest
+from urltrap.store.queries import overview, sessions, top
+from urltrap.store.queries.shared import BadCursor
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    for n in range(7):
+        batch = visit(
+            n, b"uname -a", b"id" if n % 2 else b"ls 100%_",
+            address=f"198.51.100.{n % 3}", at=START + timedelta(hours=n),
+        )
+        ingest(store, "w", batch, (1, n))
+    return store
+
+
+def test_pages_join_without_gap_or_repeat(filled: Store) -> None:
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = sessions.page(filled, cursor=cursor, limit=3)
+        seen += [row.id for row in page.rows]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert seen == [session_id(n) for n in range(6, -1, -1)]
+
+
+@pytest.mark.parametrize("cursor", ["x", "12", "٣.a", "9" * 30 + ".x", ".", "1.2' OR 1=1"])
+def test_a_cursor_that_is_none_is_refused_or_finds_nothing_strange(filled: Store, cursor: str) -> None:
+    try:
+        assert sessions.page(filled, cursor=cursor).rows == []
+    except BadCursor as error:
+        assert "first page" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        (SessionFilter(src_ip="198.51.100.0"), 3),
+        (SessionFilter(protocol="telnet"), 0),
+        (SessionFilter(classed="interactive"), 7),
+        (SessionFilter(since=START + timedelta(hours=5)), 2),
+        (SessionFilter(until=START + timedelta(hours=5)), 5),
+        (SessionFilter(text="100%_"), 4),
+        (SessionFilter(text="100__"), 0),
+        (SessionFilter(country="DE"), 0),
+        (SessionFilter(country=""), 7),
+        (SessionFilter(hassh="ab" * 16), 7),
+        (SessionFilter(asn=64500), 0),
+    ],
+)
+def test_a_filter_takes_what_it_says(filled: Store, wanted: SessionFilter, count: int) -> None:
+    assert len(sessions.page(filled, wanted).rows) == count
+
+
+def test_the_overview_counts_by_hour_and_day(filled: Store) -> None:
+    figures = overview.counters(filled, START + timedelta(hours=25))
+    assert (figures.sessions, figures.commands, figures.logins, figures.addresses) == (7, 14, 7, 3)
+    assert figures.sessions_day == 6
+    assert figures.last_event == START + timedelta(hours=6, seconds=2)
+    points = overview.timeline(filled, START - timedelta(hours=1))
+    assert [point.sessions for point in points] == [1] * 7
+    assert {point.sensor for point in points} == {"ssh"}
+    assert points[0].hour < points[-1].hour
+
+
+def test_the_pulse_changes_with_every_batch(filled: Store) -> None:
+    before = overview.pulse(filled)
+    assert overview.pulse(filled) == before
+    ingest(filled, "w", visit(50), (2, 1))
+    assert overview.pulse(filled) != before
+
+
+def test_top_lists_are_ordered_and_can_begin_at_a_day(filled: Store) -> None:
+    commands = top.top(filled, "command")
+    assert [(row.value, row.count) for row in commands] == [(b"uname -a", 7), (b"ls 100%_", 4), (b"id", 3)]
+    pair = top.top(filled, "pair")[0]
+    assert (pair.value, pair.second, pair.count) == (b"root", b"p\xff\x000", 7)
+    assert [row.count for row in top.top(filled, "address")] == [3, 2, 2]
+    assert [row.count for row in top.top(filled, "address", since=START + timedelta(hours=6))] == [1]
+    assert top.top(filled, "username", since=START + timedelta(days=2)) == []
+    assert top.top(filled, "client", limit=1)[0].value == b"SSH-2.0-Go"
+    assert top.top(filled, "country")[0].count == 7
+    assert top.top(filled, "network") == []
+
+
+def test_a_user_named_like_a_pair_is_counted_apart(store: Store) -> None:
+    ingest(store, "w", visit(1), (1, 1))
+    assert len(top.top(store, "username")) == 1
+    assert len(top.top(store, "pair")) == 1
+
+
+def test_a_session_with_many_events_is_read_in_parts(store: Store) -> None:
+    ingest(store, "w", visit(1, *[b"id"] * 30), (1, 1))
+    first = sessions.detail(store, session_id(1), limit=10)
+    assert first is not None and first.more_events
+    rest = sessions.detail(store, session_id(1), after=first.events[-1].seq)
+    assert rest is not None and not rest.more_events
+    assert len(first.events) + len(rest.events) == len(visit(1, *[b"id"] * 30))
+    assert sessions.detail(store, "nobody") is None
