@@ -101,6 +101,7 @@ class JournalSettings(Model):
     sync_milliseconds: float = Field(default=50, gt=0, description="at most this long until an event is on the disk")
     sync_bytes: int = Field(default=262_144, ge=1, description="or at most this many bytes")
     keep_days: float = Field(default=365, gt=0, description="archived segments older than this are deleted")
+    free_bytes_reserve: int = Field(default=200_000_000, ge=0, description="writing stops before less than this is free")
 
 
 class StoreSettings(Model):
