@@ -92,6 +92,9 @@ class EgressSettings(Model):
     per_host_per_minute: int = Field(default=20, ge=1, description="requests to one host")
     total_per_minute: int = Field(default=300, ge=1, description="requests in total")
     concurrent: int = Field(default=16, ge=1, description="fetches at once")
+    refuse_networks: list[str] = Field(
+        default=[], description="networks never contacted, for example your own public addresses behind NAT"
+    )
 
 
 class JournalSettings(Model):
