@@ -96,7 +96,7 @@ def device_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         installed=_built(release),
         users=(
             User(name="root", uid=0, gid=0, gecos="root", home="/root", login_shell="/bin/ash", password_day=0,
-                 password_hash=f"$1${dice.crypt64('salt', 8)}${dice.crypt64('hash', 21)}{'./01'[dice.number('end', 0, 3)]}"),
+                 password_hash=_md5_crypt(dice),
         ),
         residents=(
             Resident(pid=1, ppid=0, comm="procd", argv=("/sbin/procd",), exe="/sbin/procd", rss_kb=1180, vsz_kb=1580,
@@ -110,6 +110,10 @@ def device_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         busybox=f"BusyBox v1.35.0 ({release.busybox_stamp} UTC)",
         dialect="ash",
     )  # fmt: skip
+
+
+def _md5_crypt(dice: Dice) -> str:
+    return f"$1${dice.crypt64('salt', 8)}${dice.crypt64('hash', 21)}{'./01'[dice.number('end', 0, 3)]}"
 
 
 def _built(release: OpenWrtRelease) -> float:

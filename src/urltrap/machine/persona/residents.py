@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from urltrap.machine.persona.dice import Dice
@@ -32,10 +33,10 @@ SERVER_SERVICES = (
     Service("systemd-udevd", ("/lib/systemd/systemd-udevd",), "/usr/bin/udevadm", "systemd-udevd.service", rss=5900,
             vsz=25700, cpu_per_day=0.4),
     Service("systemd-timesyn", ("/lib/systemd/systemd-timesyncd",), "/usr/lib/systemd/systemd-timesyncd",
-            "systemd-timesyncd.service", "systemd+", 997, 6700, 90100, 0.9, "Ssl"),
+            "systemd-timesyncd.service", "systemd-timesync", 997, 6700, 90100, 0.9, "Ssl"),
     Service("cron", ("/usr/sbin/cron", "-f"), "/usr/sbin/cron", "cron.service", rss=2700, vsz=6600, cpu_per_day=0.9),
     Service("dbus-daemon", ("/usr/bin/dbus-daemon", "--system", "--address=systemd:", "--nofork", "--nopidfile",
-            "--systemd-activation", "--syslog-only"), "/usr/bin/dbus-daemon", "dbus.service", "message+", 100, 4600,
+            "--systemd-activation", "--syslog-only"), "/usr/bin/dbus-daemon", "dbus.service", "messagebus", 100, 4600,
             9120, 1.1),
     Service("qemu-ga", ("/usr/sbin/qemu-ga",), "/usr/bin/qemu-ga", "qemu-guest-agent.service", rss=4700, vsz=81700,
             cpu_per_day=4, state="Ssl"),
@@ -51,6 +52,9 @@ SERVER_SERVICES = (
     Service("polkitd", ("/usr/lib/polkit-1/polkitd", "--no-debug"), "/usr/lib/polkit-1/polkitd", "polkit.service",
             "polkitd", 996, 9600, 234700, 0.3, "Ssl"),
 )  # fmt: skip
+
+TRIXIE_UIDS = {"systemd-timesync": 996, "messagebus": 995, "polkitd": 988}
+"""The numbers that Debian 13 gives its service accounts (Debian 12's stand in the services)."""
 
 DHCLIENT = Service(
     "dhclient", ("dhclient", "-4", "-v", "-i", "-pf", "/run/dhclient.{0}.pid", "-lf",
@@ -211,9 +215,15 @@ def _fresh_workers(dice: Dice, cpu: Cpu, days: float, recent_pid: int) -> list[R
 
 
 def service_processes(
-    dice: Dice, services: tuple[Service, ...], first: int, days: float, interface: str
+    dice: Dice,
+    services: tuple[Service, ...],
+    first: int,
+    days: float,
+    interface: str,
+    uids: Mapping[str, int] | None = None,
 ) -> tuple[list[Resident], list[Listener]]:
-    """The services' processes from pid `first` on, and the sockets that they listen on."""
+    """The services' processes from pid `first` on, and their listening sockets; `uids` where they differ from the usual."""
+    uids = uids or {}
     pid, inode = first, dice.number("inode", 11_000, 18_000)
     processes: list[Resident] = []
     listeners: list[Listener] = []
@@ -228,7 +238,7 @@ def service_processes(
                 argv=tuple(word.replace("{0}", interface) for word in service.argv),
                 exe=service.exe,
                 user=service.user,
-                uid=service.uid,
+                uid=uids.get(service.user, service.uid),
                 state=service.state,
                 rss_kb=int(service.rss * scale) // 4 * 4,
                 vsz_kb=service.vsz // 4 * 4,

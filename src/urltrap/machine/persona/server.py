@@ -18,7 +18,12 @@ from urltrap.machine.persona.model import (
 )  # fmt: skip
 from urltrap.machine.persona.names import DATACENTRES, DOMAIN_ENDS, DOMAIN_STEMS, HOST_STEMS, TIMEZONES
 from urltrap.machine.persona.releases import KernelRelease
-from urltrap.machine.persona.residents import DHCLIENT, SERVER_SERVICES, kernel_threads, service_processes
+from urltrap.machine.persona.residents import (
+    DHCLIENT,
+    SERVER_SERVICES,
+    kernel_threads,
+    service_processes,
+)
 from urltrap.machine.persona.storage import server_storage
 from urltrap.machine.persona.users import server_users
 

@@ -29,7 +29,7 @@ _PSEUDO_AFTER = (
 def server_storage(
     dice: Dice, vendor: Vendor, gigabytes: int, memory: Memory, cloud: bool
 ) -> tuple[tuple[Disk, ...], tuple[MountPoint, ...]]:
-    """One disk of `gigabytes` (GiB) with an ext4 root, and swap (installer's layout) or EFI partition (cloud image's)."""
+    """One disk of `gigabytes` (GiB): ext4 root, with swap (installer's layout) or an EFI partition (cloud image's)."""
     name = vendor.disk
     major = 254 if name.startswith("vd") else 8
     size = gigabytes * 1024 * 1024

@@ -1,0 +1,50 @@
+"""From a recorded tree and a persona to the image that all of an installation's machines share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from urltrap.machine.fs.image import Image
+from urltrap.machine.image.debian import apply_system
+from urltrap.machine.image.device import device_tree
+from urltrap.machine.image.homes import apply_homes
+from urltrap.machine.image.logs import apply_logs
+from urltrap.machine.image.record import load_record
+from urltrap.machine.image.tree import Tree
+from urltrap.machine.persona import Kind, Persona
+from urltrap.machine.programs.registry import load_all
+
+RECORDS: Mapping[Kind, str] = {
+    "debian-12": "debian-12.img.zst",
+    "debian-13": "debian-13.img.zst",
+    "cloud-small": "debian-12.img.zst",
+    "busybox-mips": "busybox.img.zst",
+    "busybox-arm": "busybox.img.zst",
+}
+"""Which file of ``urltrap/machine/data`` holds the recorded tree of a kind of persona."""
+
+
+def load_image(blob: bytes, persona: Persona, host_keys: Mapping[str, bytes] | None = None) -> Image:
+    """The image of this installation. `blob` is the file that `RECORDS` names for the persona's kind; `host_keys` are
+    the sensor's own public key lines by algorithm ("ed25519", "ecdsa", "rsa"), as /etc/ssh shows them.
+
+    RecordError where the blob cannot be read; takes a fraction of a second, once per process.
+    """
+    return persona_tree(blob, persona, host_keys or {}).freeze(
+        installed=persona.installed,
+        seed=bytes.fromhex(persona.fingerprint),
+        programs=load_all(),
+        static=not persona.is_server,
+    )
+
+
+def persona_tree(blob: bytes, persona: Persona, host_keys: Mapping[str, bytes]) -> Tree:
+    """The tree before it becomes an image: the record with the persona's own files over it."""
+    entries = load_record(blob)
+    if not persona.is_server:
+        return device_tree(entries, persona)
+    tree = Tree(entries)
+    apply_system(tree, persona, host_keys)
+    apply_homes(tree, persona)
+    apply_logs(tree, persona)
+    return tree
