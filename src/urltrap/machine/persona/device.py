@@ -96,7 +96,7 @@ def device_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         installed=_built(release),
         users=(
             User(name="root", uid=0, gid=0, gecos="root", home="/root", login_shell="/bin/ash", password_day=0,
-                 password_hash=_md5_crypt(dice),
+                 password_hash=_md5_crypt(dice)),
         ),
         residents=(
             Resident(pid=1, ppid=0, comm="procd", argv=("/sbin/procd",), exe="/sbin/procd", rss_kb=1180, vsz_kb=1580,

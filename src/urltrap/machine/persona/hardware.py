@@ -80,14 +80,16 @@ SERVER_CPUS = (
     CpuModel(
         "AMD EPYC-Milan Processor", "AuthenticAMD", 25, 1, 1, (2445.404, 2645.034, 2794.748),
         _HEAD_AMD + "topoext perfctr_core invpcid_single ssbd ibrs ibpb stibp vmmcall fsgsbase bmi1 avx2 smep bmi2 "
-        "erms invpcid rdseed adx smap clflushopt clwb sha_ni xsaveopt xsavec xgetbv1 xsaves clzero xsaveerptr wbnoinvd arat "
+        "erms invpcid rdseed adx smap clflushopt clwb sha_ni xsaveopt xsavec xgetbv1 xsaves clzero "
+        "xsaveerptr wbnoinvd arat "
         "umip pku ospke vaes vpclmulqdq rdpid fsrm",
         "sysret_ss_attrs spectre_v1 spectre_v2 spec_store_bypass srso", 32, 32, 512, 32768, 40, "0x1000065",
     ),
     CpuModel(
         "AMD EPYC 7543P 32-Core Processor", "AuthenticAMD", 25, 1, 1, (2794.750, 2794.748),
         _HEAD_AMD + "topoext perfctr_core invpcid_single ssbd ibrs ibpb stibp vmmcall fsgsbase tsc_adjust bmi1 avx2 "
-        "smep bmi2 erms invpcid rdseed adx smap clflushopt clwb sha_ni xsaveopt xsavec xgetbv1 xsaves clzero xsaveerptr "
+        "smep bmi2 erms invpcid rdseed adx smap clflushopt clwb sha_ni xsaveopt xsavec xgetbv1 "
+        "xsaves clzero xsaveerptr "
         "wbnoinvd arat umip vaes vpclmulqdq rdpid fsrm arch_capabilities",
         "sysret_ss_attrs spectre_v1 spectre_v2 spec_store_bypass srso", 32, 32, 512, 16384, 48, "0xa0011d5",
     ),

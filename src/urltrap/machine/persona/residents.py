@@ -222,7 +222,7 @@ def service_processes(
     interface: str,
     uids: Mapping[str, int] | None = None,
 ) -> tuple[list[Resident], list[Listener]]:
-    """The services' processes from pid `first` on, and their listening sockets; `uids` where they differ from the usual."""
+    """The services' processes from pid `first` on, and their sockets; `uids` where numbers are unusual."""
     uids = uids or {}
     pid, inode = first, dice.number("inode", 11_000, 18_000)
     processes: list[Resident] = []
