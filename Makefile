@@ -30,7 +30,7 @@ help:
 # ---- running ----
 
 up: setup
-	@if [ ! -e "$(DATA)" ]; then $(BIN)/urltrap init "$(DATA)"; fi
+	@if [ ! -e "$(DATA)/urltrap.toml" ]; then $(BIN)/urltrap init "$(DATA)"; fi
 	@exec $(BIN)/urltrap up --data "$(DATA)"
 
 setup: $(STAMPS)/project $(STAMPS)/geo
