@@ -1,0 +1,110 @@
+"""The processes that `urltrap up` runs, each as one entry: what it is called, and the function that runs it.
+
+Every process gets its part of the settings over a pipe (a sensor holds no database password and no key of a
+provider), tells that it is ready, and ends when the supervisor's end of the pipe closes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from urltrap.model.settings import IntelSettings, Settings, StoreSettings
+
+NAMES = ("fetcher", "pipeline", "site", "trap")
+"""Order of start: who is asked starts before who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPlan:
+    """One process to run: `name` as shown and as journal writer ("trap-0"), `kind` as in NAMES."""
+
+    name: str
+    kind: str
+    index: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a process is told at its start; `user` is (uid, gid) to become, None to stay who it is."""
+
+    plan: ProcessPlan
+    data: Path
+    settings: Settings
+    user: tuple[int, int] | None
+
+    def to_json(self) -> bytes:
+        """One line of JSON."""
+        body = {
+            "plan": [self.plan.name, self.plan.kind, self.plan.index, self.plan.count],
+            "data": str(self.data),
+            "settings": self.settings.model_dump(mode="json"),
+            "user": self.user,
+        }
+        return json.dumps(body).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, line: bytes) -> Launch:
+        """The inverse of `to_json`."""
+        body: Mapping[str, Any] = json.loads(line)
+        user = body["user"]
+        return cls(
+            ProcessPlan(*body["plan"]),
+            Path(body["data"]),
+            Settings.model_validate_json(json.dumps(body["settings"])),
+            (user[0], user[1]) if user else None,
+        )
+
+
+def plan_processes(settings: Settings) -> list[ProcessPlan]:
+    """The processes that these settings ask for, in order of start."""
+    plans = [ProcessPlan("fetcher", "fetcher"), ProcessPlan("pipeline", "pipeline")]
+    if settings.site.enabled:
+        plans.append(ProcessPlan("site", "site"))
+    if settings.sensors.ssh.enabled or settings.sensors.telnet.enabled:
+        count = settings.sensors.workers or os.cpu_count() or 1
+        plans += [ProcessPlan(f"trap-{index}", "trap", index, count) for index in range(count)]
+    return plans
+
+
+def settings_for(kind: str, settings: Settings) -> Settings:
+    """The settings that a process of this kind may know: no database or provider access for trap and fetcher."""
+    if kind in ("trap", "fetcher"):
+        return settings.model_copy(update={"store": StoreSettings(), "intel": IntelSettings()})
+    return settings
+
+
+def target_user(name: str) -> tuple[int, int] | None:
+    """(uid, gid) that root becomes, None where we are not root; KeyError for a user that does not exist."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam(name or "nobody")
+    return entry.pw_uid, entry.pw_gid
+
+
+def become(user: tuple[int, int] | None) -> None:
+    """Drop root for good: supplementary groups, group, user, in this order; nothing where `user` is None."""
+    if user is None or os.geteuid() != 0:
+        return
+    uid, gid = user
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def reachable_by(user: tuple[int, int], path: Path) -> Path | None:
+    """The first folder on the way to `path` that this user cannot pass, None where all are open to him."""
+    uid, gid = user
+    for place in (*reversed(path.resolve().parents), path.resolve()):
+        status = place.stat()
+        shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
+        need = 1 if place.is_dir() else 4
+        if not (status.st_mode >> shift) & need:
+            return place
+    return None

@@ -1,0 +1,131 @@
+"""One process of urltrap: reads its launch line from the supervisor, runs, ends with it.
+
+Started as ``python -m urltrap.ops.worker FD``: FD is the reading end of a pipe whose first line is the launch; when
+the pipe closes, the supervisor is gone and so are we. Readiness is one JSON line on standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from urltrap.ops.data_folder import DataFolder
+from urltrap.ops.logs import configure_logs
+from urltrap.ops.processes import Launch, become
+
+log = structlog.get_logger()
+
+Ready = Callable[[list[str]], None]
+"""Called once, with the addresses that the process listens on."""
+
+
+def main() -> int:
+    """Run the process that the launch line names until it ends, SIGTERM, or the supervisor's death."""
+    descriptor = int(sys.argv[1])
+    with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as pipe:
+        launch = Launch.from_json(_first_line(pipe))
+    configure_logs(launch.plan.name)
+    os.umask(0o077)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(launch, descriptor))
+    except Exception:
+        log.exception("process ended by an error", process=launch.plan.name)
+        return 1
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _first_line(pipe: Any) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        chunk = pipe.read(1)
+        if not chunk:
+            raise RuntimeError("the supervisor went away before it said what to run")
+        line += chunk
+    return line
+
+
+def _ready(listen: list[str]) -> None:
+    sys.stdout.write(json.dumps({"ready": True, "listen": listen}) + "\n")
+    sys.stdout.flush()
+
+
+async def _run(launch: Launch, descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_reader(descriptor, stop.set)  # nothing more is ever written: readable means closed
+    task = asyncio.ensure_future(_RUNNERS[launch.plan.kind](launch, DataFolder(launch.data), stop))
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        # Each runner watches `stop` itself where it has something to put in order; this is the bound on it.
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.shield(task), 8)
+        task.cancel()
+    stopped.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _trap(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.sensors.trap import run_trap
+
+    await run_trap(
+        launch.settings,
+        folder.root,
+        worker=launch.plan.name,
+        workers=launch.plan.count,
+        ready=_ready,
+        stop=stop,
+        drop=lambda: become(launch.user),
+    )
+
+
+async def _fetcher(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.ops.fetcher import run
+
+    become(launch.user)
+    await run(launch.settings, folder, stop, lambda: _ready([]))
+
+
+async def _pipeline(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.pipeline.process import run_pipeline
+
+    become(launch.user)
+    await run_pipeline(launch.settings, folder.root, ready=lambda: _ready([]), stop=stop)
+
+
+async def _site(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.site.process import run_site
+
+    become(launch.user)
+    await run_site(launch.settings, folder.root, ready=_ready, stop=stop)
+
+
+_RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None]]] = {
+    "trap": _trap,
+    "fetcher": _fetcher,
+    "pipeline": _pipeline,
+    "site": _site,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
