@@ -1,0 +1,57 @@
+"""A profile: everything about one recorded server build that a client can see before the shell."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from pydantic import Field
+
+from urltrap.model.base import Model
+
+
+class Profile(Model):
+    """One server build: its lists in the order in which it sends them, and its timings.
+
+    `version` is the identification line without its line end. `kex_markers` are the names at the end of the
+    key-exchange list that are no algorithms. `banner_delay_ms` is how long the recorded machine took from accepting a connection
+    to its first byte, `password_check_ms` what checking a password cost it.
+    Source: a capture of the named package on its own distribution.
+    """
+
+    name: str
+    version: str = Field(pattern=r"^SSH-2\.0-[\x21-\x7e]+( [\x20-\x7e]*)?$")
+    kex: list[str]
+    kex_markers: list[str] = []
+    host_keys: list[str]
+    ciphers: list[str]
+    macs: list[str]
+    compressions: list[str]
+    signature_algorithms: list[str]
+    extensions: list[tuple[str, str]] = []
+    auth_methods: list[str]
+    accepted_env: list[str] = []
+    channel_window: int = Field(default=2_097_152, ge=1)
+    channel_packet: int = Field(default=32_768, ge=1)
+    max_sessions: int = Field(default=10, ge=1)
+    banner_delay_ms: float = Field(default=0.0, ge=0)
+    password_check_ms: float = Field(default=0.0, ge=0)
+
+    @property
+    def software(self) -> str:
+        """The identification line behind ``SSH-2.0-``."""
+        return self.version.removeprefix("SSH-2.0-")
+
+    def extension_info(self) -> list[tuple[bytes, bytes]]:
+        """The pairs of the EXT_INFO message, in order (RFC 8308)."""
+        pairs = [("server-sig-algs", ",".join(self.signature_algorithms)), *self.extensions]
+        return [(name.encode("ascii"), value.encode("ascii")) for name, value in pairs]
+
+    def accepts_env(self, name: bytes) -> bool:
+        """True where a client may set this environment variable (AcceptEnv of sshd_config)."""
+        text = name.decode("latin-1")
+        return any(fnmatchcase(text, pattern) for pattern in self.accepted_env)
+
+
+def load_profile(data: bytes) -> Profile:
+    """The profile of a file's content; pydantic.ValidationError says which field of it is wrong."""
+    return Profile.model_validate_json(data)
