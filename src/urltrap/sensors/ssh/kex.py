@@ -1,0 +1,133 @@
+"""Key exchange as the profile's server does it, where asyncssh does something else.
+
+asyncssh's sntrup761 needs a system library, its Diffie-Hellman a part of `cryptography` that is going away and its
+group exchange knows fixed primes only and checks little.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from hashlib import sha512
+from typing import Any
+
+import pqcrypto.kem.sntrup_761 as sntrup761
+from asyncssh import kex as asyncssh_kex
+from asyncssh import kex_dh
+from asyncssh.crypto import Curve25519DH
+from asyncssh.misc import ProtocolError
+from asyncssh.packet import MPInt, SSHPacket
+
+from urltrap.wire.ssh.groups import (
+    Group,
+    choose_group,
+    exponent_bits,
+    public_value_is_valid,
+    read_request,
+)
+
+SNTRUP_NAMES = (b"sntrup761x25519-sha512", b"sntrup761x25519-sha512@openssh.com")
+_LONGEST_KEY = 64
+"""Bytes of key material that the longest of the profiles' ciphers and MACs needs."""
+
+KEXDH_INIT, GEX_INIT, GEX_REQUEST = 30, 32, 34
+
+
+class Sntrup761:
+    """Streamlined NTRU Prime 761 behind asyncssh's interface of a key-encapsulation method."""
+
+    pubkey_bytes, privkey_bytes, ciphertext_bytes, secret_bytes = 1158, 1763, 1039, 32
+
+    def __init__(self, _algorithm: bytes) -> None:
+        self._secret_key = b""
+
+    def get_public(self) -> bytes:
+        """A fresh public key (client side)."""
+        public, self._secret_key = sntrup761.keygen()
+        return bytes(public)
+
+    def encaps(self, public: bytes) -> tuple[bytes, bytes]:
+        """(shared secret, ciphertext) for the peer's public key; ValueError where it has the wrong length."""
+        if len(public) != self.pubkey_bytes:
+            raise ValueError("wrong length of an sntrup761 public key")
+        ciphertext, secret = sntrup761.encaps(public)
+        return bytes(secret), bytes(ciphertext)
+
+    def decaps(self, ciphertext: bytes) -> bytes:
+        """The shared secret of a ciphertext (client side)."""
+        if len(ciphertext) != self.ciphertext_bytes:
+            raise ValueError("wrong length of an sntrup761 ciphertext")
+        return bytes(sntrup761.decaps(self._secret_key, ciphertext))
+
+
+def register_sntrup761() -> None:
+    """Make asyncssh know sntrup761 without its system library; harmless to repeat."""
+    known = asyncssh_kex.get_kex_algs()
+    for name in SNTRUP_NAMES:
+        if name not in known:
+            arguments = (Sntrup761, b"sntrup761", Curve25519DH)
+            asyncssh_kex.register_kex_alg(name, kex_dh._KexHybridECDH, sha512, arguments, True)
+
+
+def _server_shared(kex: Any) -> bytes:
+    """Answer the client's value with our own; both as sshd checks and sizes them."""
+    if not public_value_is_valid(kex._e, kex._p):
+        raise ProtocolError("Diffie-Hellman value out of range")
+    secret = secrets.randbits(exponent_bits(_LONGEST_KEY, kex._p.bit_length())) | 1
+    kex._f = pow(kex._g, secret, kex._p)
+    return bytes(MPInt(pow(kex._e, secret, kex._p)))
+
+
+class FixedGroup(kex_dh._KexDH):
+    """diffie-hellman-group14, 16 and 18."""
+
+    expected = frozenset({KEXDH_INIT})
+
+    def _compute_server_shared(self) -> bytes:
+        return _server_shared(self)
+
+
+class GroupExchange(kex_dh._KexDHGex):
+    """diffie-hellman-group-exchange with the primes of the profile's moduli file."""
+
+    groups: Sequence[Group] = ()
+
+    @property
+    def expected(self) -> frozenset[int]:
+        """The message that may come next."""
+        return frozenset({GEX_INIT if self._p else GEX_REQUEST})
+
+    def _compute_server_shared(self) -> bytes:
+        return _server_shared(self)
+
+    def _process_request(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        self._gex_data = packet.get_remaining_payload()
+        asked = read_request(packet.get_uint32(), packet.get_uint32(), packet.get_uint32())
+        packet.check_end()
+        group = choose_group(self.groups, asked, secrets.randbelow) if asked else None
+        if group is None:
+            raise ProtocolError("group exchange out of range")
+        self._init_group(group.generator, group.prime)
+        self._gex_data += MPInt(group.prime) + MPInt(group.generator)
+        self.send_packet(self._group_type, MPInt(group.prime), MPInt(group.generator))
+
+    _packet_handlers = {
+        GEX_REQUEST: _process_request,
+        GEX_INIT: kex_dh._KexDHBase._process_init,
+    }
+
+
+def as_the_server_does(kex: Any, groups: Sequence[Group]) -> Any:
+    """The exchange that asyncssh has chosen, with our way of doing it where they differ."""
+    if isinstance(kex, kex_dh._KexDHGex):
+        made = GroupExchange(kex.algorithm, kex._conn, kex._hash_alg)
+        made.groups = groups
+        return made
+    if isinstance(kex, kex_dh._KexDH):
+        return FixedGroup(kex.algorithm, kex._conn, kex._hash_alg, kex._g, kex._p)
+    return kex
+
+
+def expected_messages(kex: Any) -> frozenset[int]:
+    """The message types that this exchange waits for from a client."""
+    return getattr(kex, "expected", frozenset({KEXDH_INIT}))

@@ -1,0 +1,70 @@
+"""What runs on a session channel: a job of the machine, or a file transfer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from urltrap.machine.effects import Job
+from urltrap.sensors.jobs import JobDriver
+
+if TYPE_CHECKING:
+    from urltrap.sensors.ssh.channel import Program, SessionChannel
+    from urltrap.sensors.ssh.connection import SshConnection
+
+
+class JobProgram:
+    """A job of the machine on a channel."""
+
+    def __init__(self, connection: SshConnection, channel: SessionChannel, job: Job) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._terminal = channel.has_terminal
+        self._driver = JobDriver(
+            job,
+            self,
+            channel=channel.number,
+            session=connection.session,
+            budget=connection.budget,
+            files=connection.files,
+            services=connection.sensor.services,
+        )
+        self.start = self._driver.start
+        self.receive = self._driver.receive
+        self.receive_eof = self._driver.receive_eof
+        self.receive_signal = self._driver.receive_signal
+        self.resize = self._driver.resize
+        self.wake = self._driver.wake
+        self.wait = self._driver.wait
+
+    @property
+    def writable(self) -> bool:
+        """Whether the client takes output."""
+        return self._channel.writable
+
+    def output(self, data: bytes, stream: int) -> None:
+        """Send output."""
+        self._channel.output(data, stream)
+
+    def finished(self, status: int) -> None:
+        """The job has ended."""
+        self._connection.forget(self)
+        self._channel.finished(status)
+
+    def client_gone(self) -> None:
+        """A shell on a terminal is hung up; a command without one goes on."""
+        if self._terminal:
+            self.hang_up()
+        else:
+            self._driver.detach()
+
+    def hang_up(self) -> None:
+        """End the job now."""
+        self._driver.hang_up()
+        self._connection.forget(self)
+
+
+def transfer_program(
+    connection: SshConnection, channel: SessionChannel, command: bytes | None
+) -> Program | None:
+    """The transfer that an exec request's command (None: the sftp subsystem) asks for; None where it is none."""
+    return None
