@@ -1,6 +1,6 @@
 """The durable, append-only record of events; everything else can be rebuilt from it."""
 
-from urltrap.journal.archive import archive, expire
+from urltrap.journal.archiving import archive, expire
 from urltrap.journal.errors import (
     JournalBusyError,
     JournalClosedError,

@@ -14,7 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from urltrap.journal.folder import SEGMENT_MODE, list_segments, segment_path
-from urltrap.journal.format import BadFrame, Header, decode_header, encode_header, frame, frames, next_frame
+from urltrap.journal.format import (
+    BadFrame,
+    Header,
+    OtherFormatError,
+    decode_header,
+    encode_header,
+    frame,
+    frames,
+    next_frame,
+)
 from urltrap.model.event import SCHEMA_VERSION
 from urltrap.quarantine.disk import fsync_directory, write_all
 
@@ -91,7 +100,7 @@ def start_segment(folder: Path, writer: str) -> tuple[NewSegment, Repair]:
     number = (last.number if last else 0) + 1
     segment = create_segment(folder, writer, number, saved)
     try:
-        if last and repair.cut_bytes:
+        if last and repair.reason:
             if header_end:
                 _cut(last.path, repair.offset)
             else:
@@ -103,7 +112,7 @@ def start_segment(folder: Path, writer: str) -> tuple[NewSegment, Repair]:
         raise
     for path in leftovers:
         path.unlink()
-    if last and header_end and not repair.cut_bytes and last.path.stat().st_size == header_end:
+    if last and header_end and not repair.reason and last.path.stat().st_size == header_end:
         # Nothing was ever written there; a process that restarts often does not leave a heap of empty files.
         last.path.unlink()
     return segment, repair
@@ -114,6 +123,8 @@ def _examine(path: Path, number: int) -> tuple[Repair, int, bytes]:
     data = path.read_bytes()
     try:
         _, start = decode_header(data)
+    except OtherFormatError:
+        return Repair(), 0, b""  # another version's: it knows what is whole, this one does not touch it
     except ValueError as error:
         saved = _whole_records(data)
         return Repair(number, 0, len(data), _count(saved), str(error)), 0, saved

@@ -76,7 +76,7 @@ class JournalWriter:
                 raise
         except OSError as error:
             raise disk_error(error, f"opening the journal folder {self.folder}") from error
-        if self.repair.cut_bytes:
+        if self.repair.reason:
             log.warning("journal.tail_cut", writer=writer, segment=self.repair.segment, offset=self.repair.offset,
                         bytes=self.repair.cut_bytes, saved_records=self.repair.saved_records,
                         reason=self.repair.reason)  # fmt: skip
