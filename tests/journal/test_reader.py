@@ -274,3 +274,16 @@ def test_a_frame_that_an_attacker_writes_into_a_command_is_never_taken_for_a_rec
     with JournalReader(tmp_path) as reader:
         behind = reader.skip("trap-0", positions[0])
         assert [item for _, item in reader.read("trap-0", behind)] == [event(2), event(3)]
+
+
+def test_a_batch_of_long_records_ends_early(
+    tmp_path: Path, settings: JournalSettings, event: Make, read_all: ReadAll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("urltrap.journal.reader._BATCH_BYTES", 10_000)
+    events = [event(seq, b"x" * 4000) for seq in range(10)]
+    write(tmp_path, settings, events)
+
+    with JournalReader(tmp_path) as reader:
+        assert len(reader.read("trap-0", None, 100)) == 3
+        assert reader.wait(0), "there is more"
+    assert read_all(tmp_path, limit=100) == events

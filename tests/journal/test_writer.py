@@ -355,3 +355,86 @@ def test_a_record_that_fits_only_in_part_is_taken_back(
 
     assert logs[0]["event"] == "journal.disk_full"
     assert read_all(tmp_path) == [event(0), event(2)]
+
+
+def test_a_quiet_segment_is_closed_after_its_hours(
+    tmp_path: Path, settings: JournalSettings, event: Make, read_all: ReadAll
+) -> None:
+    with JournalWriter(tmp_path, "trap-0", settings.model_copy(update={"segment_hours": 1e-12})) as writer:
+        first = writer.append(event(0))
+        writer.wait_durable(first, timeout=30)
+        while writer.position.segment == first.segment:
+            writer.wait_durable(writer.append(event(1)), timeout=30)
+
+    assert {item.seq for item in read_all(tmp_path)} <= {0, 1}
+    assert read_all(tmp_path)[0] == event(0)
+
+
+def test_a_fault_of_the_flush_thread_is_told_to_everybody(
+    tmp_path: Path, settings: JournalSettings, event: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = JournalWriter(tmp_path, "trap-0", settings)
+
+    def fault(fd: int) -> None:
+        raise RuntimeError("a bug")
+
+    with structlog.testing.capture_logs() as logs, monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fault)
+        position = writer.append(event(0))
+        with pytest.raises(JournalFailedError, match="a bug.*open a new one"):
+            writer.wait_durable(position, timeout=30)
+        with pytest.raises(JournalFailedError):
+            writer.append(event(1))
+        with pytest.raises(JournalFailedError):
+            writer.close()
+    assert logs[0]["event"] == "journal.flush_thread_died"
+    JournalWriter(tmp_path, "trap-0", settings).close()
+
+
+def test_a_rotation_without_room_is_put_off_and_recording_goes_on(
+    tmp_path: Path, small: JournalSettings, event: Make, read_all: ReadAll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    events = [event(seq, b"x" * 40_000) for seq in range(6)]
+    with JournalWriter(tmp_path, "trap-0", small) as writer:
+        monkeypatch.setattr("urltrap.journal.writer.create_segment", no_room)
+        with structlog.testing.capture_logs() as logs:
+            for item in events:
+                writer.wait_durable(writer.append(item), timeout=30)
+
+    assert [entry["event"] for entry in logs] == ["journal.rotation_put_off"]
+    assert read_all(tmp_path) == events
+
+
+def test_a_coroutine_that_gave_up_or_whose_loop_is_gone_disturbs_nobody(
+    tmp_path: Path, settings: JournalSettings, event: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_sync = threading.Event()
+
+    async def give_up(writer: JournalWriter) -> None:
+        with pytest.raises(JournalTimeoutError):
+            await writer.wait_durable_async(writer.append(event(0)), timeout=0.01)
+
+    with JournalWriter(tmp_path, "trap-0", settings) as writer:
+        monkeypatch.setattr(os, "fdatasync", lambda fd: (may_sync.wait(30), real_fdatasync(fd)))
+        asyncio.run(give_up(writer))
+        with structlog.testing.capture_logs() as logs:
+            may_sync.set()
+            writer.wait_durable(writer.append(event(1)), timeout=30)
+
+    assert logs == []
+
+
+def test_a_coroutine_is_told_of_a_failed_disk(
+    tmp_path: Path, settings: JournalSettings, event: Make, failing_sync: list[int]
+) -> None:
+    async def wait(writer: JournalWriter) -> None:
+        with pytest.raises(JournalFailedError):
+            await writer.wait_durable_async(writer.append(event(0)), timeout=30)
+
+    with JournalWriter(tmp_path, "trap-0", settings) as writer:
+        failing_sync[0] = 10**9
+        asyncio.run(wait(writer))
+        failing_sync[0] = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -39,8 +39,27 @@ from urltrap.model.event import Event, decode_event
 
 _CHUNK = 1 << 18
 _POLL_SECONDS = 0.02
+_BATCH_BYTES = 16_000_000
+"""A batch ends early behind so many bytes of records, however few they are, so that memory stays bounded."""
 
 log = structlog.get_logger("urltrap.journal")
+
+
+@dataclass
+class _Batch:
+    """What one call of `read` collects."""
+
+    limit: int
+    events: list[tuple[Position, Event]] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.events) >= self.limit or self.size >= _BATCH_BYTES
+
+    def add(self, position: Position, event: Event, size: int) -> None:
+        self.events.append((position, event))
+        self.size += size
 
 
 @dataclass
@@ -73,17 +92,17 @@ class JournalReader:
     ) -> list[tuple[Position, Event]]:
         """Up to `limit` events behind `after` (None: from the beginning), each with the position behind it.
 
-        Empty where there is nothing new. Only whole records. JournalCorruptError for damage in a closed segment,
-        JournalUndecodableError for a newer schema, JournalFormatError for a newer format; what can be read before
-        such a place is returned first.
+        Empty where there is nothing new; fewer than `limit` also where the records are long. Only whole records.
+        JournalCorruptError for damage in a closed segment, JournalUndecodableError for a newer schema,
+        JournalFormatError for a newer format; what can be read before such a place is returned first.
         """
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
         place = self._place(writer)
         place.drained = None
-        events: list[tuple[Position, Event]] = []
+        batch = _Batch(limit)
         position = after or BEGINNING
-        while len(events) < limit:
+        while not batch.full:
             segments = place.segments.get()
             index = next(
                 (i for i, segment in enumerate(segments) if segment.number >= position.segment), None
@@ -101,20 +120,20 @@ class JournalReader:
                 place.segments.forget()  # archived or expired since it was listed
                 continue
             try:
-                seen = self._read_segment(writer, segment, source, offset, closed, limit, events)
+                seen = self._read_segment(writer, segment, source, offset, closed, batch)
             except JournalError:
-                if events:
+                if batch.events:
                     break  # first what is good; the next call begins at the bad place
                 raise
             finally:
                 if isinstance(source, PlainSource):
                     source.close()
-            if not closed and len(events) < limit:
+            if not closed and not batch.full:
                 place.drained = (segment.number, seen)
-            if not closed or len(events) >= limit:
+            if not closed or batch.full:
                 break
             position = Position(segments[index + 1].number, 0)
-        return events
+        return batch.events
 
     def wait(self, timeout: float, stop: threading.Event | None = None) -> bool:
         """Block until a writer has something that `read` has not seen; False after `timeout` seconds or on `stop`."""
@@ -201,10 +220,9 @@ class JournalReader:
         source: Source,
         offset: int,
         closed: bool,
-        limit: int,
-        events: list[tuple[Position, Event]],
+        batch: _Batch,
     ) -> int:
-        """Append events of one segment; the offset up to which its bytes were looked at."""
+        """Collect events of one segment; the offset up to which its bytes were looked at."""
 
         def corrupt(at: int, reason: str) -> JournalCorruptError:
             return JournalCorruptError(writer, Position(segment.number, at), reason, segment.path)
@@ -220,9 +238,12 @@ class JournalReader:
                 try:
                     while place < len(data):
                         payload, behind = unframe(data, place)
-                        events.append(_event(writer, segment, source, payload, start + place, start + behind))
+                        position, event = _event(
+                            writer, segment, source, payload, start + place, start + behind
+                        )
+                        batch.add(position, event, behind - place)
                         place = behind
-                        if len(events) >= limit:
+                        if batch.full:
                             return start + place
                     torn = ""
                 except BadFrame as bad:

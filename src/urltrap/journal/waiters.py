@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
@@ -52,3 +53,25 @@ def call(answers: Answers) -> None:
             callback(error)
         except Exception:
             log.exception("journal.callback_failed", callback=repr(callback))
+
+
+def settler(future: asyncio.Future[None]) -> Callback:
+    """A callback for any thread that gives a coroutine's future its answer, in the future's own loop."""
+    loop = future.get_loop()
+
+    def settle(error: JournalError | None) -> None:
+        if future.done():
+            return  # whoever waited was cancelled or gave up
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+    def answer(error: JournalError | None) -> None:
+        try:
+            loop.call_soon_threadsafe(settle, error)
+        except RuntimeError:
+            # The loop was closed meanwhile, and with it whoever waited.
+            pass
+
+    return answer

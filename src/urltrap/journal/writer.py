@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +40,7 @@ from urltrap.journal.recovery import (
     start_segment,
 )
 from urltrap.journal.space import SpaceGuard, disk_error
-from urltrap.journal.waiters import Answers, Callback, Waiters, call
+from urltrap.journal.waiters import Answers, Callback, Waiters, call, settler
 from urltrap.model.event import EventBase, encode_event
 from urltrap.model.settings import JournalSettings
 from urltrap.quarantine.disk import fsync_directory, write_all
@@ -50,6 +51,7 @@ HELD_BYTES = 64_000_000
 """So much may wait for the disk; more is refused, so that a stuck disk costs bounded memory."""
 _RETRY_SECONDS = 1.0
 _NEXT_TRY_BYTES = 4_000_000
+_NEXT_TRY_SECONDS = 60.0
 
 log = structlog.get_logger("urltrap.journal")
 
@@ -67,7 +69,8 @@ class JournalWriter:
         self._settings = settings
         try:
             self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            fsync_directory(self.folder.parent)
+            for above in (self.folder.parent, self.folder.parent.parent):
+                fsync_directory(above)
             self._lock_fd = lock_folder(self.folder)
             try:
                 segment, self.repair = start_segment(self.folder, writer)
@@ -169,25 +172,8 @@ class JournalWriter:
         """`wait_durable` for coroutines; cancelling it changes nothing in the journal."""
         if position <= self._durable:
             return
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-
-        def settle(error: JournalError | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
-
-        def take(error: JournalError | None) -> None:
-            try:
-                loop.call_soon_threadsafe(settle, error)
-            except RuntimeError:
-                # The loop was closed meanwhile, and with it whoever waited.
-                pass
-
-        self.add_done_callback(position, take)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.add_done_callback(position, settler(future))
         try:
             await asyncio.wait_for(future, timeout)
         except TimeoutError as error:
@@ -242,6 +228,7 @@ class JournalWriter:
         self._segment = segment.number
         self._end = segment.size
         self._rotate_at = self._settings.segment_bytes
+        self._rotate_due = time.monotonic() + self._settings.segment_hours * 3600
         self._durable = Position(segment.number, segment.size)
 
     def _acknowledge(self, position: Position, count: int) -> Answers:
@@ -264,6 +251,20 @@ class JournalWriter:
     # -- in the flush thread -----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        except BaseException as error:
+            # A fault of ours. Nobody may wait for ever for a thread that is gone, nor be told that all is well.
+            log.exception("journal.flush_thread_died", writer=self.writer)
+            with self._lock:
+                self._failed = JournalFailedError(
+                    f"journal {self.writer}: making records durable ended with {error!r}; "
+                    f"all up to {self._durable} are safe; close the writer and open a new one"
+                )
+                answers = self._waiters.refuse(self._failed)
+            call(answers)
+
+    def _serve(self) -> None:
         while True:
             with self._lock:
                 self._await_group()
@@ -301,7 +302,7 @@ class JournalWriter:
                 answers = self._acknowledge(end, count)
                 self._space.check(fd)
         call(answers)
-        if self._failed is None and end.offset >= self._rotate_at:
+        if self._failed is None and (end.offset >= self._rotate_at or time.monotonic() >= self._rotate_due):
             self._rotate()
 
     def _rotate(self) -> None:
@@ -313,6 +314,7 @@ class JournalWriter:
                 "journal.rotation_put_off", writer=self.writer, segment=self._segment, error=error.strerror
             )
             self._rotate_at = self._end + _NEXT_TRY_BYTES
+            self._rotate_due = time.monotonic() + _NEXT_TRY_SECONDS
             return
         with self._lock:
             # Appending stands still here, once per segment: a reader takes the existence of the next segment as

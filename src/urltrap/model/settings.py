@@ -19,7 +19,9 @@ class SshSettings(Model):
     listen: list[ListenAddress] = Field(
         default=["0.0.0.0:2222"], description='addresses to listen on, e.g. ["0.0.0.0:22", "[::]:2222"]'
     )
-    login_grace_seconds: float = Field(default=120, gt=0, description="time to log in before the line is dropped")
+    login_grace_seconds: float = Field(
+        default=120, gt=0, description="time to log in before the line is dropped"
+    )
     idle_seconds: float = Field(default=900, gt=0, description="a session without input ends after this")
     max_auth_tries: int = Field(default=6, ge=1, description="failed log-in tries per connection")
 
@@ -29,7 +31,9 @@ class TelnetSettings(Model):
 
     enabled: bool = Field(default=True, description="whether this sensor runs")
     listen: list[ListenAddress] = Field(default=["0.0.0.0:2323"], description="addresses to listen on")
-    login_grace_seconds: float = Field(default=60, gt=0, description="time to log in before the line is dropped")
+    login_grace_seconds: float = Field(
+        default=60, gt=0, description="time to log in before the line is dropped"
+    )
     idle_seconds: float = Field(default=900, gt=0, description="a session without input ends after this")
 
 
@@ -40,17 +44,23 @@ class SensorSettings(Model):
     telnet: TelnetSettings = TelnetSettings()
     workers: int = Field(default=0, ge=0, le=64, description="trap processes; 0: one per core")
     max_connections: int = Field(default=2000, ge=1, description="open connections per trap process")
-    max_connections_per_address: int = Field(default=50, ge=1, description="open connections per source address")
+    max_connections_per_address: int = Field(
+        default=50, ge=1, description="open connections per source address"
+    )
 
 
 class CredentialSettings(Model):
     """Who gets in: a set that always does, else after some tries; an address keeps the credential that got it in."""
 
-    accept: list[str] = Field(default=[], description='pairs that always get in, as "user:password"; "*" for any')
+    accept: list[str] = Field(
+        default=[], description='pairs that always get in, as "user:password"; "*" for any'
+    )
     after_tries: tuple[int, int] = Field(
         default=(1, 3), description="others get in between the m-th and the n-th try, fixed per address"
     )
-    refuse: list[str] = Field(default=[], description="passwords never accepted, beside the known accept-all probes")
+    refuse: list[str] = Field(
+        default=[], description="passwords never accepted, beside the known accept-all probes"
+    )
 
 
 class SessionLimits(Model):
@@ -61,8 +71,12 @@ class SessionLimits(Model):
     output_bytes: int = Field(default=16_000_000, ge=1, description="bytes sent to the attacker")
     input_bytes: int = Field(default=64_000_000, ge=1, description="bytes taken from the attacker")
     line_bytes: int = Field(default=1_048_576, ge=1, description="length of one command line")
-    steps_per_command: int = Field(default=2_000_000, ge=1, description="interpreter steps of one command line")
-    memory_bytes: int = Field(default=32_000_000, ge=1, description="estimate of what the machine holds for it")
+    steps_per_command: int = Field(
+        default=2_000_000, ge=1, description="interpreter steps of one command line"
+    )
+    memory_bytes: int = Field(
+        default=32_000_000, ge=1, description="estimate of what the machine holds for it"
+    )
     overlay_bytes: int = Field(default=32_000_000, ge=1, description="files of one attacker's machine")
     upload_bytes: int = Field(default=32_000_000, ge=1, description="size of one uploaded file")
     processes: int = Field(default=64, ge=1, description="processes at once on one attacker's machine")
@@ -71,7 +85,9 @@ class SessionLimits(Model):
 class MachineSettings(Model):
     """The machine behind the sensors."""
 
-    keep_overlay_hours: float = Field(default=24, ge=0, description="an attacker's changes are kept this long")
+    keep_overlay_hours: float = Field(
+        default=24, ge=0, description="an attacker's changes are kept this long"
+    )
     limits: SessionLimits = SessionLimits()
 
 
@@ -81,13 +97,21 @@ class EgressSettings(Model):
     mode: Literal["fetch", "record"] = Field(
         default="fetch", description='"record": nothing is resolved or fetched, everything is written down'
     )
-    proxy: str = Field(default="", description="http://HOST:PORT through which everything goes; empty: direct")
-    max_bytes: int = Field(default=32_000_000, ge=1, description="size of one payload; of larger ones the beginning is kept")
+    proxy: str = Field(
+        default="", description="http://HOST:PORT through which everything goes; empty: direct"
+    )
+    max_bytes: int = Field(
+        default=32_000_000, ge=1, description="size of one payload; of larger ones the beginning is kept"
+    )
     total_seconds: float = Field(default=60, gt=0, description="time for one fetch")
     connect_seconds: float = Field(default=10, gt=0, description="time to connect")
-    max_redirects: int = Field(default=5, ge=0, description="redirects followed, each checked as the first address")
+    max_redirects: int = Field(
+        default=5, ge=0, description="redirects followed, each checked as the first address"
+    )
     window_seconds: float = Field(
-        default=600, ge=0, description="a URL is fetched once per client within this time; all get the same bytes"
+        default=600,
+        ge=0,
+        description="a URL is fetched once per client within this time; all get the same bytes",
     )
     per_host_per_minute: int = Field(default=20, ge=1, description="requests to one host")
     total_per_minute: int = Field(default=300, ge=1, description="requests in total")
@@ -101,10 +125,15 @@ class JournalSettings(Model):
     """The durable record of events."""
 
     segment_bytes: int = Field(default=64_000_000, ge=65_536, description="size at which a segment is closed")
-    sync_milliseconds: float = Field(default=50, gt=0, description="at most this long until an event is on the disk")
+    segment_hours: float = Field(default=24, gt=0, description="a segment is closed after this long, too")
+    sync_milliseconds: float = Field(
+        default=50, gt=0, description="at most this long until an event is on the disk"
+    )
     sync_bytes: int = Field(default=262_144, ge=1, description="or at most this many bytes")
     keep_days: float = Field(default=365, gt=0, description="archived segments older than this are deleted")
-    free_bytes_reserve: int = Field(default=200_000_000, ge=0, description="writing stops before less than this is free")
+    free_bytes_reserve: int = Field(
+        default=200_000_000, ge=0, description="writing stops before less than this is free"
+    )
 
 
 class StoreSettings(Model):
@@ -139,7 +168,9 @@ class SiteSettings(Model):
 class SupervisorSettings(Model):
     """The processes."""
 
-    user: str = Field(default="", description="user to become after binding when started as root; empty: nobody")
+    user: str = Field(
+        default="", description="user to become after binding when started as root; empty: nobody"
+    )
 
 
 class TestingSettings(Model):
