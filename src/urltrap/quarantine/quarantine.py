@@ -58,7 +58,8 @@ class Quarantine:
                 path.mkdir(mode=DIRECTORY_MODE, parents=path is directory, exist_ok=True)
                 if stat.S_IMODE(path.stat().st_mode) != DIRECTORY_MODE:
                     path.chmod(DIRECTORY_MODE)
-            fsync_directory(directory)
+            for path in (directory, directory.absolute().parent):
+                fsync_directory(path)
         except OSError as error:
             raise disk_error(error, f"preparing the quarantine folder {directory}") from error
 
