@@ -94,6 +94,7 @@ def device_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         boot_id=dice.uuid("boot id"),
         boot_time=boot,
         installed=_built(release),
+        made=round(now, 2),
         users=(
             User(name="root", uid=0, gid=0, gecos="root", home="/root", login_shell="/bin/ash", password_day=0,
                  password_hash=_md5_crypt(dice)),

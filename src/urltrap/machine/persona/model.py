@@ -206,8 +206,9 @@ class Dmi(Model):
 class Persona(Model):
     """One machine's identity: made once from a seed, kept in the data folder, never the same on two installations.
 
-    Times are unix seconds. `fingerprint` is a secret-free digest of the seed from which further stable detail
-    (hashes, file bytes, log lines) is drawn.
+    Times are unix seconds; `made` is the moment for which counters (traffic, processor time) were drawn.
+    `fingerprint` is a secret-free digest of the seed from which further stable detail (hashes, file bytes, log
+    lines) is drawn.
     """
 
     kind: Kind
@@ -231,6 +232,7 @@ class Persona(Model):
     boot_id: str
     boot_time: float
     installed: float
+    made: float
     users: tuple[User, ...]
     residents: tuple[Resident, ...]
     listeners: tuple[Listener, ...]
@@ -243,6 +245,11 @@ class Persona(Model):
     def fqdn(self) -> str:
         """Host name with domain."""
         return f"{self.hostname}.{self.domain}" if self.domain else self.hostname
+
+    def grown(self, counter: float, boot_time: float, now: float) -> float:
+        """A counter that stood at `counter` when the persona was made, as it stands at `now` after a start at
+        `boot_time`: it grows evenly with the uptime."""
+        return counter * max(1.0, now - boot_time) / max(1.0, self.made - self.boot_time)
 
     @property
     def is_server(self) -> bool:

@@ -21,6 +21,7 @@ from urltrap.machine.persona.releases import KernelRelease
 from urltrap.machine.persona.residents import (
     DHCLIENT,
     SERVER_SERVICES,
+    TRIXIE_UIDS,
     kernel_threads,
     service_processes,
 )
@@ -57,8 +58,9 @@ def server_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
     if dice.number("dhcp", 0, 1) or cloud:
         services = (DHCLIENT, *services)
     processes, listeners = service_processes(
-        dice.scoped("services"), services, max(t.pid for t in threads if t.pid < 1000) + 40, days, interface
-    )
+        dice.scoped("services"), services, max(t.pid for t in threads if t.pid < 1000) + 40, days,
+        interface, TRIXIE_UIDS if trixie else None,
+    )  # fmt: skip
     kernel = Kernel(
         release=f"{release.abi}-{'cloud-' if cloud else ''}amd64",
         version=f"#1 SMP PREEMPT_DYNAMIC Debian {release.package} ({release.day})",
@@ -90,6 +92,7 @@ def server_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         boot_id=dice.uuid("boot id"),
         boot_time=boot,
         installed=installed,
+        made=round(now, 2),
         users=server_users(dice.scoped("users"), installed, cloud),
         residents=(_systemd(dice, days), *sorted((*threads, *processes), key=lambda process: process.pid)),
         listeners=tuple(listeners),

@@ -1,0 +1,111 @@
+"""/proc as a generated tree: the machine's files, /proc/sys, /proc/net and a directory for each process."""
+
+from __future__ import annotations
+
+from urltrap.machine.api import S_IFDIR, S_IFLNK, S_IFREG, ProcessInfo
+from urltrap.machine.fs.mounts import GeneratedNode, ProcessView
+from urltrap.machine.proc import network, pids, system
+
+_FILE, _DIR = S_IFREG | 0o444, S_IFDIR | 0o555
+_CONSTANT = frozenset(
+    {"kernel/random/boot_id", "kernel/random/uuid", "kernel/osrelease", "kernel/ostype", "kernel/version"}
+)
+_EMPTY_DIRS = ("acpi", "bus", "driver", "fs", "irq", "scsi", "sysvipc", "tty", "pressure")
+_ROOT_ONLY = frozenset({"kmsg"})
+
+
+def _discard(data: bytes) -> None:
+    """A setting that nothing here depends on: the kernel takes it without a word."""
+
+
+class ProcMount:
+    """The tree at /proc; it has no state, so one serves all machines."""
+
+    device = 20
+
+    def lookup(self, parts: tuple[str, ...], viewer: ProcessView) -> GeneratedNode | None:
+        """The node, not following it where it is a link; None where there is none."""
+        if not parts:
+            return GeneratedNode(_DIR, nlink=len(viewer.processes()) + 9, mtime=viewer.boot_time)
+        name = parts[0]
+        if name == "self" and len(parts) == 1:
+            return GeneratedNode(S_IFLNK | 0o777, target=str(viewer.pid))
+        if name == "thread-self" and len(parts) == 1:
+            return GeneratedNode(S_IFLNK | 0o777, target=f"{viewer.pid}/task/{viewer.pid}")
+        if name == "mounts" and len(parts) == 1:
+            return GeneratedNode(S_IFLNK | 0o777, target="self/mounts")
+        if name == "net" and len(parts) == 1:
+            return GeneratedNode(S_IFLNK | 0o777, target="self/net")
+        if name.isdigit():
+            row = _row(name, viewer)
+            if row is None:
+                return None
+            if parts[1:2] == ("net",):
+                return self._net(parts[2:], viewer)
+            return pids.process_node(row, parts[1:], viewer)
+        if name == "sys":
+            return self._sysctl("/".join(parts[1:]), viewer)
+        if len(parts) == 1 and name in system.FILES:
+            maker = system.FILES[name]
+            return GeneratedNode(S_IFREG | (0o400 if name in _ROOT_ONLY else 0o444), lambda: maker(viewer))
+        if len(parts) == 1 and name in _EMPTY_DIRS:
+            return GeneratedNode(_DIR)
+        if parts == ("kcore",) and viewer.persona.is_server:
+            return GeneratedNode(S_IFREG | 0o400, b"", size=140_737_471_590_400)
+        if parts == ("sysrq-trigger",):
+            return GeneratedNode(S_IFREG | 0o200, b"", write=_discard)
+        return None
+
+    def listdir(self, parts: tuple[str, ...], viewer: ProcessView) -> list[str]:
+        """Names in a directory that `lookup` gave."""
+        if not parts:
+            numbers = [str(row.pid) for row in viewer.processes()]
+            fixed = {
+                "self",
+                "thread-self",
+                "mounts",
+                "net",
+                "sys",
+                "sysrq-trigger",
+                *system.FILES,
+                *_EMPTY_DIRS,
+            }
+            if viewer.persona.is_server:
+                fixed.add("kcore")
+            return sorted(fixed) + numbers
+        if parts[0] == "sys":
+            prefix = "/".join(parts[1:]) + "/" if len(parts) > 1 else ""
+            return sorted(
+                {path[len(prefix) :].split("/")[0] for path in system.SYSCTL if path.startswith(prefix)}
+            )
+        row = _row(parts[0], viewer)
+        if row is None:
+            return []
+        if parts[1:] == ("net",):
+            return sorted(network.FILES)
+        return pids.process_names(row, parts[1:], viewer)
+
+    def _net(self, parts: tuple[str, ...], viewer: ProcessView) -> GeneratedNode | None:
+        if not parts:
+            return GeneratedNode(_DIR)
+        maker = network.FILES.get(parts[0])
+        if maker is None or len(parts) > 1:
+            return None
+        return GeneratedNode(_FILE, lambda: maker(viewer))
+
+    def _sysctl(self, path: str, viewer: ProcessView) -> GeneratedNode | None:
+        maker = system.SYSCTL.get(path)
+        if maker is not None:
+            if path in _CONSTANT:
+                return GeneratedNode(_FILE, lambda: maker(viewer))
+            return GeneratedNode(S_IFREG | 0o644, lambda: maker(viewer), write=_discard)
+        if not path or any(known.startswith(path + "/") for known in system.SYSCTL):
+            return GeneratedNode(_DIR, mtime=viewer.boot_time)
+        return None
+
+
+def _row(name: str, viewer: ProcessView) -> ProcessInfo | None:
+    if not name.isdigit() or len(name) > 7:
+        return None
+    number = int(name)
+    return next((row for row in viewer.processes() if row.pid == number), None)
