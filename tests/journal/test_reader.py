@@ -287,3 +287,17 @@ def test_a_batch_of_long_records_ends_early(
         assert len(reader.read("trap-0", None, 100)) == 3
         assert reader.wait(0), "there is more"
     assert read_all(tmp_path, limit=100) == events
+
+
+def test_a_segment_archived_between_looking_and_opening_is_found_again(
+    tmp_path: Path, settings: JournalSettings, event: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, settings, [event(0)])
+    write(tmp_path, settings, [event(1)])
+    folder = tmp_path / "trap-0"
+    os.utime(folder, (1, 1))  # long settled, so that the list is remembered
+    with JournalReader(tmp_path) as reader:
+        assert len(reader.read("trap-0", Position(1, 10**9))) == 1
+        assert archive(tmp_path, "trap-0", Position(9, 0)) == [1]
+        os.utime(folder, (1, 1))
+        assert [item for _, item in reader.read("trap-0")] == [event(0), event(1)]

@@ -29,6 +29,7 @@ from urltrap.journal import (
     JournalWriter,
     Position,
     WriterNameError,
+    recovery,
 )
 from urltrap.model.event import CommandEntered, Event
 from urltrap.model.settings import JournalSettings
@@ -36,6 +37,11 @@ from urltrap.model.settings import JournalSettings
 Make = Callable[..., CommandEntered]
 ReadAll = Callable[..., list[Event]]
 real_fdatasync = os.fdatasync
+
+
+@pytest.fixture(autouse=True)
+def retry_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urltrap.journal.writer._RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -438,3 +444,121 @@ def test_a_coroutine_is_told_of_a_failed_disk(
         failing_sync[0] = 10**9
         asyncio.run(wait(writer))
         failing_sync[0] = 0
+
+
+def test_a_piece_of_a_record_that_cannot_be_taken_back_ends_its_segment(
+    tmp_path: Path, settings: JournalSettings, event: Make, read_all: ReadAll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("urltrap.journal.space.time.monotonic", lambda: now[0])
+    real_ftruncate, left = os.ftruncate, [1]
+
+    def ftruncate(fd: int, size: int) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real_ftruncate(fd, size)
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with JournalWriter(tmp_path, "trap-0", settings) as writer:
+        end = writer.append(event(0))
+        monkeypatch.setattr(os, "ftruncate", ftruncate)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (end.offset + 50, before[1]))
+        try:
+            with pytest.raises(JournalFullError):
+                writer.append(event(1))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        now[0] += 2
+        position = append_when_possible(writer, event(2))
+
+    assert position.segment == 2
+    assert read_all(tmp_path) == [event(0), event(2)]
+
+
+def append_when_possible(writer: JournalWriter, item: CommandEntered) -> Position:
+    """What a sensor does while the journal heals itself: try again."""
+    while True:
+        try:
+            return writer.append(item)
+        except JournalFailedError:
+            continue
+
+
+@pytest.mark.parametrize("step", ["publish before", "publish after", "cut", "create"])
+def test_whatever_step_of_healing_fails_no_record_is_missing_in_the_end(
+    tmp_path: Path,
+    settings: JournalSettings,
+    event: Make,
+    read_all: ReadAll,
+    failing_sync: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    real_publish, real_ftruncate, left = recovery.publish_segment, os.ftruncate, [1]
+
+    def fails() -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    def publish(folder: Path, segment: recovery.NewSegment) -> None:
+        if step == "publish after":
+            real_publish(folder, segment)
+        if step.startswith("publish") and fails():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if step != "publish after":
+            real_publish(folder, segment)
+
+    def ftruncate(fd: int, size: int) -> None:
+        if step == "cut" and fails():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real_ftruncate(fd, size)
+
+    with JournalWriter(tmp_path, "trap-0", settings) as writer:
+        writer.wait_durable(writer.append(event(0)), timeout=30)
+        monkeypatch.setattr("urltrap.journal.writer.publish_segment", publish)
+        monkeypatch.setattr(os, "ftruncate", ftruncate)
+        failing_sync[0] = 2 if step == "create" else 1
+        position = writer.append(event(1))
+        while writer.durable_position < position:
+            try:
+                writer.wait_durable(position, timeout=30)
+            except JournalFailedError:
+                continue
+        append_when_possible(writer, event(2))
+
+    read = read_all(tmp_path)
+    # Without the cut, what was not acknowledged stands in both segments: twice, never not at all.
+    again = [event(1)] if step == "cut" else []
+    assert read == [event(0), event(1), *again, event(2)]
+
+
+def test_a_sync_that_fails_while_rotating_loses_nothing(
+    tmp_path: Path, small: JournalSettings, event: Make, read_all: ReadAll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_create = recovery.create_segment
+    events = [event(seq, b"x" * 40_000) for seq in range(6)]
+    broken: list[int] = []
+
+    def fdatasync(fd: int) -> None:
+        if broken and fd == broken[0]:
+            broken.clear()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real_fdatasync(fd)
+
+    with JournalWriter(tmp_path, "trap-0", small) as writer:
+
+        def create(folder: Path, name: str, number: int, records: bytes = b"") -> recovery.NewSegment:
+            segment = real_create(folder, name, number, records)
+            if number == 2 and not records:
+                broken.append(writer._fd)
+            return segment
+
+        monkeypatch.setattr("urltrap.journal.writer.create_segment", create)
+        monkeypatch.setattr(os, "fdatasync", fdatasync)
+        for item in events:
+            writer.wait_durable(writer.append(item), timeout=30)
+
+    assert not broken
+    assert read_all(tmp_path) == events
+    assert not list((tmp_path / "trap-0").glob("*.new"))
