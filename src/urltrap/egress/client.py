@@ -131,7 +131,7 @@ class BlockingFetcherClient:
         while (left := deadline - time.monotonic()) > 0:
             try:
                 return self._ask(line, left)
-            except OSError as error:
+            except (OSError, MalformedMessage) as error:
                 trouble = str(error) or type(error).__name__
             time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
             pause = min(pause * 2, _LONGEST_PAUSE)

@@ -24,6 +24,8 @@ from urltrap.model.capture import Capture, FetchRequest
 _IN_FLIGHT = 256
 """Requests of one connection that are answered at the same time; behind them it is not read from."""
 
+_LOG_SECONDS = 60.0
+
 log = structlog.get_logger(__name__)
 
 Fetch = Callable[[FetchRequest], Awaitable[Capture]]
@@ -41,6 +43,7 @@ class FetcherServer:
         self._mode = mode
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._logged: dict[str, float] = {}
 
     async def __aenter__(self) -> FetcherServer:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,13 +105,20 @@ class FetcherServer:
             line = encode_capture(number, await self._fetch(request))
         except Exception as error:
             # One bad input is one error: the others of this connection go on, and the asker is told.
-            log.exception("fetcher.no_capture", error=type(error).__name__)
+            self._log(error)
             line = encode_error(number, f"{type(error).__name__}: {error}")
         try:
             writer.write(line)
             await writer.drain()
         except ConnectionError:
             pass  # as above
+
+    def _log(self, error: Exception) -> None:
+        """Each kind of error once a minute with its traceback: a full disk must not fill the log as well."""
+        kind, now = type(error).__name__, asyncio.get_running_loop().time()
+        if now - self._logged.get(kind, float("-inf")) >= _LOG_SECONDS:
+            self._logged[kind] = now
+            log.error("fetcher.no_capture", error=kind, exc_info=error)
 
 
 def _remove_stale(path: Path) -> None:
