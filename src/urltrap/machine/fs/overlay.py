@@ -1,0 +1,215 @@
+"""What one attacker changed: nodes and directory entries over the image, within quotas, and as bytes between visits."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from urltrap.machine.api import S_IFMT, S_IFREG
+from urltrap.machine.effects import Content
+from urltrap.machine.errors import SysError
+from urltrap.machine.fs.content import OpaqueContent, PagedContent, StoredContent
+from urltrap.machine.fs.image import Image
+from urltrap.machine.fs.node import Node
+from urltrap.machine.fs.program import ProgramContent
+
+GONE = -1
+"""In `Overlay.entries`: the name of the image is hidden."""
+
+_MAGIC = b"URLTRAP-OVERLAY-1\n"
+_NODE_COST = 200
+
+
+class OverlayError(ValueError):
+    """A kept overlay cannot be read."""
+
+
+class Overlay:
+    """The changes over an image.
+
+    `nodes`: changed or new nodes by number; `entries`: for directories whose names changed, name to number or `GONE`.
+    `max_bytes` bounds the memory of contents and nodes, `max_nodes` their number; `used` is what is taken now.
+    `refused` counts how often a quota said no (the kernel tells it once).
+    """
+
+    __slots__ = (
+        "entries",
+        "image",
+        "max_bytes",
+        "max_nodes",
+        "next_number",
+        "nodes",
+        "refused",
+        "saved_at",
+        "used",
+    )
+
+    def __init__(self, image: Image, *, max_bytes: int = 32_000_000, max_nodes: int = 20_000) -> None:
+        self.image = image
+        self.nodes: dict[int, Node] = {}
+        self.entries: dict[int, dict[str, int]] = {}
+        self.next_number = len(image.nodes)
+        self.max_bytes = max_bytes
+        self.max_nodes = max_nodes
+        self.used = 0
+        self.refused = 0
+        self.saved_at: float | None = None
+
+    def charge(self, amount: int) -> None:
+        """Take `amount` bytes of the quota (negative: give back); SysError ENOSPC where it is used up."""
+        if amount > 0 and self.used + amount > self.max_bytes:
+            self.refused += 1
+            raise SysError(errno.ENOSPC)
+        self.used += amount
+
+    def adopt(self, node: Node) -> None:
+        """Enter a new or copied node; SysError ENOSPC where there are too many."""
+        if len(self.nodes) >= self.max_nodes:
+            self.refused += 1
+            raise SysError(errno.ENOSPC)
+        self.charge(_NODE_COST)
+        self.nodes[node.number] = node
+
+    def new_number(self) -> int:
+        """A number that no node had."""
+        self.next_number += 1
+        return self.next_number - 1
+
+    def forget(self, node: Node) -> None:
+        """A node without names and users: its memory is given back."""
+        if self.nodes.pop(node.number, None) is not None:
+            self.used -= _NODE_COST
+            if isinstance(node.content, PagedContent):
+                self.used -= node.content.memory
+        self.entries.pop(node.number, None)
+
+    def dumps(self, now: float) -> bytes:
+        """The overlay as bytes, for keeping between visits; `now` (unix seconds) is kept with it as `saved_at`."""
+        blobs = bytearray()
+        rows = []
+        for node in self.nodes.values():
+            if node.nlink <= 0:
+                continue
+            kind = node.mode & S_IFMT
+            rows.append(
+                [
+                    node.number, node.mode, node.uid, node.gid, node.mtime, node.atime, node.ctime, node.nlink,
+                    node.target, list(node.rdev), node.attrs,
+                    self._dump(node, blobs) if kind == S_IFREG else None,
+                ]
+            )  # fmt: skip
+        meta = json.dumps(
+            {"at": now, "next": self.next_number, "nodes": rows, "entries": list(self.entries.items())},
+            separators=(",", ":"),
+        ).encode()
+        return _MAGIC + zlib.compress(len(meta).to_bytes(8, "little") + meta + bytes(blobs), 6)
+
+    def _dump(self, node: Node, blobs: bytearray) -> list[Any]:
+        nodes = self.image.nodes
+        if node.number < len(nodes) and nodes[node.number].content is node.content:
+            return ["i"]
+        return _dump(node, blobs)
+
+    @staticmethod
+    def loads(
+        data: bytes,
+        image: Image,
+        resolve: Callable[[str, int], Content | None],
+        *,
+        max_bytes: int = 32_000_000,
+        max_nodes: int = 20_000,
+    ) -> Overlay:
+        """Read what `dumps` made over the same image. `resolve` (SHA-256, size) finds contents kept outside; where it
+        answers None the file keeps its size and reads as opaque bytes. OverlayError where it is damaged or of another
+        image: begin with a new one.
+        """
+        if not data.startswith(_MAGIC):
+            raise OverlayError("this is no kept overlay of this version: begin with a new one")
+        overlay = Overlay(image, max_bytes=max_bytes, max_nodes=max_nodes)
+        try:
+            plain = zlib.decompress(data[len(_MAGIC) :])
+            split = 8 + int.from_bytes(plain[:8], "little")
+            meta = json.loads(plain[8:split])
+            blobs = memoryview(plain)[split:]
+            for row in meta["nodes"]:
+                node = Node(
+                    row[0], row[1], row[2], row[3], row[4], target=row[8], rdev=(row[9][0], row[9][1])
+                )
+                node.atime, node.ctime, node.nlink, node.attrs = row[5], row[6], row[7], row[10]
+                if row[11] is not None:
+                    _load(node, row[11], blobs, image, resolve)
+                overlay.nodes[node.number] = node
+                overlay.used += _NODE_COST
+                if isinstance(node.content, PagedContent):
+                    overlay.used += node.content.memory
+            for number, names in meta["entries"]:
+                overlay.entries[int(number)] = names
+            overlay.next_number = max(len(image.nodes), int(meta["next"]))
+            overlay.saved_at = float(meta["at"])
+            lost = [
+                name
+                for names in overlay.entries.values()
+                for name, to in names.items()
+                if to >= len(image.nodes) and to not in overlay.nodes
+            ]
+        except (zlib.error, ValueError, KeyError, IndexError, TypeError) as problem:
+            raise OverlayError(f"the kept overlay is damaged ({problem}): begin with a new one") from problem
+        if lost:
+            raise OverlayError(
+                f"the kept overlay names {len(lost)} files of another image: begin with a new one"
+            )
+        return overlay
+
+
+def _dump(node: Node, blobs: bytearray) -> list[Any]:
+    content = node.content
+    sha256 = getattr(content, "sha256", None)
+    if content is None:
+        return ["n", node.size_hint]
+    if isinstance(sha256, str):
+        return ["s", sha256, content.size]
+    if isinstance(content, ProgramContent):
+        seed = base64.b85encode(content.seed).decode()
+        return ["p", content.program, content.size, seed, content.arch, int(content.static)]
+    if isinstance(content, OpaqueContent):
+        return ["o", content.size, base64.b85encode(content.seed).decode()]
+    if isinstance(content, PagedContent):
+        pages = []
+        for number, page in content.pages.items():
+            pages.append([number, len(blobs), len(page)])
+            blobs += page
+        return ["w", content.size, pages]
+    at = len(blobs)
+    blobs += content.read(0, content.size)
+    return ["w", content.size, [[-1, at, len(blobs) - at]]]
+
+
+def _load(
+    node: Node, row: list[Any], blobs: memoryview, image: Image, resolve: Callable[[str, int], Content | None]
+) -> None:
+    what, *rest = row
+    if what == "i":
+        node.content, node.size_hint = image.nodes[node.number].content, image.nodes[node.number].size_hint
+    elif what == "n":
+        node.size_hint = rest[0]
+    elif what == "s":
+        found = resolve(rest[0], rest[1])
+        if found is not None and not hasattr(found, "sha256"):
+            found = StoredContent(rest[0], rest[1], found.read)
+        node.content = found or OpaqueContent(rest[1], bytes.fromhex(rest[0]))
+    elif what == "p":
+        node.content = ProgramContent(rest[0], rest[1], base64.b85decode(rest[2]), rest[3], bool(rest[4]))
+    elif what == "o":
+        node.content = OpaqueContent(rest[0], base64.b85decode(rest[1]))
+    elif rest[1] and rest[1][0][0] == -1:
+        at, length = rest[1][0][1:]
+        node.content = PagedContent(bytes(blobs[at : at + length]))
+    else:
+        content = PagedContent()
+        content.pages = {number: bytearray(blobs[at : at + length]) for number, at, length in rest[1]}
+        content.size = rest[0]
+        node.content = content
