@@ -115,7 +115,7 @@ class FileSystem(Protocol):
 class Terminal(Protocol):
     """A terminal's settings, as stty and line editors change them. The flags are termios' own, by name.
 
-    Raw mode for a line editor: ``icanon = echo = False`` (and ``isig = False`` for literally everything); restore after.
+    Raw mode for a line editor: ``icanon = echo = False`` (``isig = False`` for literally everything); restore after.
     """
 
     icanon: bool
@@ -130,7 +130,7 @@ class Terminal(Protocol):
 
     @property
     def name(self) -> str:
-        """"pts/0"."""
+        """ "pts/0"."""
         ...
 
 
@@ -185,7 +185,6 @@ class Process(Protocol):
     """The system calls of one process."""
 
     pid: int
-    ppid: int
     argv: list[str]
     env: dict[str, str]
     cwd: str
@@ -193,9 +192,13 @@ class Process(Protocol):
     gid: int
     groups: list[int]
     umask: int
-    fs: FileSystem
-    fds: dict[int, OpenFile]
 
+    @property
+    def ppid(self) -> int: ...
+    @property
+    def fs(self) -> FileSystem: ...
+    @property
+    def fds(self) -> Mapping[int, OpenFile]: ...  # open descriptors; change them with open, close, dup2, pipe
     @property
     def persona(self) -> Persona: ...
     @property
@@ -204,10 +207,16 @@ class Process(Protocol):
     def connection(self) -> Connection: ...
     @property
     def user(self) -> str: ...
+    @property
+    def boot_time(self) -> float: ...
+    @property
+    def hostname(self) -> str: ...  # as it is now; starts as persona.hostname
+    def sethostname(self, name: str) -> None: ...
 
     # time and chance
     def now(self) -> float: ...
     def random(self, below: int) -> int: ...
+    def random_bytes(self, length: int) -> bytes: ...
 
     # files
     def open(self, path: str, flags: int = O_RDONLY, mode: int = 0o666) -> int: ...
@@ -218,12 +227,16 @@ class Process(Protocol):
     def is_tty(self, fd: int) -> bool: ...
     def window(self) -> tuple[int, int]: ...  # (columns, rows); (80, 24) without a terminal
     def tty(self, fd: int) -> Terminal: ...  # SysError ENOTTY where it is none
-    def seek(self, fd: int, offset: int, whence: int = 0) -> int: ...  # SysError ESPIPE on pipes and terminals
+    def seek(
+        self, fd: int, offset: int, whence: int = 0
+    ) -> int: ...  # SysError ESPIPE on pipes and terminals
     def fstat(self, fd: int) -> Stat: ...
 
     # blocking: use with ``yield from``. SysError EINTR where a caught signal came first (see pending_signals).
     # read: EAGAIN after `timeout` seconds without data. write: EPIPE only where SIGPIPE is ignored, else it kills.
-    def read(self, fd: int, length: int = 65_536, *, timeout: float | None = None) -> Generator[Any, Any, bytes]: ...
+    def read(
+        self, fd: int, length: int = 65_536, *, timeout: float | None = None
+    ) -> Generator[Any, Any, bytes]: ...
     def read_all(self, fd: int, limit: int = 16_000_000) -> Generator[Any, Any, bytes]: ...
     def write(self, fd: int, data: bytes) -> Generator[Any, Any, None]: ...
     def out(self, text: str) -> Generator[Any, Any, None]: ...  # to fd 1
@@ -231,6 +244,10 @@ class Process(Protocol):
     def sleep(self, seconds: float) -> Generator[Any, Any, None]: ...
     def fetch(self, request: FetchRequest) -> Generator[Any, Any, FetchReply]: ...
     def tick(self, steps: int = 1) -> Generator[Any, Any, None]: ...
+    def hold(self, amount: int) -> None:
+        """Tell that the program holds `amount` more bytes of memory (negative: gave back), where it keeps much:
+        variables, a table to sort. BudgetError where the job has used up its memory."""
+        ...
 
     # processes
     def spawn(
@@ -252,31 +269,36 @@ class Process(Protocol):
         """Start a child that runs `run` with copies of this process's state (subshells, background jobs)."""
         ...
 
-    def exec(self, argv: Sequence[str], *, path: str | None = None, env: Mapping[str, str] | None = None) -> Run:
+    def exec(
+        self, argv: Sequence[str], *, path: str | None = None, env: Mapping[str, str] | None = None
+    ) -> Run:
         """Become another program: ``return (yield from p.exec([...]))``."""
         ...
 
-    def wait(self, pid: int | None = None, *, block: bool = True) -> Generator[Any, Any, tuple[int, int] | None]:
+    def wait(
+        self, pid: int | None = None, *, block: bool = True
+    ) -> Generator[Any, Any, tuple[int, int] | None]:
         """(pid, status) of an ended child; status 128 + N after signal N; None where `block` is False and none ended.
         A stopped child (^Z, SIGSTOP, SIGTSTP) is answered once with status `STOPPED` + signal and stays a child.
         SysError ECHILD where there is none, EINTR where a caught signal came first."""
         ...
 
     def kill(self, pid: int, signal: int) -> None:
-        """kill(2): pid > 0 a process, 0 the own group, < -1 the group -pid, -1 all that the user may; signal 0 only asks.
+        """kill(2): pid > 0 a process, 0 the own group, < -1 the group -pid, -1 all he may; signal 0 only asks.
         SysError ESRCH, EPERM."""
         ...
 
     def trap_signal(self, signal: int, action: str | None) -> None:
-        """"ignore", "default" (None) or "catch": caught ones are fetched with `pending_signals`."""
+        """ "ignore", "default" (None) or "catch": caught ones are fetched with `pending_signals`."""
         ...
 
     def pending_signals(self) -> list[int]: ...
     def processes(self) -> list[ProcessInfo]: ...
-    @property
-    def group(self) -> int: ...
-    @property
-    def session(self) -> int: ...
+    def descriptors(self, pid: int) -> Mapping[int, str]: ...  # number to "/path", "pipe:[N]", "/dev/pts/0"
+
+    group: int  # process group; assign to it as setpgid(2) does
+    session: int
+
     def set_foreground(self, group: int) -> None:
         """Give the terminal to a process group (``new_group=True`` makes one whose number is the child's pid)."""
         ...

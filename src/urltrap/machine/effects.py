@@ -83,7 +83,16 @@ class FileClosed:
     mode: int
 
 
-Effect = Output | Fetch | Fact | FileClosed
+@dataclass(frozen=True, slots=True)
+class ProgramCrashed:
+    """A program of ours failed (a mistake of ours): the attacker saw a crash, the driver logs this."""
+
+    name: str
+    argv: tuple[str, ...]
+    traceback: str
+
+
+Effect = Output | Fetch | Fact | FileClosed | ProgramCrashed
 
 
 class Job(Protocol):
@@ -130,4 +139,18 @@ class Job(Protocol):
     @property
     def exit_status(self) -> int | None:
         """None while running; then 0–255, or 128 + signal."""
+        ...
+
+    @property
+    def lingering(self) -> bool:
+        """True where processes of it go on although it ended (``nohup``, ``&``): step it while that is worth it."""
+        ...
+
+    @property
+    def waiting_for_fetch(self) -> bool:
+        """True while the answer to a `Fetch` is due."""
+        ...
+
+    def end(self) -> None:
+        """Kill everything that is left of it; the driver gives it up."""
         ...

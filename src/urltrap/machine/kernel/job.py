@@ -1,0 +1,308 @@
+"""A job: one command or one interactive shell, with everything that it started. Implements `effects.Job`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from urltrap.machine.api import Connection
+from urltrap.machine.effects import Effect, Fact, FetchReply, FileClosed, Output
+from urltrap.machine.fs.content import PagedContent
+from urltrap.machine.fs.node import Node
+from urltrap.machine.fs.view import content_of
+from urltrap.machine.kernel.console import ConsoleInput, ConsoleOutput
+from urltrap.machine.kernel.kernel import Kernel
+from urltrap.machine.kernel.process import KernelProcess
+from urltrap.machine.kernel.signals import NUMBERS, SIGKILL, SIGWINCH
+from urltrap.machine.kernel.waiting import WaitQueue
+from urltrap.model.event import BudgetSpent, EventBase
+from urltrap.model.settings import SessionLimits
+
+if TYPE_CHECKING:
+    from urltrap.machine.kernel.tty import Tty
+
+_OUTPUT_PER_STEP = 262_144
+
+
+class KernelJob:
+    """Processes that share a connection, budgets and standard streams. See `effects.Job` for what a driver calls.
+
+    `on_wake` may be set by a driver: called when something outside of this job (another log-in's kill or pipe) gave it
+    work. `lingering` is True while processes of an ended job go on (``nohup``, ``&``): step it as long as that is worth
+    it.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        connection: Connection,
+        limits: SessionLimits,
+        *,
+        parent_pid: int,
+        terminal: Tty | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.connection = connection
+        self.limits = limits
+        self.parent_pid = parent_pid
+        self.terminal = terminal
+        self.effects: list[Effect] = []
+        self.replies: dict[int, FetchReply] = {}
+        self.drained = WaitQueue()
+        self.turn = 0
+        self.alive = 0
+        self.held = 0
+        self.overdrawn = False
+        self.on_wake: Callable[[], None] | None = None
+        self.leader: KernelProcess | None = None
+        self.input = ConsoleInput(0)
+        self._ready: deque[KernelProcess] = deque()
+        self._sleepers: list[KernelProcess] = []
+        self._asked: dict[int, WaitQueue] = {}
+        self._questions = 0
+        self._changed: dict[str, Node] = {}
+        self._told: set[str] = set()
+        self._exit_status: int | None = None
+        self._steps = 0
+        self._output = 0
+        self._output_now = 0
+        self._stepping = False
+
+    # what the driver puts in
+    def receive(self, data: bytes) -> None:
+        """Bytes that the attacker sent or typed."""
+        self._steps = 0
+        if self.terminal is not None:
+            self.terminal.receive(data)
+            return
+        room = self.limits.input_bytes - len(self.input.buffer)
+        if len(data) > room:
+            self.spent("input_bytes", self.limits.input_bytes)
+            data = data[: max(0, room)]
+        if self.input.references > 0 or self._exit_status is None:
+            self.input.buffer += data
+            if self.input.read_queue is not None:
+                self.input.read_queue.wake()
+
+    def receive_eof(self) -> None:
+        """He closed his sending side."""
+        if self.terminal is not None:
+            self.terminal.receive_eof()
+            return
+        self.input.ended = True
+        if self.input.read_queue is not None:
+            self.input.read_queue.wake()
+
+    def receive_signal(self, name: str) -> None:
+        """A signal of the channel, by its name without SIG; unknown names are ignored as sshd does."""
+        number = NUMBERS.get(name)
+        if number is None or self.leader is None:
+            return
+        group = self.terminal.foreground if self.terminal is not None else self.leader.group
+        self.kernel.signal_group(group, number)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The window changed."""
+        if self.terminal is not None:
+            self.terminal.columns, self.terminal.rows = columns, rows
+            self.kernel.signal_group(self.terminal.foreground, SIGWINCH)
+
+    def fetched(self, id: int, reply: FetchReply) -> None:
+        """The answer to a `Fetch` effect; a second one, or one that nobody waits for, is dropped."""
+        queue = self._asked.pop(id, None)
+        if queue is not None:
+            self.replies[id] = reply
+            queue.wake()
+
+    def hang_up(self) -> None:
+        """The connection is gone."""
+        if self.terminal is not None:
+            self.terminal.hang_up()
+        else:
+            self.receive_eof()
+        if self.leader is not None:
+            self.kernel.hang_up(self.leader.session)
+
+    # running
+    def step(self, now: float, budget: int = 20_000) -> list[Effect]:
+        """Run at most about `budget` steps at time `now`; the effects, in order."""
+        kernel = self.kernel
+        kernel.pass_time(now)
+        self._stepping = True
+        self._output_now = 0
+        self.drained.wake()
+        self._wake_sleepers()
+        used = 0
+        try:
+            while self._ready and used < budget and self._output_now < _OUTPUT_PER_STEP:
+                process = self._ready.popleft()
+                process.queued = False
+                used += kernel.resume(process)
+                if self.overdrawn or self._steps + used > self.limits.steps_per_command:
+                    self._end_all()
+                    break
+        finally:
+            self._stepping = False
+        self._steps += used
+        if self.terminal is not None:
+            self.terminal.flush()
+        self._tell_changes()
+        effects, self.effects = self.effects, []
+        return effects
+
+    @property
+    def runnable(self) -> bool:
+        """True where `step` would get further without new input."""
+        return bool(self._ready or self.effects or self.drained.waiting)
+
+    @property
+    def wake_at(self) -> float | None:
+        """The unix time at which a sleeper wants to go on."""
+        times = [process.wake_at for process in self._sleepers if process.wake_at is not None]
+        return min(times) if times else None
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while running; then 0-255, or 128 + signal."""
+        return self._exit_status
+
+    @property
+    def lingering(self) -> bool:
+        """True where processes of it go on although it ended."""
+        return self._exit_status is not None and self.alive > 0
+
+    @property
+    def waiting_for_fetch(self) -> bool:
+        """True while an answer of the fetcher is due."""
+        return bool(self._asked)
+
+    def end(self) -> None:
+        """Kill everything that it has left (the driver gives it up)."""
+        for process in self._mine():
+            self.kernel.signal(process, SIGKILL)
+        self._asked.clear()
+        self._sleepers.clear()
+        self._ready.clear()
+
+    # what the kernel and processes use
+    def enqueue(self, process: KernelProcess) -> None:
+        """A process wants a turn."""
+        self._ready.append(process)
+        if not self._stepping and self.on_wake is not None:
+            self.on_wake()
+
+    def sleeping(self, process: KernelProcess) -> None:
+        """A process parked; remembered where it wants to wake by itself."""
+        if process.wake_at is not None and process not in self._sleepers:
+            self._sleepers.append(process)
+
+    def replaced(self, old: KernelProcess, new: KernelProcess) -> None:
+        """A process became another program."""
+        if self.leader is old:
+            self.leader = new
+
+    def ended(self, process: KernelProcess) -> None:
+        """A process ended."""
+        if process is self.leader:
+            self._exit_status = process.status
+            if self.terminal is not None:
+                self.terminal.leader_ended(process)
+
+    def ask(self) -> tuple[int, WaitQueue]:
+        """The number of a new question to the fetcher, and where to wait for the answer."""
+        self._questions += 1
+        queue = self._asked[self._questions] = WaitQueue()
+        return self._questions, queue
+
+    def fact(self, event: type[EventBase], fields: dict[str, Any]) -> None:
+        """Something to journal."""
+        self.effects.append(Fact(event, fields))
+
+    def spent(self, what: str, limit: int) -> None:
+        """A budget was met: told once."""
+        if what not in self._told:
+            self._told.add(what)
+            self.fact(BudgetSpent, {"what": what, "limit": limit})
+
+    def room(self) -> int:
+        """How many bytes this step may still give to the attacker."""
+        return max(0, _OUTPUT_PER_STEP - self._output_now)
+
+    def put_out(self, data: bytes, stream: int) -> int:
+        """Give bytes to the attacker; as many as this step may still give (0: wait for the next)."""
+        room = _OUTPUT_PER_STEP - self._output_now
+        if room <= 0:
+            return 0
+        data = data[:room]
+        allowed = self.limits.output_bytes - self._output
+        if len(data) > allowed:
+            self.spent("output_bytes", self.limits.output_bytes)
+            self.overdrawn = True
+            data = data[: max(0, allowed)]
+            if not data:
+                return room
+        self._output += len(data)
+        self._output_now += len(data)
+        last = self.effects[-1] if self.effects else None
+        if isinstance(last, Output) and last.stream == stream and len(last.data) < 4096:
+            self.effects[-1] = Output(last.data + data, stream)
+        else:
+            self.effects.append(Output(bytes(data), stream))
+        return len(data)
+
+    def changed(self, path: str, node: Node, lost: bool) -> None:
+        """A file was changed (or its changed content is about to be lost: then it is told at once)."""
+        if lost:
+            if self._changed.pop(path, None) is not None:
+                self._tell_change(path, node)
+        else:
+            self._changed[path] = node
+
+    def streams(self) -> dict[int, ConsoleInput | ConsoleOutput]:
+        """Descriptors 0, 1 and 2 of a command without terminal."""
+        inode = self.kernel.next_inode
+        self.input.inode = inode()
+        self.input.path = f"pipe:[{self.input.inode}]"
+        return {0: self.input, 1: ConsoleOutput(self, 1, inode()), 2: ConsoleOutput(self, 2, inode())}
+
+    def _mine(self) -> list[KernelProcess]:
+        return [process for process in self.kernel.processes.values() if process.job is self]
+
+    def _end_all(self) -> None:
+        if not self.overdrawn:
+            self.spent("steps_per_command", self.limits.steps_per_command)
+        for process in self._mine():
+            self.kernel.signal(process, SIGKILL)
+        self._ready.clear()
+
+    def _wake_sleepers(self) -> None:
+        clock = self.kernel.clock
+        if not self._sleepers:
+            return
+        due = [
+            process for process in self._sleepers if process.wake_at is not None and process.wake_at <= clock
+        ]
+        self._sleepers = [
+            process for process in self._sleepers if process.wake_at is not None and process.wake_at > clock
+        ]
+        for process in due:
+            if process.parked is not None:
+                process.parked.waiting = [other for other in process.parked.waiting if other is not process]
+                process.parked = None
+            process.ready()
+
+    def _tell_changes(self) -> None:
+        changed, self._changed = self._changed, {}
+        for path, node in changed.items():
+            self._tell_change(path, node)
+
+    def _tell_change(self, path: str, node: Node) -> None:
+        if node.nlink > 0:
+            node = self.kernel.tree.overlay.nodes.get(node.number, node)
+        content = content_of(node)
+        if isinstance(content, PagedContent):
+            content = content.snapshot()
+        self.effects.append(FileClosed(path, content, node.mode))
+        if self.kernel.tree.overlay.refused:
+            self.spent("overlay_bytes", self.kernel.tree.overlay.max_bytes)

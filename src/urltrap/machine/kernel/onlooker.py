@@ -1,0 +1,59 @@
+"""Somebody who looks at the file tree without being a process of the table: SFTP, log-in, the kernel itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from urltrap.machine.api import Connection, ProcessInfo
+
+if TYPE_CHECKING:
+    from urltrap.machine.kernel.kernel import Kernel
+    from urltrap.machine.persona import Persona
+
+
+class Onlooker:
+    """A uid with a directory; see `fs.walk.Who`."""
+
+    __slots__ = ("_kernel", "cwd", "gid", "groups", "pid", "uid", "umask")
+
+    def __init__(self, kernel: Kernel, uid: int, *, cwd: str = "/", gid: int | None = None) -> None:
+        self._kernel = kernel
+        self.uid = uid
+        self.gid = uid if gid is None else gid
+        self.groups = [self.gid]
+        self.cwd = cwd
+        self.umask = 0o022
+        self.pid = 1
+
+    @property
+    def persona(self) -> Persona:
+        """The identity of the machine."""
+        return self._kernel.persona
+
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """Everybody who is logged in."""
+        return self._kernel.connections
+
+    @property
+    def boot_time(self) -> float:
+        """When the machine started."""
+        return self._kernel.boot_time
+
+    def now(self) -> float:
+        """The machine's clock."""
+        return self._kernel.clock
+
+    def processes(self) -> list[ProcessInfo]:
+        """The process table."""
+        return self._kernel.table()
+
+    def descriptors(self, pid: int) -> Mapping[int, str]:
+        """Open descriptors of a process."""
+        process = self._kernel.processes.get(pid)
+        return {} if process is None else {number: file.path for number, file in process.fds.items()}
+
+    def random_bytes(self, length: int) -> bytes:
+        """What /dev/urandom gives."""
+        return self._kernel.random_bytes(length)

@@ -1,0 +1,122 @@
+"""One attacker's machine: image, his overlay, a kernel; log-ins that share it; jobs that a sensor steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from urltrap.machine.api import Connection, FileSystem
+from urltrap.machine.errors import SysError
+from urltrap.machine.fs.image import Image
+from urltrap.machine.fs.mounts import Mount
+from urltrap.machine.fs.node import Node
+from urltrap.machine.fs.overlay import Overlay
+from urltrap.machine.fs.tree import Tree, Volume
+from urltrap.machine.fs.view import FileView
+from urltrap.machine.kernel.accounts import Account
+from urltrap.machine.kernel.kernel import Kernel
+from urltrap.machine.kernel.login import Login
+from urltrap.machine.kernel.onlooker import Onlooker
+from urltrap.machine.kernel.pts import PtsMount
+from urltrap.machine.kernel.tty import Tty
+from urltrap.machine.persona import Persona
+from urltrap.model.settings import SessionLimits
+
+_STORED = frozenset({"devtmpfs", "tmpfs", "ramfs", "ext4", "ext3", "ext2", "xfs", "btrfs", "overlay", "vfat", "jffs2",
+                     "squashfs", "ubifs", "yaffs2", "cramfs"})  # fmt: skip
+
+Verify = Callable[[str, str], bool]
+"""(hash as /etc/shadow has it, password) to whether they match: crypt(3) is the caller's."""
+
+
+class LoginError(Exception):
+    """There is no such user on this machine: refuse the log-in."""
+
+
+class Machine:
+    """A machine of one attacker. Single-threaded: step one of its jobs at a time.
+
+    `entropy(n)` gives a number below n; `boot_time` in unix seconds. `mounts` are generated trees by path ("/proc").
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        persona: Persona,
+        overlay: Overlay | None = None,
+        *,
+        entropy: Callable[[int], int],
+        boot_time: float | None = None,
+        mounts: Mapping[str, Mount] | None = None,
+        limits: SessionLimits | None = None,
+    ) -> None:
+        self.persona = persona
+        self.limits = limits or SessionLimits()
+        self.overlay = overlay or Overlay(image, max_bytes=self.limits.overlay_bytes)
+        terminals: dict[int, Tty] = {}
+        trees: dict[str, Mount] = {"/dev/pts": PtsMount(terminals), **(mounts or {})}
+        tree = Tree(image, self.overlay, trees, volumes(persona))
+        boot = persona.boot_time if boot_time is None else boot_time
+        self.kernel = Kernel(tree, persona, entropy, boot, terminals)
+
+    def login(self, user: str, connection: Connection, now: float) -> Login:
+        """Let a user in; everybody who is in is seen by ``who``. LoginError where /etc/passwd does not know him."""
+        self.kernel.pass_time(now)
+        account = self.account(user)
+        if account is None:
+            raise LoginError(f"no user {user!r} in /etc/passwd of this machine")
+        return Login(self.kernel, self.limits, account, connection)
+
+    def account(self, user: str) -> Account | None:
+        """What /etc/passwd says of a user."""
+        return self.kernel.accounts.find(user)
+
+    def view(self, uid: int, changed: Callable[[str, Node, bool], None] | None = None) -> FileSystem:
+        """The file tree as a user sees it outside of a process (SFTP). Relative paths start at his home directory.
+
+        `changed` is told (path, node, about to be lost) of every change; it may be left out where the caller journals
+        what it writes itself.
+        """
+        account = self.kernel.accounts.of(uid)
+        gid, groups = self.kernel.accounts.groups_of(uid)
+        who = Onlooker(self.kernel, uid, cwd=account.home if account is not None else "/", gid=gid)
+        who.groups = groups
+        return FileView(self.kernel.tree, who, changed or (lambda path, node, lost: None))
+
+    def pass_time(self, now: float) -> None:
+        """Set the clock without running anything, before using `view`."""
+        self.kernel.pass_time(now)
+
+    def check_password(self, user: str, password: str, verify: Verify) -> bool:
+        """True where /etc/shadow of this machine has this password for the user (``chpasswd`` changes it).
+
+        Locked, empty and unknown ones are False.
+        """
+        kept = self.kernel.accounts.password_hash(user)
+        return bool(kept) and kept is not None and kept[0] not in "!*" and verify(kept, password)
+
+    def authorized_keys(self, user: str) -> list[str]:
+        """The lines of the user's authorized_keys that hold a key."""
+        account = self.account(user)
+        if account is None:
+            return []
+        try:
+            data = self.view(0).read(f"{account.home}/.ssh/authorized_keys", 1_000_000)
+        except SysError:
+            return []
+        lines = data.decode("utf-8", "surrogateescape").splitlines()
+        return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+    def kept(self, now: float) -> bytes:
+        """The overlay as bytes, for his next visit (`Overlay.loads`)."""
+        return self.overlay.dumps(now)
+
+
+def volumes(persona: Persona) -> dict[str, Volume]:
+    """The stored file systems of a persona by mount point, each with a device number of its own."""
+    found = {"/": Volume(0x801)}
+    for number, mount in enumerate(persona.mounts):
+        if mount.fstype in _STORED:
+            options = mount.options.split(",")
+            device = 0x801 if mount.point == "/" else 0x15 + number
+            found[mount.point] = Volume(device, read_only="ro" in options)
+    return found
