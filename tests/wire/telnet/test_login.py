@@ -1,0 +1,82 @@
+"""BusyBox' log-in dialogue, as transcripts."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urltrap.wire.telnet.login import MAX_FIELD, GaveUp, LoginDialogue, Tried
+
+
+def test_the_name_is_echoed_and_the_password_is_not() -> None:
+    dialogue = LoginDialogue("router", issue=b"Welcome\r\n")
+    assert dialogue.take() == b"Welcome\r\nrouter login: "
+    assert dialogue.receive(b"root\r") is None
+    assert dialogue.take() == b"root\r\nPassword: "
+    assert dialogue.receive(b"hunter2\r") == Tried(b"root", b"hunter2")
+    assert dialogue.take() == b"\r\n"
+
+
+def test_three_wrong_tries_end_it() -> None:
+    dialogue = LoginDialogue("h")
+    for number in range(3):
+        dialogue.take()
+        assert dialogue.receive(b"root\rx\r") == Tried(b"root", b"x")
+        outcome = dialogue.refused()
+        assert outcome == (GaveUp() if number == 2 else None)
+    assert dialogue.take().endswith(b"Login incorrect\r\n")
+
+
+def test_what_is_sent_ahead_waits_for_the_answer() -> None:
+    dialogue = LoginDialogue("h")
+    assert dialogue.receive(b"root\r1\rroot\r2\r") == Tried(b"root", b"1")
+    assert dialogue.receive(b"uname\r") is None
+    assert dialogue.refused() == Tried(b"root", b"2")
+    dialogue.accepted()
+    assert dialogue.rest == b"uname\r"
+
+
+def test_erasing_works_and_shows_only_in_the_name() -> None:
+    dialogue = LoginDialogue("h")
+    dialogue.take()
+    dialogue.receive(b"rooot\x7f\x7ft\r")
+    assert dialogue.take() == b"rooot\b \b\b \bt\r\nPassword: "
+    assert dialogue.receive(b"ab\x7fc\r") == Tried(b"root", b"ac")
+
+
+def test_an_empty_name_is_asked_for_again_but_not_for_ever() -> None:
+    dialogue = LoginDialogue("h")
+    assert dialogue.receive(b"\r\r") is None
+    assert dialogue.take().count(b"login: ") == 3
+    assert dialogue.receive(b"\r" * 20) == GaveUp()
+
+
+def test_an_empty_password_is_a_try() -> None:
+    assert LoginDialogue("h").receive(b"root\r\r") == Tried(b"root", b"")
+
+
+def test_end_of_input_and_interrupt_give_up() -> None:
+    assert LoginDialogue("h").receive(b"\x04") == GaveUp()
+    assert LoginDialogue("h").receive(b"ro\x03") == GaveUp()
+
+
+def test_the_time_out_names_its_seconds() -> None:
+    dialogue = LoginDialogue("h")
+    dialogue.take()
+    dialogue.timed_out(60)
+    assert dialogue.take() == b"\r\nLogin timed out after 60 seconds\r\n"
+
+
+def test_an_endless_name_is_cut() -> None:
+    outcome = LoginDialogue("h").receive(b"a" * 5000 + b"\rx\r")
+    assert outcome == Tried(b"a" * MAX_FIELD, b"x")
+
+
+@given(st.lists(st.binary(max_size=300), max_size=10))
+def test_no_input_breaks_it_and_its_memory_is_bounded(chunks: list[bytes]) -> None:
+    dialogue = LoginDialogue("h")
+    for chunk in chunks:
+        if isinstance(dialogue.receive(chunk), Tried):
+            dialogue.refused()
+        dialogue.take()
+    assert len(dialogue.rest) <= 65_536
