@@ -13,8 +13,8 @@ class Profile(Model):
     """One server build: its lists in the order in which it sends them, and its timings.
 
     `version` is the identification line without its line end. `kex_markers` are the names at the end of the
-    key-exchange list that are no algorithms. `banner_delay_ms` is how long the recorded machine took from accepting a connection
-    to its first byte, `password_check_ms` what checking a password cost it.
+    key-exchange list that are no algorithms. `banner_delay_ms`: from accepting a connection
+    to the first byte; `password_check_ms`: what checking a password cost the recorded machine.
     Source: a capture of the named package on its own distribution.
     """
 
