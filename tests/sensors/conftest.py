@@ -150,6 +150,11 @@ class FakeLogin:
     def shell(self, term: str, columns: int, rows: int, env: Mapping[str, str]) -> FakeJob:
         return self.machine.job(FakeJob("", env, terminal=True))
 
+    def exec_on_terminal(
+        self, command: str, term: str, columns: int, rows: int, env: Mapping[str, str]
+    ) -> FakeJob:
+        return self.machine.job(FakeJob(command, env, terminal=False))
+
     def close(self, now: float) -> None:
         self.machine.closed += 1
 
@@ -307,7 +312,10 @@ class TrapBuilder:
             services=self.services(errors),
             machines=Machines(maker, overlays, b"s" * 32, keep_hours=1, max_bytes=1 << 20, errors=errors),
             credentials=Credentials(
-                CredentialSettings(accept=[f"root:{PASSWORD}"]), b"s" * 32, ["root", "admin"], **credentials
+                CredentialSettings(accept=[f"root:{PASSWORD}"], after_tries=(50, 60)),
+                b"s" * 32,
+                ["root", "admin"],
+                **credentials,
             ),
             admission=Admission("ssh", journal, total=total, per_address=per_address),
             linger_seconds=0.5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,6 +75,8 @@ class JobDriver:
         self._fetch_slots = asyncio.Semaphore(MAX_FETCHES)
         self._hung_up = self._detached = False
         self._finished = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._fetching = 0
         self.done = False
 
     def start(self) -> None:
@@ -83,6 +86,7 @@ class JobDriver:
     def wake(self) -> None:
         """Something changed: give the job a turn soon."""
         if not self.done:
+            self._quiet.clear()
             self._services.scheduler.wake(self)
 
     def receive(self, data: bytes) -> None:
@@ -120,6 +124,18 @@ class JobDriver:
         self.receive_eof()
         self.wake()
 
+    async def settle(self, seconds: float) -> None:
+        """The client of a terminal is gone: work on what he had typed, then hang up.
+
+        Returns when the job waits for nothing but more input, at the latest after `seconds`.
+        """
+        self._detached = True
+        self.wake()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._quiet.wait()
+        self.hang_up()
+
     def hang_up(self) -> None:
         """The terminal is gone: let the job notice, once, and forget it."""
         if self.done or self._hung_up:
@@ -152,6 +168,8 @@ class JobDriver:
         if runnable:
             return self._writable
         self._set_timer(wake_at)
+        if wake_at is None and not self._fetching:
+            self._quiet.set()
         return False
 
     @property
@@ -195,6 +213,7 @@ class JobDriver:
         self._session.record(effect.event, **fields)
 
     def _start_fetch(self, effect: Fetch) -> None:
+        self._fetching += 1
         task = asyncio.ensure_future(self._fetch(effect.id, effect.request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -220,6 +239,7 @@ class JobDriver:
                 body = await asyncio.to_thread(self._services.artifacts.content, capture.sha256)
             except QuarantineError as error:
                 self._services.errors.report("reading a capture", error)
+        self._fetching -= 1
         if not self.done:
             self._job.fetched(number, FetchReply(capture, body))
             self.wake()
@@ -239,6 +259,7 @@ class JobDriver:
         self.done = True
         self._set_timer(None)
         self._recording.flush()
+        self._quiet.set()
         self._finished.set()
 
     async def wait(self) -> None:

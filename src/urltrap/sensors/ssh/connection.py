@@ -237,7 +237,8 @@ class SshConnection(AuthenticatingConnection):
         if channel.has_terminal:
             job = self.login.shell(decode(term), columns, rows, _decoded(channel.environment))
         else:
-            job = self.login.shell("", 0, 0, _decoded(channel.environment))
+            # sshd starts the log-in shell on pipes; it reads its commands from standard input.
+            job = self.login.exec("exec $SHELL -l", _decoded(channel.environment))
         return self._job(channel, job)
 
     def start_command(self, channel: SessionChannel, command: bytes) -> Program | None:
@@ -256,7 +257,13 @@ class SshConnection(AuthenticatingConnection):
         transfer = transfer_program(self, channel, kept)
         if transfer is not None:
             return transfer
-        return self._job(channel, self.login.exec(decode(kept), _decoded(channel.environment)))
+        environment = _decoded(channel.environment)
+        if channel.has_terminal:
+            term, columns, rows = channel.terminal
+            job = self.login.exec_on_terminal(decode(kept), decode(term), columns, rows, environment)
+        else:
+            job = self.login.exec(decode(kept), environment)
+        return self._job(channel, job)
 
     def start_subsystem(self, channel: SessionChannel, name: bytes) -> Program | None:
         """SFTP; sshd knows no other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from urltrap.machine.effects import Job
@@ -51,9 +52,10 @@ class JobProgram:
         self._channel.finished(status)
 
     def client_gone(self) -> None:
-        """A shell on a terminal is hung up; a command without one goes on."""
+        """A shell on a terminal is hung up when it has read what was typed; a command without one goes on."""
         if self._terminal:
-            self.hang_up()
+            task = asyncio.ensure_future(self._driver.settle(self._connection.sensor.linger_seconds))
+            task.add_done_callback(lambda _: self._connection.forget(self))
         else:
             self._driver.detach()
 

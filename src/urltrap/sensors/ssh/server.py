@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import importlib.resources
 import logging
@@ -52,6 +53,18 @@ def load_host_keys(folder: Path) -> list[Any]:
         raise HostKeyError(
             f"the host keys in {folder} cannot be read ({error}); urltrap init adds missing ones"
         ) from error
+
+
+def public_key_lines(host_keys: Sequence[Any]) -> dict[str, bytes]:
+    """The public keys as /etc/ssh shows them, by short algorithm name ("rsa", "ecdsa", "ed25519")."""
+    lines = {}
+    for pair in host_keys:
+        name: bytes = pair.algorithm
+        short = "rsa" if b"rsa" in name and b"ecdsa" not in name else name.decode().split("-")[-1]
+        short = "ecdsa" if name.startswith(b"ecdsa") else short
+        kind = pair.public_data[4 : 4 + int.from_bytes(pair.public_data[:4], "big")]
+        lines[short] = kind + b" " + base64.b64encode(pair.public_data)
+    return lines
 
 
 class SshSensor:

@@ -1,0 +1,117 @@
+"""Emulated machines for attackers: the base image of this installation, and the changes of each address over it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import importlib.resources
+import itertools
+import secrets
+from collections.abc import Iterable, Mapping
+
+from urltrap.machine.api import decode, encode
+from urltrap.machine.effects import Content
+from urltrap.machine.fs.image import Image
+from urltrap.machine.fs.overlay import Overlay
+from urltrap.machine.image import RECORDS, load_image
+from urltrap.machine.machine import Machine as EmulatedMachine
+from urltrap.machine.persona import Persona
+from urltrap.model.settings import SessionLimits
+from urltrap.quarantine.errors import QuarantineError
+from urltrap.sensors.ports import Artifacts, Machine
+from urltrap.sensors.unix_passwords import PasswordHashError, verify_password
+
+_MAX_KEYS = 500
+
+
+def load_base_image(persona: Persona, host_keys: Mapping[str, bytes]) -> Image:
+    """The image that all machines of this installation share. `host_keys`: public key lines by algorithm."""
+    blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
+    return load_image(blob, persona, host_keys)
+
+
+class EmulatedMachines:
+    """Makes and keeps emulated machines, and answers what is changed on them about log-ins."""
+
+    def __init__(self, image: Image, persona: Persona, limits: SessionLimits, artifacts: Artifacts) -> None:
+        self._image = image
+        self._persona = persona
+        self._limits = limits
+        self._artifacts = artifacts
+        self._hashes = {user.name: user.password_hash for user in persona.users}
+        self._checks: dict[tuple[str, bytes], bool] = {}
+
+    def make(self, address: str, saved: bytes | None) -> Machine:
+        """A machine for an address; ValueError where what was saved cannot be read."""
+        limits = self._limits
+        if saved is None:
+            overlay = Overlay(self._image, max_bytes=limits.overlay_bytes)
+        else:
+            overlay = Overlay.loads(saved, self._image, self._find, max_bytes=limits.overlay_bytes)
+        return EmulatedMachine(
+            self._image,
+            self._persona,
+            overlay,
+            entropy=secrets.randbelow,
+            boot_time=self._persona.boot_time,
+            limits=limits,
+        )
+
+    def dump(self, machine: Machine, now: float) -> bytes | None:
+        """The changes as bytes; None where nothing was changed."""
+        if not isinstance(machine, EmulatedMachine):
+            return None
+        overlay = machine.overlay
+        return machine.kept(now) if overlay.nodes or overlay.entries else None
+
+    def _find(self, sha256: str, size: int) -> Content | None:
+        try:
+            content = self._artifacts.content(sha256)
+        except QuarantineError:
+            return None
+        return content if content.size == size else None
+
+    # ---- log-ins ----
+
+    def password_answer(self, machine: Machine | None, user: bytes, password: bytes) -> bool | None:
+        """Whether `password` opens an account whose password was changed on the machine; None where it was not."""
+        if not isinstance(machine, EmulatedMachine):
+            return None
+        name = decode(user)
+        found = machine.kernel.accounts.password_hash(name)
+        if found is None or found == self._hashes.get(name):
+            return None
+        try:
+            return machine.check_password(name, decode(password), self._verified)
+        except PasswordHashError:
+            return False
+
+    def authorized_keys(self, machine: Machine | None, user: bytes) -> Iterable[bytes]:
+        """The public keys (wire form) in the user's authorized_keys on the machine."""
+        if not isinstance(machine, EmulatedMachine):
+            return []
+        lines = machine.authorized_keys(decode(user))[:_MAX_KEYS]
+        return [key for line in lines if (key := _key(encode(line))) is not None]
+
+    def _verified(self, found: str, password: str) -> bool:
+        # A hash costs as much here as on a real machine; a client that tries one pair again and again pays once.
+        key = (found, encode(password))
+        if key not in self._checks:
+            if len(self._checks) > 2000:
+                self._checks.clear()
+            self._checks[key] = verify_password(encode(password), found)
+        return self._checks[key]
+
+
+def _key(line: bytes) -> bytes | None:
+    """The key of a line: options may stand before the type, the key is the word behind the type."""
+    for kind, word in itertools.pairwise(line.split()):
+        if not kind.startswith((b"ssh-", b"ecdsa-", b"sk-")):
+            continue
+        try:
+            key = base64.b64decode(word, validate=True)
+        except binascii.Error:
+            return None
+        length = int.from_bytes(key[:4], "big")
+        return key if key[4 : 4 + length] == kind else None
+    return None

@@ -1,0 +1,252 @@
+"""One trap process: what all sensors share, built from the data folder; listening, dropping root, ending."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import resource
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from urltrap.egress.client import FetcherClient
+from urltrap.journal.writer import JournalWriter
+from urltrap.machine.persona import Persona
+from urltrap.model.settings import Settings
+from urltrap.quarantine.quarantine import Quarantine
+from urltrap.sensors.admission import Admission
+from urltrap.sensors.credentials import Credentials
+from urltrap.sensors.emulated import EmulatedMachines, load_base_image
+from urltrap.sensors.jobs import Services
+from urltrap.sensors.machines import Machines
+from urltrap.sensors.scheduler import Scheduler
+from urltrap.sensors.session import ErrorLog
+from urltrap.sensors.ssh.server import SshSensor, load_host_keys, public_key_lines, shipped_profile
+from urltrap.sensors.telnet import TelnetSensor, TelnetShared
+
+_log = structlog.get_logger("trap")
+
+BACKLOG = 1024
+_FD_RESERVE = 256
+"""Descriptors kept for the journal, the quarantine, the fetcher and whatever is opened for a moment."""
+_HOUSEKEEPING_SECONDS = 30.0
+_SO_ATTACH_REUSEPORT_CBPF = 51
+_SKF_NET_OFF = 0xFFF00000
+
+
+class TrapError(Exception):
+    """The trap cannot start; the message says what to do."""
+
+
+async def run_trap(
+    settings: Settings,
+    data: Path,
+    *,
+    worker: str,
+    workers: int,
+    ready: Callable[[list[str]], None],
+    stop: asyncio.Event,
+    drop: Callable[[], None],
+) -> None:
+    """Run the sensors until `stop` is set.
+
+    `worker` names the journal folder of this process, `workers` is how many processes share the ports. `ready` is
+    called once with "NAME HOST:PORT" for each address, after binding and `drop`. TrapError where it cannot start.
+    """
+    limit = _raise_descriptor_limit()
+    keys = data / "keys"
+    secret, host_keys = _read_secret(keys / "secret"), load_host_keys(keys)
+    ssh_sockets = _bind_all(settings.sensors.ssh.listen, workers) if settings.sensors.ssh.enabled else []
+    telnet_sockets = (
+        _bind_all(settings.sensors.telnet.listen, workers) if settings.sensors.telnet.enabled else []
+    )
+    drop()
+    persona = _read_persona(data / "persona.json")
+    image = load_base_image(persona, public_key_lines(host_keys))
+    quarantine = Quarantine(data / "quarantine")
+    errors = ErrorLog()
+    total = min(settings.sensors.max_connections, max(16, limit - _FD_RESERVE))
+
+    with JournalWriter(data / "journal", worker, settings.journal) as journal:
+        async with FetcherClient(data / "run" / "fetcher.sock") as fetcher:
+            services = Services(Scheduler(asyncio.get_running_loop()), fetcher, quarantine, errors)
+            overlays = data / "overlays"
+            maker = EmulatedMachines(image, persona, settings.machine.limits, quarantine)
+            machines = Machines(
+                maker,
+                overlays,
+                secret,
+                keep_hours=settings.machine.keep_overlay_hours,
+                max_bytes=settings.machine.limits.overlay_bytes,
+                errors=errors,
+            )
+            credentials = Credentials(
+                settings.credentials,
+                secret,
+                [user.name for user in persona.users],
+                authority=lambda address, user, word: maker.password_answer(
+                    machines.peek(address), user, word
+                ),
+                keys=lambda address, user: maker.authorized_keys(machines.peek(address), user),
+            )
+            credentials.load(sorted(overlays.glob("credentials-*.json")))
+            profile, groups = shipped_profile()
+
+            def admission(sensor: str) -> Admission:
+                return Admission(
+                    sensor,
+                    journal,
+                    total=total,
+                    per_address=settings.sensors.max_connections_per_address,
+                )
+
+            ssh = SshSensor(
+                settings=settings.sensors.ssh,
+                limits=settings.machine.limits,
+                profile=profile,
+                groups=groups,
+                host_keys=host_keys,
+                secret=secret,
+                persona_name=persona.hostname,
+                journal=journal,
+                services=services,
+                machines=machines,
+                credentials=credentials,
+                admission=admission("ssh"),
+            )
+            telnet = TelnetSensor(
+                TelnetShared(
+                    settings=settings.sensors.telnet,
+                    limits=settings.machine.limits,
+                    hostname=persona.hostname,
+                    persona_name=persona.hostname,
+                    journal=journal,
+                    services=services,
+                    machines=machines,
+                    credentials=credentials,
+                    admission=admission("telnet"),
+                )
+            )
+            await ssh.start(ssh_sockets)
+            await telnet.start(telnet_sockets)
+            ready(
+                [f"ssh {_name(sock)}" for sock in ssh_sockets]
+                + [f"telnet {_name(sock)}" for sock in telnet_sockets]
+            )
+            kept = overlays / f"credentials-{worker}.json"
+            try:
+                while not stop.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), _HOUSEKEEPING_SECONDS)
+                    _housekeeping(
+                        credentials, kept, machines, (ssh.admission, telnet.shared.admission), errors
+                    )
+            finally:
+                await ssh.stop()
+                await telnet.stop()
+                machines.close()
+                credentials.save(kept)
+
+
+def _housekeeping(
+    credentials: Credentials,
+    kept: Path,
+    machines: Machines,
+    doors: tuple[Admission, ...],
+    errors: ErrorLog,
+) -> None:
+    try:
+        credentials.save(kept)
+        machines.sweep()
+        for door in doors:
+            door.flush()
+    except Exception as error:  # a full disk must not end the trap
+        errors.report("housekeeping", error)
+
+
+def _read_secret(path: Path) -> bytes:
+    try:
+        secret = path.read_bytes()
+    except OSError as error:
+        raise TrapError(f"{path} cannot be read ({error.strerror}); urltrap init makes it") from error
+    if len(secret) < 16:
+        raise TrapError(
+            f"{path} is too short to be the installation's secret; delete it and run urltrap init"
+        )
+    return secret
+
+
+def _read_persona(path: Path) -> Persona:
+    try:
+        return Persona.model_validate(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise TrapError(f"{path} cannot be read ({error.strerror}); urltrap init makes it") from error
+    except ValueError as error:
+        raise TrapError(f"{path} is not a persona of this version; delete it and run urltrap init") from error
+
+
+def _raise_descriptor_limit() -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
+
+
+def _bind_all(addresses: list[str], workers: int) -> list[socket.socket]:
+    return [bind(address, workers) for address in addresses]
+
+
+def bind(address: str, workers: int = 1) -> socket.socket:
+    """A bound TCP socket for ``HOST:PORT``; with several workers the port is shared, and each source address stays on
+    one of them. TrapError where the address is taken or not ours."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if workers > 1:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, int(port)))
+        if workers > 1:
+            _steer_by_source(sock, family, workers)
+    except OSError as error:
+        sock.close()
+        raise TrapError(
+            f"cannot listen on {address}: {error.strerror}; another program may hold the port, "
+            "or it is below 1024 and needs root; change sensors.*.listen"
+        ) from error
+    sock.setblocking(False)
+    return sock
+
+
+def _steer_by_source(sock: socket.socket, family: int, workers: int) -> None:
+    """Let the kernel choose the worker by the client's address (a classic BPF program on the shared port)."""
+    offset = 12 if family == socket.AF_INET else 8 + 12  # last word of the source address
+    program = b"".join(
+        struct.pack("HBBI", *instruction)
+        for instruction in (
+            (0x20, 0, 0, (_SKF_NET_OFF + offset) & 0xFFFFFFFF),  # load the word
+            (0x94, 0, 0, workers),  # modulo
+            (0x16, 0, 0, 0),  # return it
+        )
+    )
+    buffer = ctypes.create_string_buffer(program)
+    option = struct.pack("HL", len(program) // 8, ctypes.addressof(buffer))
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, option)
+    except OSError as error:
+        # Old kernels and sandboxes: sessions still work, an address may meet another worker's memory of it.
+        _log.warning("the kernel does not keep a source on one worker", error=error.strerror)
+
+
+def _name(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
