@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from urltrap.egress.attack import attack_shape
+from urltrap.egress.attack import attack_shape, other_service
 from urltrap.model.url import UrlError, parse_url
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "urls.csv"
@@ -167,6 +167,40 @@ def test_sixty_kilobytes_of_half_an_exploit_are_judged_too(piece: str, attack: b
     assert bool(attack_shape("/x?" + piece * (60_000 // len(piece)))) is attack
 
 
+@pytest.mark.parametrize(
+    ("scheme", "port"),
+    [
+        ("http", 80),
+        ("http", 81),
+        ("https", 443),
+        ("http", 8080),
+        ("ftp", 21),
+        ("ftp", 2121),
+        ("tftp", 69),
+        ("tftp", 6969),
+    ],
+)
+def test_a_port_of_the_own_kind_of_service_passes(scheme: str, port: int) -> None:
+    assert other_service(scheme, port) is None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "port"),
+    [
+        ("http", 25),
+        ("http", 22),
+        ("https", 993),
+        ("http", 21),
+        ("ftp", 25),
+        ("tftp", 53),
+        ("tftp", 123),
+        ("tftp", 11211),
+    ],
+)
+def test_a_service_of_another_kind_is_not_disturbed(scheme: str, port: int) -> None:
+    assert other_service(scheme, port)
+
+
 @pytest.mark.shared_data
 @pytest.mark.skipif(not SHARED.exists(), reason=f"{SHARED} is not there")
 def test_hardly_any_real_payload_url_is_withheld() -> None:
@@ -176,11 +210,11 @@ def test_hardly_any_real_payload_url_is_withheld() -> None:
         for row in csv.DictReader(file):
             kind = row["threat"] or row["label"]
             try:
-                path = parse_url(row["url"]).path
+                url = parse_url(row["url"])
             except UrlError:
                 continue
             total[kind] += 1
-            withheld[kind] += attack_shape(path) is not None
+            withheld[kind] += bool(attack_shape(url.path) or other_service(url.scheme, url.port))
     print({kind: f"{withheld[kind]}/{count}" for kind, count in total.items()})
     assert total["malware_download"] > 1000
     assert withheld["malware_download"] / total["malware_download"] < 0.005

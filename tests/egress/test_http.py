@@ -6,16 +6,20 @@ import asyncio
 import datetime
 import gzip
 import hashlib
+import shutil
 import socket
 import ssl
 import struct
 from pathlib import Path
+from random import Random
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from urltrap.model.capture import Capture
 
 from .conftest import Bench, answering, ok, redirect, serving, wget
 
@@ -235,6 +239,8 @@ async def test_a_redirect_is_checked_like_the_first_request(bench: Bench, target
         ("ssh://127.0.0.1/", "bad-url"),
         ("http:///", "bad-url"),
         ("http://127.0.0.1/" + "a" * 9000, "bad-url"),
+        ("http://127.0.0.1:25/x", "withheld"),
+        ("tftp://127.0.0.1:53/x", "withheld"),
         ("http://127.0.0.1/x?cmd=;wget+http://198.51.100.1/a", "withheld"),
     ],
 )
@@ -450,3 +456,107 @@ async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     await reader.read(10)
     writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("client", "command"),
+    [
+        ("wget", ["wget", "-q", "-O", "-"]),
+        ("curl", ["curl", "-s"]),
+        ("busybox-wget", ["busybox", "wget", "-q", "-O", "-"]),
+    ],
+)
+async def test_our_request_is_byte_for_byte_that_of_the_real_client(
+    bench: Bench, client: str, command: list[str]
+) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not on this machine")
+    async with answering(ok(b"x")) as server:
+        real = await asyncio.create_subprocess_exec(
+            *command, server.url("/a.sh?b=1"), stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await real.communicate()
+        assert (output, real.returncode) == (b"x", 0)
+        agent = next(line for line in server.heads[0].split(b"\r\n") if line.startswith(b"User-Agent: "))[12:]
+        request = wget(server.url("/a.sh?b=1"), client=client, user_agent=agent.decode())
+        assert (await bench.fetcher().fetch(request)).outcome == "fetched"
+    assert server.heads[1] == server.heads[0]
+
+
+async def test_https_goes_through_the_proxys_tunnel(bench: Bench, tmp_path: Path) -> None:
+    context, digest = _certificate(tmp_path)
+    bench.names.answers = {"good.example.org": [["127.0.0.9"]]}
+    asked: list[bytes] = []
+
+    async with answering(ok(PAYLOAD), ssl=context) as target:
+
+        async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target.port)
+            writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+            try:
+                await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+            finally:
+                far_writer.transport.abort()
+
+        async with serving(tunnel) as proxy:
+            fetcher = bench.fetcher(proxy=f"http://127.0.0.1:{proxy.port}")
+            capture = await fetcher.fetch(wget("https://good.example.org/x"))
+    assert asked[0].startswith(b"CONNECT good.example.org:443 HTTP/1.1\r\n")
+    assert (capture.outcome, capture.tls_certificate_sha256, bench.body(capture)) == (
+        "fetched",
+        digest,
+        PAYLOAD,
+    )
+    assert target.heads[0].startswith(
+        b"GET /x HTTP/1.1\r\nHost: good.example.org\r\nUser-Agent: Wget/1.21.3\r\n"
+    )
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def test_a_proxy_that_refuses_is_a_failed_connection(bench: Bench) -> None:
+    bench.names.answers = {"good.example.org": [["127.0.0.9"]]}
+    async with answering(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n") as proxy:
+        fetcher = bench.fetcher(proxy=f"http://127.0.0.1:{proxy.port}")
+        assert (await fetcher.fetch(wget("https://good.example.org/x"))).outcome == "connect-failed"
+
+
+async def test_whatever_a_server_sends_ends_in_a_capture(bench: Bench) -> None:
+    random = Random(7)
+    seeds = [
+        ok(b"body" * 50),
+        redirect(b"/next?x=1"),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
+        b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:PORT/\xc3\xa9?\xff\r\nSet-Cookie: a=b\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"late"),
+    ]
+
+    def reply(_: bytes) -> bytes:
+        mutated = bytearray(random.choice(seeds).replace(b"PORT", str(server.port).encode()))
+        for _ in range(random.randrange(6)):
+            place = random.randrange(len(mutated))
+            match random.randrange(3):
+                case 0:
+                    mutated[place] = random.randrange(256)
+                case 1:
+                    del mutated[place : place + random.randrange(1, 9)]
+                case _:
+                    mutated[place:place] = random.choice(
+                        [b"\r\n", b"\0", b"\xff", b": ", b"9" * 30, b"HTTP/1.1"]
+                    )
+        return bytes(mutated)
+
+    async with answering(reply) as server:
+        fetcher = bench.fetcher(per_host_per_minute=10_000, total_per_minute=10_000, total_seconds=2)
+        captures = [await fetcher.fetch(wget(server.url(f"/{n}"), for_session=str(n))) for n in range(150)]
+    outcomes = {capture.outcome for capture in captures}
+    assert {"fetched", "protocol-error"} <= outcomes
+    for capture in captures:
+        assert Capture.model_validate_json(capture.model_dump_json()) == capture
+        assert capture.detail.isprintable()

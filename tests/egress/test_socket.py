@@ -64,7 +64,7 @@ def test_requests_and_captures_survive_the_line_with_any_bytes() -> None:
         b"", b"\n", b"null\n", b"[]\n", b"\xff\n", b"{}\n", b'{"id":1}\n', b'{"id":"1","fetch":{}}\n',
         b'{"id":true,"fetch":{"url":"http://x/","client":"wget"}}\n', b'{"id":1,"fetch":{"url":"x"}}\n',
         b'{"id":1,"fetch":{"url":"x","client":"c","more":1}}\n', b"[" * 100_000,
-        b'{"id":1,"fetch":{"url":"x","client":"c"},"more":1}\n', 
+        b'{"id":1,"fetch":{"url":"x","client":"c"},"more":1}\n',
         b'{"id":1,"fetch":{"url":{"base64":"!"},"client":"c"}}\n',
     ],
 )  # fmt: skip
@@ -194,6 +194,26 @@ async def test_a_fetcher_that_is_down_is_a_typed_error_after_the_time_limit(tmp_
             await client.fetch(wget("http://x/"), 0.2)
     with pytest.raises(FetcherUnavailable, match="urltrap status"):
         await asyncio.to_thread(BlockingFetcherClient(path).fetch, wget("http://x/"), 0.2)
+
+
+async def test_a_closed_client_ends_its_requests_and_opens_no_connection(tmp_path: Path) -> None:
+    entered = asyncio.Event()
+
+    async def hang(request: FetchRequest) -> Capture:
+        entered.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    path = tmp_path / "fetcher.sock"
+    async with FetcherServer(path, hang):
+        client = FetcherClient(path)
+        task = asyncio.ensure_future(client.fetch(wget("http://x/"), 60))
+        await entered.wait()
+        await client.close()
+        with pytest.raises(FetcherUnavailable, match="closed"):
+            await task
+        with pytest.raises(FetcherUnavailable, match="closed"):
+            await client.fetch(wget("http://x/"), 60)
 
 
 async def test_a_fetcher_that_does_not_answer_is_a_typed_error_too(tmp_path: Path) -> None:

@@ -129,6 +129,54 @@ _HEADER_RULES = tuple(
     )
 )
 
+_OTHER_TCP = frozenset(
+    {
+        *(
+            7,
+            9,
+            13,
+            17,
+            19,
+            20,
+            21,
+            22,
+            23,
+            25,
+            37,
+            42,
+            43,
+            53,
+            79,
+            110,
+            111,
+            113,
+            119,
+            123,
+            135,
+            137,
+            138,
+            139,
+            143,
+        ),
+        *(161, 179, 445, 465, 512, 513, 514, 515, 993, 995),
+    }
+)
+_OTHER_UDP = frozenset((1900, 3702, 5060, 5353, 11211))
+
+
+def other_service(scheme: str, port: int) -> str | None:
+    """Why a request with `scheme` to `port` would only disturb a service of another kind, or None.
+
+    Mail, log-in and name servers are not asked in HTTP or FTP: no payload comes of it, and an attacker could scan with
+    us. UDP services that answer strangers with more than they were sent get no TFTP request. What web servers are found
+    on in practice (81, 389, 587 …) passes.
+    """
+    if scheme == "tftp":
+        taken = port in _OTHER_UDP or (port < 1024 and port != 69)
+    else:
+        taken = port in _OTHER_TCP and not (scheme == "ftp" and port == 21)
+    return f"port {port} belongs to another service than {scheme}" if taken else None
+
 
 def attack_shape(path: str, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> str | None:
     """The name of the attack whose shape the request has, or None where it looks like a download.

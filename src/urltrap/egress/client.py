@@ -40,6 +40,7 @@ class FetcherClient:
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
+        self._closed = False
 
     async def __aenter__(self) -> FetcherClient:
         return self
@@ -66,7 +67,8 @@ class FetcherClient:
             raise _unavailable(self._path, timeout, trouble) from error
 
     async def close(self) -> None:
-        """Close the connection; requests on their way end with FetcherUnavailable at their time limit."""
+        """Close the connection; requests on their way end with FetcherUnavailable."""
+        self._closed = True
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
@@ -86,6 +88,8 @@ class FetcherClient:
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
+            if self._closed:
+                raise FetcherUnavailable("this client of the fetcher was closed; make a new one")
             if self._writer is None:
                 reader, self._writer = await asyncio.open_unix_connection(
                     str(self._path), limit=MAX_REPLY_LINE

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from urllib.parse import unquote_to_bytes, urljoin
 
 from urltrap.egress.address import AddressPolicy, IpAddress
-from urltrap.egress.attack import attack_shape
+from urltrap.egress.attack import attack_shape, other_service
 from urltrap.egress.clients import effective_user_agent, request_headers
 from urltrap.egress.ftp import ftp_retrieve
 from urltrap.egress.http import http_request, insecure_context
@@ -120,6 +120,8 @@ class Door:
             raise _Refused("bad-url", f"longer than {_MAX_URL} bytes")
         if url.scheme not in FETCHED_SCHEMES:
             raise _Refused("bad-url", f"the scheme {url.scheme} is not fetched")
+        if (service := other_service(url.scheme, url.port)) is not None:
+            raise _Refused("withheld", service)
         if url.scheme in ("http", "https"):
             shape = attack_shape(url.path, headers=_sent(request, url))
             if shape is not None:
