@@ -299,3 +299,14 @@ async def test_closing_gives_up_what_is_on_its_way_and_keeps_no_half_file(bench:
         await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
     assert [path for path in bench.quarantine.directory.rglob("*") if path.is_file()] == []
+
+
+async def test_of_an_overlong_url_only_the_beginning_is_recorded(bench: Bench) -> None:
+    capture = await bench.fetcher().fetch(wget("http://127.0.0.1/" + "\xe9" * 100_000))
+    assert (capture.outcome, len(capture.url)) == ("bad-url", 17 + (2048 - 17 + 1) // 2)
+
+
+async def test_a_redirect_to_an_overlong_url_is_refused(bench: Bench) -> None:
+    async with answering(redirect(b"/" + b"a" * 9000)) as server:
+        capture = await bench.fetcher().fetch(wget(server.url()))
+    assert (capture.outcome, server.connections) == ("bad-url", 1)

@@ -29,7 +29,8 @@ from urltrap.quarantine import Quarantine
 
 FETCHED_SCHEMES = frozenset(("http", "https", "ftp", "tftp"))
 _REDIRECT_SCHEMES = frozenset(("http", "https", "ftp"))
-_MAX_URL = 8192
+MAX_URL = 8192
+"""Bytes of a URL, raw and canonical; longer ones are refused, and of them only the beginning is recorded."""
 _MAX_TRIED = 3
 """Addresses of one name that are tried, one behind the other, where the first cannot be connected to."""
 _MAX_WAIT_SECONDS = 15.0
@@ -116,8 +117,8 @@ class Door:
 
     async def _turn(self, request: FetchRequest, url: Url, until: float) -> None:
         """Judge the request and wait for its turn: both before its name is even asked for."""
-        if len(url.text) > _MAX_URL:
-            raise _Refused("bad-url", f"longer than {_MAX_URL} bytes")
+        if len(url.text) > MAX_URL:
+            raise _Refused("bad-url", f"longer than {MAX_URL} bytes")
         if url.scheme not in FETCHED_SCHEMES:
             raise _Refused("bad-url", f"the scheme {url.scheme} is not fetched")
         if (service := other_service(url.scheme, url.port)) is not None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from urltrap.egress.clients import effective_user_agent, family
-from urltrap.egress.door import url_of
+from urltrap.egress.door import MAX_URL, url_of
 from urltrap.egress.switch import KillSwitch
 from urltrap.model.capture import Capture, CaptureOutcome, FetchRequest
 from urltrap.model.settings import EgressSettings
@@ -79,6 +79,8 @@ class Fetcher:
     async def fetch(self, request: FetchRequest) -> Capture:
         """The capture for `request`, from a new attempt or from one that others share (`shared`)."""
         try:
+            if len(request.url) > MAX_URL:
+                raise UrlError(f"longer than {MAX_URL} bytes")
             url, request = url_of(request)
         except UrlError as error:
             text = request.url[:2048].decode("utf-8", "replace")
