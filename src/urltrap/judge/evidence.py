@@ -1,0 +1,66 @@
+"""Everything that the rules may know of a URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from urltrap.model.verdict import Observation
+
+LabelKind = Literal["ip-check", "speed-test", "known-site", "mirror", "code-hosting", "paste", "shortener", "cdn"]
+"""What a list says of a host. The first four are benign by themselves; the others host anybody's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A body that the URL served. `status`: HTTP status of that answer, None for other protocols."""
+
+    sha256: str
+    kind: str
+    architecture: str = ""
+    interpreter: str = ""
+    size: int = 0
+    complete: bool = True
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One entry of a list that names the host, with the list's name."""
+
+    kind: LabelKind
+    list: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The evidence about one URL.
+
+    `sources`: distinct addresses of attackers that showed it. `asked`: a program in an attacker's session asked for
+    it; `commanded`: a download command named it. `run`: what came was run, or made executable, in a session.
+    `from_malicious`: it stands in a payload of a URL that is malicious itself. `carries_own_address`: an
+    address of a sensor stands in it. `secret` makes the delay of publication
+    unpredictable for whoever named the URL; it must be the same at every judgement.
+    """
+
+    url: str
+    host: str
+    port: int
+    scheme: str
+    raw_address: bool
+    first_seen: datetime
+    secret: str
+    sources: int = 0
+    sightings: int = 0
+    asked: bool = False
+    commanded: bool = False
+    run: bool = False
+    from_malicious: bool = False
+    held: bool = False
+    carries_own_address: bool = False
+    certainty: int = 0
+    payloads: tuple[Payload, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = field(default=())
+    labels: tuple[Label, ...] = field(default=())
