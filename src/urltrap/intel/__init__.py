@@ -1,1 +1,1 @@
-"""What the world knows of an address, host, URL or hash: enrichment, lists, reputation providers."""
+"""What others know: places of addresses, lists of hosts, reputation of URLs. Nothing here asks attackers' hosts."""

@@ -1,0 +1,143 @@
+"""An index of a provider's dump on disk: a SQLite file that is built aside and swapped in whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from urltrap.model.url import Url
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a dump. `added` as the dump writes it."""
+
+    url: Url
+    added: str
+    status: str
+    threat: str
+    tags: list[str]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How an entry was found: "exact", "host and path" (other scheme, port or query), or "host"."""
+
+    how: str
+    entry_url: str
+    status: str
+    threat: str
+    tags: list[str]
+    reference: str
+    count: int
+
+
+def _hash(text: str) -> bytes:
+    # 16 bytes of SHA-256: a million entries, and a chance of 10**-27 that two of them meet.
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def _place(url: Url) -> str:
+    return f"{url.host}{url.path.partition('?')[0]}"
+
+
+class DumpIndex:
+    """The index at `path`; a missing one answers nothing. Belongs to one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def build(self, entries: Iterable[Entry], version: str) -> int:
+        """Replace the index by these entries, all or nothing (the old one stays when this fails); how many."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
+        part.unlink(missing_ok=True)
+        connection = sqlite3.connect(part, isolation_level=None)
+        count = 0
+        try:
+            connection.execute("PRAGMA journal_mode=OFF")
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("CREATE TABLE version (value TEXT)")
+            connection.execute(
+                "CREATE TABLE entry (exact BLOB, place BLOB, host BLOB, url TEXT, added TEXT, status TEXT, "
+                "threat TEXT, tags TEXT, reference TEXT)"
+            )
+            connection.execute("BEGIN")
+            for entry in entries:
+                connection.execute(
+                    "INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?)",
+                    (
+                        _hash(entry.url.text), _hash(_place(entry.url)), _hash(entry.url.host), entry.url.text,
+                        entry.added, entry.status, entry.threat, json.dumps(entry.tags), entry.reference,
+                    ),
+                )  # fmt: skip
+                count += 1
+            connection.execute("INSERT INTO version VALUES (?)", (version,))
+            connection.execute("COMMIT")
+            for column in ("exact", "place", "host"):
+                connection.execute(f"CREATE INDEX by_{column} ON entry ({column})")
+            connection.close()
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(self._path)
+        except BaseException:
+            connection.close()
+            part.unlink(missing_ok=True)
+            raise
+        return count
+
+    def version(self) -> str:
+        """What `build` was told; empty where there is no index."""
+        connection = self._open()
+        row = connection.execute("SELECT value FROM version").fetchone() if connection else None
+        return str(row[0]) if row else ""
+
+    def find(self, url: Url) -> list[Match]:
+        """At most one match of the URL (exact before host and path), and one of its host."""
+        connection = self._open()
+        if connection is None:
+            return []
+        found: list[Match] = []
+        # A bare host says nothing about a path: "/" matches only exactly.
+        looked = [("exact", "exact", url.text)]
+        if url.path not in ("/", ""):
+            looked.append(("host and path", "place", _place(url)))
+        for how, column, text in looked:
+            row = connection.execute(
+                f"SELECT url, status, threat, tags, reference FROM entry WHERE {column}=? ORDER BY added DESC LIMIT 1",
+                (_hash(text),),
+            ).fetchone()
+            if row:
+                found.append(Match(how, row[0], row[1], row[2], json.loads(row[3]), row[4], 1))
+                break
+        row = connection.execute(
+            "SELECT count(*), max(url), max(threat), max(reference) FROM entry WHERE host=?", (_hash(url.host),)
+        ).fetchone()
+        if row[0]:
+            found.append(Match("host", row[1], "", row[2], [], row[3], row[0]))
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection | None:
+        try:
+            inode = self._path.stat().st_ino
+        except FileNotFoundError:
+            return None
+        if self._connection is None or inode != self._inode:
+            self.close()
+            self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
+            self._inode = inode
+        return self._connection
