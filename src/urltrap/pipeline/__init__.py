@@ -1,1 +1,1 @@
-"""The way from journal to published verdict: ordered stages and background jobs."""
+"""The pipeline: journal → store → stages. Read `stages.py` first."""

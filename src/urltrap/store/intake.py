@@ -85,7 +85,7 @@ def ingest(
                 for letter in dead
             ],
         )  # fmt: skip
-        _advance(connection, writer, position, len(fresh))
+        _advance(connection, writer, position, fresh)
         return Ingested(len(fresh), len(batch) - len(fresh))
 
 
@@ -192,13 +192,14 @@ def _write(connection: Connection, batch: Batch, known: set[str]) -> None:
         lowest=["first_seen"],
         highest=["last_seen"],
     )  # fmt: skip
-    insert_new(
+    upsert(
         connection,
         jobs,
         [
             {"stage": stage, "subject": subject, "due": due, "attempts": 0, "error": ""}
             for (stage, subject), due in batch.jobs.items()
         ],
+        lowest=["due"],  # what waits for a later try is tried now that there is news
     )
     # "limited" means that nothing was sent: that capture is still to be made.
     done = [key for key, outcome in batch.captured.items() if outcome != "limited"]
@@ -235,20 +236,24 @@ def _mark_bursts(connection: Connection, batch: Batch) -> None:
                 )
 
 
-def _advance(connection: Connection, writer: str, position: tuple[int, int], new: int) -> None:
+def _advance(
+    connection: Connection, writer: str, position: tuple[int, int], fresh: Sequence[EventBase]
+) -> None:
     row = connection.execute(select(watermarks).where(watermarks.c.writer == writer)).first()
+    newest = max((event.at for event in fresh), default=from_micros(0))
     if row is None:
         connection.execute(
-            watermarks.insert().values(writer=writer, segment=position[0], offset=position[1], events=new)
+            watermarks.insert().values(
+                writer=writer, segment=position[0], offset=position[1], events=len(fresh), last_at=newest
+            )
         )
-    elif tuple(position) > (row.segment, row.offset):
-        # Never backwards: a repeated batch must not make the journal be read again from its place.
-        connection.execute(
-            update(watermarks)
-            .where(watermarks.c.writer == writer)
-            .values(segment=position[0], offset=position[1], events=row.events + new)
+        return
+    # Never backwards: a repeated batch must not make the journal be read again from its place.
+    segment, offset = max(tuple(position), (row.segment, row.offset))
+    connection.execute(
+        update(watermarks)
+        .where(watermarks.c.writer == writer)
+        .values(
+            segment=segment, offset=offset, events=row.events + len(fresh), last_at=max(row.last_at, newest)
         )
-    elif new:
-        connection.execute(
-            update(watermarks).where(watermarks.c.writer == writer).values(events=row.events + new)
-        )
+    )

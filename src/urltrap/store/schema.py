@@ -22,7 +22,7 @@ from sqlalchemy import (
     Table,
 )
 
-from urltrap.store.types import Blob, Json, LongText, Micros, Serial
+from urltrap.store.types import Blob, Json, LongText, Micros
 
 metadata = MetaData(
     naming_convention={
@@ -63,6 +63,7 @@ watermarks = _table(
     _need("segment", BigInteger),
     _need("offset", BigInteger),
     _need("events", BigInteger),
+    _need("last_at", Micros),  # newest event
 )
 
 events = _table(
@@ -300,7 +301,7 @@ urls = _table(
     Index(None, "first_seen"),
     Index(None, "host"),
     Index(None, "verdict", "last_seen"),
-    Index(None, "published_at"),
+    Index(None, "published_at", "publish_after"),
     Index(None, "sha256"),
 )
 
@@ -330,6 +331,7 @@ sightings = _table(
     _need("flags", Json),
     Column("parent_sha256", _HASH),
     Index(None, "url_key", "at"),
+    Index(None, "parent_sha256"),
 )
 
 captures = _table(
@@ -400,14 +402,12 @@ verdicts = _table(
 
 jobs = _table(
     "jobs",
-    _need("id", Serial, primary_key=True, autoincrement=True),
-    _need("stage", String(20)),
-    _need("subject", String(190)),
+    _need("stage", String(20), primary_key=True),
+    _need("subject", String(190), primary_key=True),
     _need("due", Micros),
     _need("attempts", Integer),
     _need("error", LongText),
-    Index(None, "stage", "subject", unique=True),
-    Index(None, "stage", "due", "id"),
+    Index(None, "stage", "due"),
 )
 
 facts = _table(  # small values about the store itself: versions of lists, counters

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Dialect, LargeBinary, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeDecorator
 
@@ -68,6 +68,3 @@ Blob = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 
 LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 """Text of ours that may be long; attackers' text goes into `Blob`."""
-
-Serial = BigInteger().with_variant(Integer(), "sqlite")
-"""A key that the database counts up (SQLite does so only for plain INTEGER)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, case
+from sqlalchemy import Connection, Table, case, or_
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 Row = Mapping[str, Any]
@@ -72,7 +72,8 @@ def _combined(
     for column in replace:
         values[column] = new[column]
     for column in lowest:
-        values[column] = case((new[column] < table.c[column], new[column]), else_=table.c[column])
+        old = table.c[column]
+        values[column] = case((or_(old.is_(None), new[column] < old), new[column]), else_=old)
     for column in highest:
         values[column] = case((new[column] > table.c[column], new[column]), else_=table.c[column])
     return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from urltrap.model.views import Counters, CountryRow, Pulse, TimelinePoint
 from urltrap.store.engine import Store
@@ -12,7 +12,6 @@ from urltrap.store.schema import (
     addresses,
     artifacts,
     dead_letters,
-    events,
     hourly,
     jobs,
     sessions,
@@ -54,7 +53,7 @@ def counters(store: Store, now: datetime) -> Counters:
             artifacts=count(select(func.count()).select_from(artifacts)),
             waiting=count(select(func.count()).select_from(jobs)),
             dead_letters=count(select(func.count()).select_from(dead_letters)),
-            last_event=_last_event(store),
+            last_event=_last_event(connection),
         )
 
 
@@ -64,7 +63,7 @@ def pulse(store: Store) -> Pulse:
         return Pulse(
             events=int(connection.execute(select(func.sum(watermarks.c.events))).scalar() or 0),
             urls=int(connection.execute(select(func.count()).select_from(urls)).scalar() or 0),
-            last_event=_last_event(store),
+            last_event=_last_event(connection),
         )
 
 
@@ -105,10 +104,6 @@ def countries(store: Store, since: datetime | None = None) -> list[CountryRow]:
     return sorted(rows, key=lambda row: (-row.sessions, row.country))
 
 
-def _last_event(store: Store) -> datetime | None:
-    with store.connect() as connection:
-        # Session ids are ULIDs: the newest session is the greatest id, so that no index over all events is needed.
-        last: datetime | None = connection.execute(
-            select(events.c.at).order_by(events.c.session.desc(), events.c.seq.desc()).limit(1)
-        ).scalar()
-    return last
+def _last_event(connection: Connection) -> datetime | None:
+    newest: datetime | None = connection.execute(select(func.max(watermarks.c.last_at))).scalar()
+    return newest if newest and newest.year > 1970 else None

@@ -220,20 +220,18 @@ def upgrade() -> None:
     )
     op.create_table(
         "jobs",
-        sa.Column("id", types.Serial, autoincrement=True, nullable=False),
         sa.Column("stage", sa.String(length=20), nullable=False),
         sa.Column("subject", sa.String(length=190), nullable=False),
         sa.Column("due", types.Micros(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("error", types.LongText, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        sa.PrimaryKeyConstraint("stage", "subject", name=op.f("pk_jobs")),
         mariadb_charset="utf8mb4",
         mariadb_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
     )
-    op.create_index(op.f("ix_jobs_stage_due_id"), "jobs", ["stage", "due", "id"], unique=False)
-    op.create_index(op.f("ix_jobs_stage_subject"), "jobs", ["stage", "subject"], unique=True)
+    op.create_index(op.f("ix_jobs_stage_due"), "jobs", ["stage", "due"], unique=False)
     op.create_table(
         "logins",
         sa.Column("session", sa.String(length=40), nullable=False),
@@ -366,6 +364,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
     )
+    op.create_index(op.f("ix_sightings_parent_sha256"), "sightings", ["parent_sha256"], unique=False)
     op.create_index(op.f("ix_sightings_url_key_at"), "sightings", ["url_key", "at"], unique=False)
     op.create_table(
         "tallies",
@@ -439,7 +438,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_urls_first_seen"), "urls", ["first_seen"], unique=False)
     op.create_index(op.f("ix_urls_host"), "urls", ["host"], unique=False)
     op.create_index(op.f("ix_urls_last_seen_key"), "urls", ["last_seen", "key"], unique=False)
-    op.create_index(op.f("ix_urls_published_at"), "urls", ["published_at"], unique=False)
+    op.create_index(
+        op.f("ix_urls_published_at_publish_after"), "urls", ["published_at", "publish_after"], unique=False
+    )
     op.create_index(op.f("ix_urls_sha256"), "urls", ["sha256"], unique=False)
     op.create_index(op.f("ix_urls_verdict_last_seen"), "urls", ["verdict", "last_seen"], unique=False)
     op.create_table(
@@ -463,6 +464,7 @@ def upgrade() -> None:
         sa.Column("segment", sa.BigInteger(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", types.Micros(), nullable=False),
         sa.PrimaryKeyConstraint("writer", name=op.f("pk_watermarks")),
         mariadb_charset="utf8mb4",
         mariadb_engine="InnoDB",

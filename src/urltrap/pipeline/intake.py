@@ -1,0 +1,139 @@
+"""Intake: every writer's journal into the store, batch by batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from urltrap.journal import (
+    BEGINNING,
+    JournalCorruptError,
+    JournalError,
+    JournalReader,
+    JournalUndecodableError,
+    Position,
+    archive,
+    expire,
+)
+from urltrap.journal.folder import list_segments, writer_folder
+from urltrap.journal.format import unframe
+from urltrap.journal.source import open_source
+from urltrap.model.settings import JournalSettings
+from urltrap.store import Store
+from urltrap.store.intake import DeadLetter, ingest, watermark
+
+BATCH = 500
+"""Events of one transaction."""
+
+_ARCHIVE_SECONDS = 30
+
+log = structlog.get_logger("urltrap.pipeline")
+
+
+class Intake:
+    """Reads all writers from where the store stands. Belongs to one thread."""
+
+    def __init__(
+        self, reader: JournalReader, store: Store, settings: JournalSettings, now: Callable[[], datetime]
+    ) -> None:
+        self._reader = reader
+        self._store = store
+        self._settings = settings
+        self._now = now
+        self._positions: dict[str, Position] = {}
+        self._complained: set[tuple[str, str]] = set()
+        self._segments: dict[str, int] = {}
+        self._archived_at: datetime | None = None
+
+    def step(self) -> int:
+        """Take one batch of every writer; how many records. StoreError where the store is away: nothing is lost."""
+        return sum(self._take(writer) for writer in self._reader.writers())
+
+    def tidy(self) -> None:
+        """Archive and expire closed segments that the store has committed; now and then, and harmless to repeat."""
+        now = self._now()
+        if self._archived_at is not None and (now - self._archived_at).total_seconds() < _ARCHIVE_SECONDS:
+            return
+        self._archived_at = now
+        moved = {
+            writer: place
+            for writer, place in self._positions.items()
+            if place.segment > self._segments.get(writer, 0)
+        }
+        if moved:
+            # A closed segment goes only when what it holds is on the store's disk, also through a power cut.
+            self._store.flush()
+        for writer, place in moved.items():
+            try:
+                done = archive(self._reader.directory, writer, place)
+                expire(self._reader.directory, writer, self._settings.keep_days, now)
+            except JournalError as error:
+                self._complain(writer, "archive", str(error))
+                continue
+            self._segments[writer] = place.segment
+            if done:
+                log.info("journal.archived", writer=writer, segments=len(done))
+
+    def _take(self, writer: str) -> int:
+        if writer not in self._positions:
+            stored = watermark(self._store, writer)
+            self._positions[writer] = Position(*stored) if stored else BEGINNING
+        after = self._positions[writer]
+        try:
+            found = self._reader.read(writer, after, BATCH)
+        except JournalUndecodableError as error:
+            record = _record(self._reader.directory, writer, error)
+            return self._set_aside(writer, error.position, error.behind, _kind(record), str(error), record)
+        except JournalCorruptError as error:
+            behind = self._reader.skip(writer, after)
+            return self._set_aside(writer, error.position, behind, "damaged", error.reason, b"")
+        except JournalError as error:
+            self._complain(writer, type(error).__name__, str(error))
+            return 0
+        if not found:
+            return 0
+        position = found[-1][0]
+        ingest(self._store, writer, [event for _, event in found], position)
+        self._positions[writer] = position
+        return len(found)
+
+    def _set_aside(
+        self, writer: str, at: Position, behind: Position, kind: str, reason: str, record: bytes
+    ) -> int:
+        """Keep a record that cannot be read, and go on behind it: the line never stops."""
+        letter = DeadLetter(at.segment, at.offset, kind, reason, record, self._now())
+        ingest(self._store, writer, [], behind, [letter])
+        self._positions[writer] = behind
+        self._complain(writer, kind, f"{reason}; kept in dead_letters")
+        return 1
+
+    def _complain(self, writer: str, kind: str, what: str) -> None:
+        if (writer, kind) not in self._complained:
+            self._complained.add((writer, kind))
+            log.warning("intake.trouble", writer=writer, kind=kind, what=what, further="not logged again")
+
+
+def _record(directory: Path, writer: str, error: JournalUndecodableError) -> bytes:
+    """The bytes of a record that is no event of this version."""
+    for segment in list_segments(writer_folder(directory, writer)):
+        if segment.number == error.position.segment:
+            source = open_source(segment.path, segment.archived)
+            try:
+                length = error.behind.offset - error.position.offset
+                return unframe(source.read(error.position.offset, length), 0)[0]
+            finally:
+                source.close()
+    return b""
+
+
+def _kind(record: bytes) -> str:
+    """The kind that an unknown record claims, as plain text that can be logged."""
+    try:
+        claimed = json.loads(record).get("kind", "")
+    except (ValueError, AttributeError, RecursionError):
+        return "undecodable"
+    return ascii(claimed)[1:-1][:80] if isinstance(claimed, str) and claimed else "undecodable"

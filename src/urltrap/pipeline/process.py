@@ -1,0 +1,111 @@
+"""The pipeline's process: puts the parts together for a data folder and runs the line in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from urltrap.egress.client import BlockingFetcherClient
+from urltrap.egress.interfaces import own_addresses
+from urltrap.intel import known
+from urltrap.intel.places import Places, default_folder
+from urltrap.intel.reputation.provider import Provider
+from urltrap.intel.reputation.urlhaus import DumpError, UrlhausDump
+from urltrap.journal import JournalReader
+from urltrap.model.settings import Settings
+from urltrap.pipeline.line import Line
+from urltrap.pipeline.magic import load_magic
+from urltrap.pipeline.stages import stages
+from urltrap.pipeline.workshop import Workshop
+from urltrap.quarantine import Quarantine
+from urltrap.store import Store, open_store
+
+_REFRESH_SECONDS = 60.0
+
+log = structlog.get_logger("urltrap.pipeline")
+
+
+async def run_pipeline(settings: Settings, data: Path, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Run the pipeline of a data folder until `stop`; `ready` is called once everything that was waiting is done.
+
+    Raises StoreError where the store cannot be opened; a store that goes away later is waited for.
+    """
+    store = await asyncio.to_thread(open_store, settings.store.url or f"sqlite:///{data / 'urltrap.db'}")
+    stopping = threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(ready)
+
+    try:
+        task = asyncio.create_task(
+            asyncio.to_thread(_work, settings, data, store, tell, stopping)
+        )
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.set()
+        waiting.cancel()
+        await task
+    finally:
+        stopping.set()
+        store.close()
+
+
+def providers(settings: Settings, data: Path) -> list[Provider]:
+    """The reputation providers that the settings name."""
+    if not settings.intel.urlhaus_dump:
+        return []
+    dump = UrlhausDump(Path(settings.intel.urlhaus_dump), data / "intel" / "urlhaus.db")
+    refresh(dump)
+    return [dump]
+
+
+def refresh(dump: UrlhausDump) -> None:
+    """Take a changed dump in; the old index stays in use where that fails."""
+    try:
+        dump.refresh()
+    except DumpError as error:
+        log.error("dump.unusable", error=str(error), do="the index made before stays in use")
+
+
+def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
+    """The workshop of a data folder."""
+    folder = Path(settings.intel.geo_dir) if settings.intel.geo_dir else default_folder()
+    places = Places(folder)
+    if not places.version:
+        log.warning("places.missing", folder=str(folder), do="`make geo` installs them; countries stay unknown")
+    return Workshop(
+        settings=settings,
+        store=store,
+        quarantine=Quarantine(data / "quarantine"),
+        fetcher=BlockingFetcherClient(data / "run" / "fetcher.sock"),
+        places=places,
+        providers=providers(settings, data),
+        known_hosts=known.shipped(),
+        magic=load_magic(),
+        own_addresses=frozenset(str(address) for address in own_addresses()),
+    )
+
+
+def _work(settings: Settings, data: Path, store: Store, ready: Callable[[], None], stop: threading.Event) -> None:
+    workshop = make_workshop(settings, data, store)
+    dumps = [provider for provider in workshop.providers if isinstance(provider, UrlhausDump)]
+    with JournalReader(data / "journal") as reader:
+        line = Line(workshop, reader, (*stages(),))
+        refreshing = threading.Thread(target=_keep_fresh, args=(dumps, stop), name="dumps", daemon=True)
+        refreshing.start()
+        try:
+            line.run(stop, ready)
+        finally:
+            line.close()
+
+
+def _keep_fresh(dumps: list[UrlhausDump], stop: threading.Event) -> None:
+    """A new dump is indexed beside the line, which goes on with the old index meanwhile."""
+    while dumps and not stop.wait(_REFRESH_SECONDS):
+        for dump in dumps:
+            refresh(UrlhausDump(dump.dump, dump.index))

@@ -1,0 +1,76 @@
+"""What the stages work with."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from urltrap.intel.known import KnownHosts
+from urltrap.intel.reputation.provider import Provider
+from urltrap.model.capture import Capture, FetchRequest
+from urltrap.model.settings import Settings
+from urltrap.model.verdict import Place
+from urltrap.quarantine import Quarantine
+from urltrap.recover import Context
+from urltrap.recover.context import IpNetwork
+from urltrap.store import Store
+
+
+class Fetch(Protocol):
+    """Asks the fetcher, from a worker thread."""
+
+    def fetch(self, request: FetchRequest, timeout: float = 120.0) -> Capture:
+        """The capture of a request."""
+        ...
+
+
+class Gazetteer(Protocol):
+    """Tells where addresses are."""
+
+    version: str
+
+    def find(self, address: str) -> Place:
+        """The place of an address."""
+        ...
+
+
+def utc_now() -> datetime:
+    """The clock of a running pipeline."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Workshop:
+    """Store, quarantine and helpers of one pipeline; the clock is an argument so that tests own it."""
+
+    settings: Settings
+    store: Store
+    quarantine: Quarantine
+    fetcher: Fetch
+    places: Gazetteer
+    providers: Sequence[Provider]
+    known_hosts: KnownHosts
+    magic: Callable[[bytes], tuple[str, str]]
+    """First bytes of a payload → MIME type and description, empty where nothing can be said."""
+    own_addresses: frozenset[str] = frozenset()
+    now: Callable[[], datetime] = utc_now
+    wake: Callable[[], None] = lambda: None
+    """Called from other threads when there is something new to do."""
+    public_networks: tuple[IpNetwork, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.public_networks = tuple(
+            ipaddress.ip_network(text, strict=False) for text in self.settings.testing.public_networks
+        )
+
+    def context(self, own: str = "", *, cut: bool = False, shell: bool = True) -> Context:
+        """The context of a text that reached the sensor at address `own`."""
+        return Context(
+            language="shell" if shell else "text",
+            own_addresses=self.own_addresses | ({own} if own else frozenset()),
+            public_networks=self.public_networks,
+            cut=cut,
+        )
