@@ -37,6 +37,17 @@ STRERROR = {
     errno.ENOTEMPTY: "Directory not empty",
     errno.ELOOP: "Too many levels of symbolic links",
     errno.EDQUOT: "Disk quota exceeded",
+    errno.ENXIO: "No such device or address",
+    errno.ENODEV: "No such device",
+    errno.ENOMEDIUM: "No medium found",
+    errno.EOPNOTSUPP: "Operation not supported",
+    errno.EMLINK: "Too many links",
+    errno.ENETUNREACH: "Network is unreachable",
+    errno.EHOSTUNREACH: "No route to host",
+    errno.ECONNREFUSED: "Connection refused",
+    errno.ECONNRESET: "Connection reset by peer",
+    errno.ETIMEDOUT: "Connection timed out",
+    errno.EADDRINUSE: "Address already in use",
 }
 
 

@@ -19,6 +19,7 @@ from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.pts import PtsMount
 from urltrap.machine.kernel.tty import Tty
 from urltrap.machine.persona import Persona
+from urltrap.machine.proc import ProcMount, SysMount
 from urltrap.model.settings import SessionLimits
 
 _STORED = frozenset({"devtmpfs", "tmpfs", "ramfs", "ext4", "ext3", "ext2", "xfs", "btrfs", "overlay", "vfat", "jffs2",
@@ -35,7 +36,8 @@ class LoginError(Exception):
 class Machine:
     """A machine of one attacker. Single-threaded: step one of its jobs at a time.
 
-    `entropy(n)` gives a number below n; `boot_time` in unix seconds. `mounts` are generated trees by path ("/proc").
+    `entropy(n)` gives a number below n; `boot_time` in unix seconds (the persona's where None). `mounts` are generated
+    trees by path; /proc and /sys of the persona where None.
     """
 
     def __init__(
@@ -53,7 +55,8 @@ class Machine:
         self.limits = limits or SessionLimits()
         self.overlay = overlay or Overlay(image, max_bytes=self.limits.overlay_bytes)
         terminals: dict[int, Tty] = {}
-        trees: dict[str, Mount] = {"/dev/pts": PtsMount(terminals), **(mounts or {})}
+        generated = {"/proc": ProcMount(), "/sys": SysMount()} if mounts is None else mounts
+        trees: dict[str, Mount] = {"/dev/pts": PtsMount(terminals), **generated}
         tree = Tree(image, self.overlay, trees, volumes(persona))
         boot = persona.boot_time if boot_time is None else boot_time
         self.kernel = Kernel(tree, persona, entropy, boot, terminals)

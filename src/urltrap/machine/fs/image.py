@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import zlib
 from typing import Any
@@ -23,11 +24,24 @@ class ImageError(ValueError):
 class Image:
     """The tree that every machine starts from. Nodes by number, 0 is the root. Nothing changes it."""
 
-    __slots__ = ("_by_size", "nodes")
+    __slots__ = ("_by_size", "_structure", "nodes")
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
         self._by_size: dict[int, list[ProgramContent]] | None = None
+        self._structure = ""
+
+    @property
+    def structure(self) -> str:
+        """A digest of all names and their places: an overlay is only of use over the image that it was made over."""
+        if not self._structure:
+            digest = hashlib.sha256()
+            for node in self.nodes:
+                digest.update(b"%d\n" % (node.mode & S_IFMT))
+                for name, number in (node.children or {}).items():
+                    digest.update(name.encode("utf-8", "surrogateescape") + b"\0%d\0" % number)
+            self._structure = digest.hexdigest()[:16]
+        return self._structure
 
     def find(self, path: str) -> Node | None:
         """The node at an absolute path, following no links; None where there is none."""

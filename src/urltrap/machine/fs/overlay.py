@@ -103,7 +103,13 @@ class Overlay:
                 ]
             )  # fmt: skip
         meta = json.dumps(
-            {"at": now, "next": self.next_number, "nodes": rows, "entries": list(self.entries.items())},
+            {
+                "at": now,
+                "next": self.next_number,
+                "over": self.image.structure,
+                "nodes": rows,
+                "entries": list(self.entries.items()),
+            },
             separators=(",", ":"),
         ).encode()
         return _MAGIC + zlib.compress(len(meta).to_bytes(8, "little") + meta + bytes(blobs), 6)
@@ -150,18 +156,11 @@ class Overlay:
                 overlay.entries[int(number)] = names
             overlay.next_number = max(len(image.nodes), int(meta["next"]))
             overlay.saved_at = float(meta["at"])
-            lost = [
-                name
-                for names in overlay.entries.values()
-                for name, to in names.items()
-                if to >= len(image.nodes) and to not in overlay.nodes
-            ]
+            over = meta["over"]
         except (zlib.error, ValueError, KeyError, IndexError, TypeError) as problem:
             raise OverlayError(f"the kept overlay is damaged ({problem}): begin with a new one") from problem
-        if lost:
-            raise OverlayError(
-                f"the kept overlay names {len(lost)} files of another image: begin with a new one"
-            )
+        if over != image.structure:
+            raise OverlayError("the kept overlay was made over another image: begin with a new one")
         return overlay
 
 

@@ -166,8 +166,10 @@ class Tree(Walker):
 
     def rename(self, who: Who, old: str, new: str) -> None:
         """rename(2), replacing what is at `new`."""
-        source = self.find(who, old.rstrip("/") or "/", follow=False)
+        source = self.walk(who, old.rstrip("/") or "/", follow=False)
         target = self.walk(who, new.rstrip("/") or "/", follow=False)
+        if not source.exists:
+            raise SysError(errno.ENOENT, old)
         if not source.names or self._is_point(source) or (target.exists and self._is_point(target)):
             raise SysError(errno.EBUSY, old)
         if source.mount is not target.mount or self.volume(source.path) is not self.volume(target.path):
@@ -205,7 +207,7 @@ class Tree(Walker):
         if who.uid not in (0, node.uid):
             raise SysError(errno.EPERM, path)
         if node.kind == S_IFLNK:
-            raise SysError(errno.EINVAL if follow else 95, path)
+            raise SysError(errno.EOPNOTSUPP, path)
         node = self._owned(node, path)
         node.mode = node.kind | (mode & 0o7777)
         node.ctime = who.now()

@@ -163,6 +163,9 @@ class FileView:
 
     def rename(self, old: str, new: str) -> None:
         """rename(2)."""
+        self.tree.walk(
+            self._who, old.rstrip("/") or "/", follow=False
+        )  # whose parents are wrong first is told first
         target = self.tree.walk(self._who, new.rstrip("/") or "/", follow=False)
         if target.node is not None and target.node.kind == S_IFREG:
             self._changed(target.path, target.node, True)

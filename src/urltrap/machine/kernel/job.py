@@ -141,6 +141,7 @@ class KernelJob:
                 used += kernel.resume(process)
                 if self.overdrawn or self._steps + used > self.limits.steps_per_command:
                     self._end_all()
+                    used = 0
                     break
         finally:
             self._stepping = False
@@ -232,7 +233,7 @@ class KernelJob:
     def put_out(self, data: bytes, stream: int) -> int:
         """Give bytes to the attacker; as many as this step may still give (0: wait for the next)."""
         room = _OUTPUT_PER_STEP - self._output_now
-        if room <= 0:
+        if room <= 0 or not data:
             return 0
         data = data[:room]
         allowed = self.limits.output_bytes - self._output
@@ -270,11 +271,18 @@ class KernelJob:
         return [process for process in self.kernel.processes.values() if process.job is self]
 
     def _end_all(self) -> None:
+        limit = self.limits.steps_per_command
         if not self.overdrawn:
-            self.spent("steps_per_command", self.limits.steps_per_command)
-        for process in self._mine():
+            self.spent("steps_per_command", limit)
+        mine = self._mine()
+        others = [process for process in mine if process is not self.leader]
+        if self.terminal is not None and others and self._output < self.limits.output_bytes:
+            # An interactive shell survives what it started, but must come back to its prompt soon.
+            self.overdrawn = False
+            self._steps = limit - limit // 10
+            mine = others
+        for process in mine:
             self.kernel.signal(process, SIGKILL)
-        self._ready.clear()
 
     def _wake_sleepers(self) -> None:
         clock = self.kernel.clock

@@ -124,7 +124,7 @@ class Login:
         self._shown.append(shown)
         for pid in self._rows[-1:]:
             row = self.kernel.rows[pid]
-            if self.connection.protocol == "ssh":
+            if self.connection.protocol == "ssh" and self.kernel.persona.is_server:
                 row.argv = [f"sshd: {self.account.name}@{terminal.name}"]
 
     def _launch(
@@ -186,7 +186,9 @@ class Login:
             row.argv = [f"{label}: root"]
             return monitor
         pid = kernel.next_pid()
-        child = ProcessInfo(pid, monitor, [f"{label}: {name}"], label, self.account.uid, "S", kernel.clock, exe=exe)
+        child = ProcessInfo(
+            pid, monitor, [f"{label}: {name}"], label, self.account.uid, "S", kernel.clock, exe=exe
+        )
         child.session = monitor
         child.rss_kb, child.vsz_kb = 6_400 + 8 * kernel.entropy(90), row.vsz_kb + 300
         self._add_row(child)
@@ -267,9 +269,10 @@ class Login:
             record = files.content(path).read(at, _LASTLOG.size)
             if len(record) == _LASTLOG.size:
                 when, _, host = _LASTLOG.unpack(record)
-                if when:
+                name = host.split(b"\0", 1)[0]
+                if 0 < when <= self.kernel.clock and name.isascii() and name.decode("ascii").isprintable():
                     stamp = datetime.fromtimestamp(when, UTC).strftime("%a %b %e %H:%M:%S %Y").encode()
-                    line = b"Last login: " + stamp + b" from " + host.split(b"\0", 1)[0] + b"\n"
+                    line = b"Last login: " + stamp + b" from " + name + b"\n"
             spot = files.tree.find(Onlooker(self.kernel, 0), path)
             node = files.opened_for_writing(spot, path, 0o664, truncate=False)
             content = files.tree.writable_content(node, path)
