@@ -1,0 +1,1 @@
+"""From words to fields: braces, tilde, parameters, substitutions, splitting, pathnames."""

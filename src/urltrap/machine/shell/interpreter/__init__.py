@@ -1,0 +1,1 @@
+"""Running the tree: one module per kind of command."""

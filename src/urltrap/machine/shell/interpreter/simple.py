@@ -1,0 +1,469 @@
+"""Simple commands: expansion, assignments, redirections, and who runs the result."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from urltrap.machine.api import S_IFREG, Process, Run, decode
+from urltrap.machine.errors import BudgetError, SysError
+from urltrap.machine.shell.ast import Assign, FunctionDef, Simple
+from urltrap.machine.shell.errors import ExitShell, ExpansionError, ReturnFrom
+from urltrap.machine.shell.expansion.fields import AssignWord, expand_words
+from urltrap.machine.shell.interpreter.assign import assign_all
+from urltrap.machine.shell.interpreter.redirect import RedirectError, Saved, apply_redirections, undo
+from urltrap.machine.shell.interpreter.trace import trace, trace_words
+from urltrap.machine.shell.messages import child_died
+from urltrap.machine.shell.variables import Var
+
+if TYPE_CHECKING:
+    from urltrap.machine.shell.interpreter.shell import Gen, Shell
+
+_SPECIAL = frozenset((
+    ".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift", "times",
+    "trap", "unset",
+))  # fmt: skip
+
+
+def run_simple(sh: Shell, node: Simple) -> Gen[int]:
+    """Run one simple command."""
+    return _run(sh, node, False)
+
+
+def exec_child(sh: Shell, node: Simple) -> Gen[int]:
+    """Run a simple command as the last act of a subshell: a program takes the process over."""
+    return _run(sh, node, True)
+
+
+def _run(sh: Shell, node: Simple, replace: bool) -> Gen[int]:
+    from urltrap.machine.shell.interpreter.run import check_error
+
+    sh.line = node.line
+    yield from sh.p.tick(1)
+    if sh.traps:
+        yield from sh.run_traps()
+    sh.subst_status = None
+    temporaries = len(sh.temporary_fds)
+    try:
+        argv = yield from expand_words(sh, node.words)
+        if not argv:
+            status = yield from _no_command(sh, node)
+        else:
+            status = yield from _command(sh, node, argv, replace)
+    except ExpansionError as problem:
+        yield from sh.fail_expansion(problem)
+        return 1
+    finally:
+        if len(sh.temporary_fds) > temporaries:
+            for fd in sh.temporary_fds[temporaries:]:
+                if fd in sh.p.fds:
+                    sh.p.close(fd)
+            del sh.temporary_fds[temporaries:]
+    sh.status = status
+    if len(sh.pipe_status) != 1 or sh.pipe_status[0] != status:
+        sh.pipe_status = [status]
+    if status and (sh.options or sh.traps):
+        yield from check_error(sh, status)
+    return status
+
+
+def _no_command(sh: Shell, node: Simple) -> Gen[int]:
+    """Only assignments and redirections."""
+    traced = yield from assign_all(sh, node.assigns)
+    if traced and "xtrace" in sh.options:
+        if sh.dialect.bash:
+            for text in traced:
+                yield from trace(sh, text)
+        else:
+            yield from trace(sh, " ".join(traced))
+    if node.redirs:
+        try:
+            saved = yield from apply_redirections(sh, node.redirs)
+        except RedirectError:
+            return sh.dialect.empty_redirect_status
+        undo(sh, saved)
+    return sh.subst_status or 0
+
+
+def _command(sh: Shell, node: Simple, argv: list[str], replace: bool) -> Gen[int]:
+    name = argv[0]
+    function = sh.functions.get(name)
+    builtin = None
+    if function is None:
+        builtin = find_builtin(sh, name)
+    if "xtrace" in sh.options and name != "":
+        texts: list[str] = []
+        for item in node.assigns:
+            texts.append(item.raw)
+        yield from trace_words(sh, [*texts, *argv] if not sh.dialect.bash else list(argv))
+    if builtin is not None and name == "exec":
+        return (yield from _exec(sh, node, argv))
+    saved: Saved = []
+    if node.redirs:
+        try:
+            saved = yield from apply_redirections(sh, node.redirs, keep=replace)
+        except RedirectError:
+            if builtin is not None and name in _SPECIAL and not sh.dialect.bash and not sh.interactive:
+                raise ExitShell(sh.dialect.empty_redirect_status) from None
+            return sh.dialect.empty_redirect_status
+    try:
+        if function is not None:
+            return (yield from _with_assignments(sh, node, lambda: call_function(sh, function, argv)))
+        if builtin is not None:
+            if not node.assigns:
+                status = yield from call_builtin(sh, argv)
+            elif name in _SPECIAL and not sh.dialect.bash:
+                yield from assign_all(sh, node.assigns)
+                status = yield from call_builtin(sh, argv)
+            else:
+                status = yield from _with_assignments(sh, node, lambda: call_builtin(sh, argv))
+            return status
+        env = sh.vars.environment()
+        if node.assigns:
+            env = yield from _environment(sh, node, env)
+        if replace and not sh.traps.get("EXIT"):
+            return (yield from replace_by(sh, argv, env))
+        return (yield from run_program(sh, argv, env, node.text))
+    finally:
+        if saved:
+            undo(sh, saved)
+        sh.last_argument = argv[-1] if argv else ""
+
+
+def _environment(sh: Shell, node: Simple, base: dict[str, str]) -> Gen[dict[str, str]]:
+    """The environment of a program with ``NAME=value`` before it; the shell's own variables stay as they are."""
+    kept = _remember(sh, node)
+    try:
+        yield from assign_all(sh, node.assigns)
+        env = dict(base)
+        for item in node.assigns:
+            value = sh.vars.get(item.name)
+            if value is not None:
+                env[item.name] = value
+    finally:
+        _restore(sh, kept)
+    return env
+
+
+def _remember(sh: Shell, node: Simple) -> list[tuple[str, Var | None]]:
+    kept: list[tuple[str, Var | None]] = []
+    for item in node.assigns:
+        if any(name == item.name for name, _ in kept):
+            continue
+        found = sh.vars.find(item.name)
+        kept.append((item.name, None if found is None else found.copy()))
+    return kept
+
+
+def _restore(sh: Shell, kept: list[tuple[str, Var | None]]) -> None:
+    for name, old in kept:
+        if old is None:
+            sh.vars.unset(name)
+        else:
+            for scope in reversed(sh.vars.scopes):
+                if name in scope:
+                    scope[name] = old
+                    break
+            else:
+                sh.vars.scopes[0][name] = old
+    sh.vars.changed()
+    if any(name == "PATH" for name, _ in kept):
+        sh.hashed.clear()
+
+
+def _with_assignments(sh: Shell, node: Simple, run: object) -> Gen[int]:
+    """Run a builtin or function with temporary variables that are also exported."""
+    if not node.assigns:
+        return (yield from run())  # type: ignore[operator, no-any-return]
+    kept = _remember(sh, node)
+    yield from assign_all(sh, node.assigns)
+    for item in node.assigns:
+        var = sh.vars.find(item.name)
+        if var is not None:
+            var.exported = True
+    sh.vars.changed()
+    try:
+        return (yield from run())  # type: ignore[operator, no-any-return]
+    finally:
+        _restore(sh, kept)
+
+
+# -- builtins and functions
+
+
+def find_builtin(sh: Shell, name: str) -> object | None:
+    """The builtin of that name in this dialect, where it is enabled."""
+    from urltrap.machine.shell.builtins.registry import lookup
+
+    if name in sh.disabled:
+        return None
+    return lookup(sh.dialect.name, name)
+
+
+def call_builtin(sh: Shell, argv: list[str]) -> Gen[int]:
+    """Run a builtin; its use is journalled."""
+    from urltrap.machine.shell.builtins.registry import lookup
+
+    run = lookup(sh.dialect.name, argv[0])
+    assert run is not None  # the caller found it
+    before, sh.builtin_name = sh.builtin_name, argv[0]
+    status = 1
+    try:
+        status = yield from run(sh, argv)
+    except SysError as problem:
+        if problem.errno == errno.EPIPE:
+            # A real shell would have died of SIGPIPE in a child; in its own process it says so.
+            if sh.in_subshell:
+                raise ExitShell(141) from None
+            yield from sh.complain("write error: Broken pipe", argv[0])
+            return 1
+        raise
+    finally:
+        sh.builtin_name = before
+        sh.tell([str(word) for word in argv], "builtin", status)
+    return status
+
+
+def call_function(sh: Shell, function: FunctionDef, argv: list[str]) -> Gen[int]:
+    """Run a function: new positional parameters, a new scope for ``local``."""
+    from urltrap.machine.shell.interpreter.shell import MAX_FUNCTION_DEPTH, Frame
+
+    if sh.function_depth >= MAX_FUNCTION_DEPTH:
+        raise BudgetError("function nesting", MAX_FUNCTION_DEPTH)
+    before, loops, line = sh.positional, sh.loop_depth, sh.line
+    sh.positional = [str(word) for word in argv[1:]]
+    sh.loop_depth = 0
+    sh.function_depth += 1
+    sh.frames.append(Frame(function.name, sh.message_name, sh.line))
+    sh.vars.push()
+    try:
+        return (yield from sh.run(function.body))
+    except ReturnFrom as jump:
+        sh.status = jump.status
+        return jump.status
+    finally:
+        sh.vars.pop()
+        sh.frames.pop()
+        sh.function_depth -= 1
+        sh.loop_depth = loops
+        sh.positional = before
+        sh.line = line
+
+
+# -- programs
+
+
+def find_program(sh: Shell, name: str, path: str | None = None) -> str | None:
+    """Where PATH has `name`; a file that may not be executed only where there is no other."""
+    if "/" in name:
+        return name
+    if not name:
+        return None
+    if path is None:
+        known = sh.hashed.get(name)
+        if known is not None:
+            sh.hashed[name] = (known[0], known[1] + 1)
+            return known[0]
+        search = sh.vars.get("PATH")
+        if search is None:
+            search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" if sh.dialect.bash else ""
+    else:
+        search = path
+    fallback: str | None = None
+    fs = sh.p.fs
+    for folder in search.split(":"):
+        candidate = f"{folder}/{name}" if folder else f"./{name}"
+        if folder.endswith("/"):
+            candidate = folder + name
+        try:
+            stat = fs.stat(candidate)
+        except SysError:
+            continue
+        if stat.mode & 0o170000 != S_IFREG:
+            continue
+        if fs.access(candidate, 1):
+            if path is None and folder.startswith("/"):
+                sh.hashed[name] = (candidate, 1)
+            return candidate
+        fallback = fallback or candidate
+    return fallback
+
+
+def run_program(sh: Shell, argv: list[str], env: dict[str, str], text: str) -> Gen[int]:
+    """Start a program and wait for it."""
+    plain = [str(word) for word in argv]
+    path = find_program(sh, plain[0])
+    if path is None:
+        return (yield from not_found(sh, plain))
+    try:
+        pid = sh.p.spawn(plain, path=path, env={**env, "_": path} if sh.dialect.bash else env, fds=sh.child_fds())
+    except SysError as problem:
+        return (yield from _cannot_run(sh, plain, path, env, problem, False))
+    status = yield from sh.wait_for(pid)
+    if status > 128:
+        yield from child_died(sh, pid, status, text)
+    return status
+
+
+def replace_by(sh: Shell, argv: list[str], env: dict[str, str]) -> Gen[int]:
+    """Become a program (the child of a pipeline, or ``exec``)."""
+    plain = [str(word) for word in argv]
+    path = find_program(sh, plain[0])
+    if path is None:
+        return (yield from not_found(sh, plain))
+    for fd in list(sh.private_fds):
+        if fd in sh.p.fds:
+            sh.p.close(fd)
+    sh.private_fds.clear()
+    try:
+        return (yield from sh.p.exec(plain, path=path, env={**env, "_": path} if sh.dialect.bash else env))
+    except SysError as problem:
+        return (yield from _cannot_run(sh, plain, path, env, problem, True))
+
+
+def not_found(sh: Shell, argv: list[str]) -> Gen[int]:
+    """The dialect's answer to an unknown name; 127."""
+    handler = sh.functions.get("command_not_found_handle") if sh.dialect.bash else None
+    sh.tell(argv, "not-found", 127)
+    if handler is not None:
+        return (yield from call_function(sh, handler, ["command_not_found_handle", *argv]))
+    yield from sh.complain(f"{argv[0]}: {'command not found' if sh.dialect.bash else 'not found'}")
+    return 127
+
+
+def _cannot_run(
+    sh: Shell, argv: list[str], path: str, env: dict[str, str], problem: SysError, replace: bool
+) -> Gen[int]:
+    """A file that execve refused: a script without ``#!`` is run by the shell, the rest gets its message."""
+    name = argv[0]
+    if problem.errno == errno.ENOEXEC:
+        return (yield from _script_or_binary(sh, argv, path, replace))
+    if problem.errno == errno.EAGAIN:
+        yield from sh.complain("fork: retry: Resource temporarily unavailable" if sh.dialect.bash else "Cannot fork")
+        return 254 if sh.dialect.bash else 2
+    missing = problem.errno in (errno.ENOENT, errno.ENOTDIR) if not sh.dialect.bash else problem.errno == errno.ENOENT
+    sh.tell(argv, "not-found" if missing else "not-executable", 127 if missing else 126, path)
+    if not sh.dialect.bash:
+        yield from sh.complain(f"{name}: {'not found' if missing else problem.words}")
+        return 127 if missing else 126
+    sh.hashed.pop(name, None)
+    try:
+        stat = sh.p.fs.stat(path)
+    except SysError:
+        yield from sh.complain(f"{name}: {problem.words}")
+        return 127 if missing else 126
+    if stat.is_dir:
+        yield from sh.complain(f"{name}: Is a directory")
+        return 126
+    if missing:
+        yield from sh.complain(f"{name}: cannot execute: required file not found")
+        return 127
+    yield from sh.complain(f"{name}: {problem.words}")
+    return 126
+
+
+def _script_or_binary(sh: Shell, argv: list[str], path: str, replace: bool) -> Gen[int]:
+    try:
+        data = sh.p.fs.read(path, 4_000_000)
+    except SysError as problem:
+        yield from sh.complain(f"{argv[0]}: {problem.words}")
+        return 126
+    first = data[:80].split(b"\n", 1)[0]
+    if b"\0" in first and sh.dialect.bash:
+        sh.tell(argv, "not-executable", 126, path)
+        yield from sh.complain(f"{argv[0]}: cannot execute binary file: Exec format error")
+        return 126
+    if data[:4] == b"\x7fELF":
+        sh.tell(argv, "not-executable", 2, path)
+        yield from sh.p.err(f"{argv[0]}: 1: Syntax error: word unexpected (expecting \")\")\n"
+                            if sh.dialect.name == "dash" else f"{argv[0]}: line 1: syntax error: unexpected word (expecting \")\")\n")
+        return 2
+    text = decode(data)
+
+    def child(process: Process) -> Run:
+        from urltrap.machine.shell.interpreter.script import run_text, subshell
+        from urltrap.machine.shell.interpreter.shell import Shell as Fresh
+
+        inner = Fresh(process, sh.dialect, argv[0])
+        inner.positional = argv[1:]
+        inner.shell_pid = process.pid
+        inner.options = {name for name in ("hashall", "braceexpand", "interactive-comments") if sh.dialect.bash}
+        inner.extra["script"] = True
+        for key, value in sh.vars.environment().items():
+            inner.vars.set(key, value, export=True)
+        inner.bind_dynamic()
+        return subshell(inner, lambda: run_text(inner, text, origin="file", top=True))
+
+    if replace:
+        return (yield from child(sh.p))
+    return (yield from sh.wait_for(sh.p.fork(child, comm=argv[0].rpartition("/")[2])))
+
+
+def _exec(sh: Shell, node: Simple, argv: list[str]) -> Gen[int]:
+    """``exec``: redirections that stay, then perhaps another program."""
+    if node.redirs:
+        try:
+            yield from apply_redirections(sh, node.redirs, keep=True)
+        except RedirectError:
+            if not sh.interactive and not sh.dialect.bash:
+                raise ExitShell(sh.dialect.empty_redirect_status) from None
+            if not sh.interactive:
+                raise ExitShell(1) from None
+            return 1
+    words = [str(word) for word in argv[1:]]
+    login = clear = False
+    zeroth: str | None = None
+    while words and words[0].startswith("-") and sh.dialect.bash:
+        flag = words.pop(0)
+        if flag == "--":
+            break
+        for letter in flag[1:]:
+            if letter == "l":
+                login = True
+            elif letter == "c":
+                clear = True
+            elif letter == "a" and words:
+                zeroth = words.pop(0)
+            else:
+                yield from sh.complain(f"-{letter}: invalid option", "exec")
+                yield from sh.p.err("exec: usage: exec [-cl] [-a name] [command [argument ...]] [redirection ...]\n")
+                return 2
+    sh.tell([str(word) for word in argv], "builtin", 0)
+    if not words:
+        if node.assigns:
+            yield from assign_all(sh, node.assigns)
+        return 0
+    env = {} if clear else dict(sh.vars.environment())
+    if node.assigns:
+        env = yield from _environment(sh, node, env)
+    path = find_program(sh, words[0])
+    if path is None:
+        sh.tell(words, "not-found", 127)
+        text = "not found"
+        yield from sh.complain(f"{words[0]}: {text}", "exec" if sh.dialect.name != "ash" else "exec")
+        if sh.interactive:
+            return 127
+        raise ExitShell(127)
+    shown = zeroth if zeroth is not None else words[0]
+    final = [("-" if login else "") + shown, *words[1:]]
+    if sh.traps.get("EXIT"):
+        sh.traps.pop("EXIT")
+    try:
+        status = yield from sh.p.exec(final, path=path, env=env)
+    except SysError as problem:
+        if problem.errno == errno.ENOEXEC:
+            status = yield from _script_or_binary(sh, words, path, True)
+            raise ExitShell(status) from None
+        missing = problem.errno == errno.ENOENT
+        if sh.dialect.bash:
+            yield from sh.complain(f"{words[0]}: {problem.words}")
+            yield from sh.complain(f"{words[0]}: cannot execute: {problem.words}", "exec")
+        else:
+            yield from sh.complain(f"{words[0]}: {'not found' if missing else problem.words}", "exec")
+        status = 127 if missing else 126
+        if sh.interactive:
+            return status
+    raise ExitShell(status)
+
+
+__all__ = ["Assign", "AssignWord", "call_builtin", "call_function", "exec_child", "find_program", "run_simple"]

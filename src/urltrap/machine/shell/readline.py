@@ -1,0 +1,451 @@
+"""The line editors of bash (readline) and BusyBox, pure: keys in, bytes for the terminal out.
+
+Output is what the real editors sent to an xterm: appended characters are echoed, changes in the middle use insert and
+delete character sequences (bash) or rewrite the rest (BusyBox).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from urltrap.machine.api import decode, encode
+
+Complete = Callable[[str, bool], list[str]]
+"""(the word before the cursor, whether it is in command position) → candidates, sorted."""
+
+_PASTE_BEGIN, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
+_KEYS = {
+    b"\x1b[A": "up", b"\x1bOA": "up", b"\x1b[B": "down", b"\x1bOB": "down", b"\x1b[C": "right", b"\x1bOC": "right",
+    b"\x1b[D": "left", b"\x1bOD": "left", b"\x1b[H": "home", b"\x1bOH": "home", b"\x1b[1~": "home", b"\x1b[7~": "home",
+    b"\x1b[F": "end", b"\x1bOF": "end", b"\x1b[4~": "end", b"\x1b[8~": "end", b"\x1b[3~": "delete",
+    b"\x1bb": "word-left", b"\x1bf": "word-right", b"\x1bd": "word-delete", b"\x1b\x7f": "word-rubout",
+    b"\x1b[1;5D": "word-left", b"\x1b[1;5C": "word-right", _PASTE_BEGIN: "paste", b"\x1b.": "last-argument",
+}  # fmt: skip
+_CONTROL = {
+    1: "home", 2: "left", 5: "end", 6: "right", 8: "rubout", 127: "rubout", 11: "kill-end", 12: "clear", 14: "down",
+    16: "up", 21: "kill-start", 23: "kill-word", 25: "yank", 9: "tab", 18: "search", 20: "transpose",
+}  # fmt: skip
+_MAX_LINE = 65_536
+_WORD_BREAKS = " \t\n\"'><=;|&("
+
+
+class Editor:
+    """Edits one line. `text` is the line so far, `at` the cursor in it."""
+
+    def __init__(
+        self,
+        prompt: str,
+        *,
+        columns: int,
+        history: Sequence[str],
+        bracketed: bool,
+        complete: Complete,
+        bash: bool,
+    ) -> None:
+        self.prompt = prompt
+        self.columns = columns
+        self.history = history
+        self.bracketed = bracketed
+        self.complete = complete
+        self.bash = bash
+        self.text = ""
+        self.at = 0
+        self.place = len(history)
+        self.draft = ""
+        self.killed = ""
+        self.tabs = 0
+        self.pasting = False
+        self.searching: str | None = None
+        self.asking: list[str] | None = None
+
+    # -- the ends of a line
+
+    def begin(self) -> bytes:
+        """What is sent before the first key."""
+        return (b"\x1b[?2004h" if self.bracketed else b"") + encode(self.prompt)
+
+    def interrupted(self) -> bytes:
+        """^C, delivered as a signal (the terminal has echoed "^C" where it does)."""
+        if self.bracketed:
+            return b"^C\x1b[?2004l\r\x1b[?2004h\x1b[?2004l\r\n"
+        return b"^C\n"
+
+    def closed(self) -> bytes:
+        """The input ended."""
+        return b"\x1b[?2004l\r" if self.bracketed else b""
+
+    def _finish(self) -> bytes:
+        return b"\n\x1b[?2004l\r" if self.bracketed else b"\n"
+
+    # -- keys
+
+    def feed(self, data: bytes) -> tuple[int, bytes, str]:
+        """Use keys from `data`: (bytes used, bytes for the terminal, "" or "line", "end", "interrupt").
+
+        Stops behind the key that ends the line; an incomplete escape sequence at the end is used up with the rest.
+        """
+        out = bytearray()
+        pos = 0
+        while pos < len(data):
+            if self.asking is not None:
+                out += self._answer(data[pos])
+                pos += 1
+                continue
+            byte = data[pos]
+            if byte == 0x1B:
+                used, name = self._sequence(data, pos)
+                pos += used
+                if self.searching is not None:
+                    out += self._leave_search()
+                out += self._command(name) if name else b""
+                continue
+            if self.searching is not None:
+                taken = self._search_key(byte)
+                if taken is not None:
+                    out += taken
+                    pos += 1
+                    continue
+                out += self._leave_search()
+            if byte in (10, 13) and not self.pasting:
+                pos += 1
+                out += self._to_end() + self._finish()
+                return pos, bytes(out), "line"
+            if byte == 3:
+                out += self.interrupted()
+                return pos + 1, bytes(out), "interrupt"
+            if byte == 4 and not self.pasting:
+                pos += 1
+                if not self.text:
+                    out += b"\x1b[?2004l\r\n" if self.bracketed else b""
+                    return pos, bytes(out), "end"
+                out += self._command("delete")
+                continue
+            if byte < 32 or byte == 127:
+                pos += 1
+                if self.pasting:
+                    out += self._insert(chr(byte) if byte != 13 else "\n")
+                    continue
+                name = _CONTROL.get(byte, "")
+                if name != "tab":
+                    self.tabs = 0
+                out += self._command(name) if name else b""
+                continue
+            end = pos + 1
+            while end < len(data) and data[end] >= 32 and data[end] != 127:
+                end += 1
+            self.tabs = 0
+            out += self._insert(decode(data[pos:end]))
+            pos = end
+        return pos, bytes(out), ""
+
+    def _sequence(self, data: bytes, pos: int) -> tuple[int, str]:
+        for sequence, name in _KEYS.items():
+            if data.startswith(sequence, pos):
+                return len(sequence), name
+        if data.startswith(_PASTE_END, pos):
+            self.pasting = False
+            return len(_PASTE_END), ""
+        if data[pos + 1 : pos + 2] == b"[":
+            end = pos + 2
+            while end < len(data) and not 0x40 <= data[end] <= 0x7E:
+                end += 1
+            return min(end + 1, len(data)) - pos, ""
+        return min(2, len(data) - pos), ""
+
+    # -- drawing
+
+    def _erase_line(self) -> bytes:
+        return b"\x1b[K" if self.bash else b"\x1b[J"
+
+    def _back(self, count: int) -> bytes:
+        return b"\x08" * count
+
+    def _to_end(self) -> bytes:
+        rest = self.text[self.at :]
+        self.at = len(self.text)
+        return encode(rest) if not self.bash or rest else b""
+
+    def _insert(self, piece: str) -> bytes:
+        if len(self.text) + len(piece) > _MAX_LINE:
+            return b"\x07"
+        rest = self.text[self.at :]
+        self.text = self.text[: self.at] + piece + rest
+        self.at += len(piece)
+        if self.pasting and self.bash:
+            return b"\x1b[7m" + encode(piece.replace("\n", "\r\n")) + b"\x1b[27m" + encode(rest) + self._back(len(rest))
+        if not rest:
+            return encode(piece)
+        if self.bash and "\n" not in piece:
+            return b"\x1b[%d@" % len(piece) + encode(piece)
+        return encode(piece + rest) + self._back(len(rest))
+
+    def _delete(self, begin: int, end: int) -> bytes:
+        """Remove text[begin:end]; the cursor goes to `begin`."""
+        if begin >= end:
+            return b"\x07" if self.bash else b""
+        back = self._back(self.at - begin)
+        rest = self.text[end:]
+        self.text = self.text[:begin] + rest
+        self.at = begin
+        if not rest:
+            return back + self._erase_line()
+        if self.bash:
+            return back + b"\x1b[%dP" % (end - begin)
+        return back + encode(rest) + b"\x1b[J" + self._back(len(rest))
+
+    def _replace(self, text: str) -> bytes:
+        """Show another line."""
+        old = self.text
+        shown = self.at
+        self.text, self.at = text, len(text)
+        if self.bash:
+            if not old:
+                return encode(text)
+            common = 0
+            while common < min(len(old), len(text)) and old[common] == text[common]:
+                common += 1
+            if not text:
+                return b"\r" + encode(self.prompt) + b"\x1b[K"
+            move = self._back(shown - common) if shown >= common else encode(old[shown:common])
+            tail = encode(text[common:])
+            return move + tail + (b"\x1b[K" if len(old) > len(text) else b"")
+        return b"\r" + encode(self.prompt + text) + b"\x1b[J"
+
+    # -- commands
+
+    def _command(self, name: str) -> bytes:
+        if name == "paste":
+            self.pasting = True
+            return b""
+        method = getattr(self, "_do_" + name.replace("-", "_"), None)
+        return method() if method is not None else b""
+
+    def _do_left(self) -> bytes:
+        if not self.at:
+            return b"\x07" if self.bash else b""
+        self.at -= 1
+        return b"\x08"
+
+    def _do_right(self) -> bytes:
+        if self.at >= len(self.text):
+            return b"\x07" if self.bash else b""
+        self.at += 1
+        return encode(self.text[self.at - 1]) if not self.bash else b"\x1b[C"
+
+    def _do_home(self) -> bytes:
+        count, self.at = self.at, 0
+        return self._back(count)
+
+    def _do_end(self) -> bytes:
+        return self._to_end()
+
+    def _do_rubout(self) -> bytes:
+        return self._delete(self.at - 1, self.at) if self.at else (b"\x07" if self.bash else b"")
+
+    def _do_delete(self) -> bytes:
+        return self._delete(self.at, min(self.at + 1, len(self.text)))
+
+    def _kill(self, begin: int, end: int) -> bytes:
+        if begin < end:
+            self.killed = self.text[begin:end]
+        return self._delete(begin, end)
+
+    def _do_kill_end(self) -> bytes:
+        if self.at >= len(self.text):
+            return b""
+        return self._kill(self.at, len(self.text))
+
+    def _do_kill_start(self) -> bytes:
+        if not self.at:
+            return b"\x07" if self.bash else b""
+        if self.at == len(self.text) and (not self.bash or self.at > 4):
+            self.killed = self.text
+            self.text, self.at = "", 0
+            return b"\r" + encode(self.prompt) + self._erase_line()
+        return self._kill(0, self.at)
+
+    def _do_kill_word(self) -> bytes:
+        begin = self.at
+        while begin and self.text[begin - 1] in " \t":
+            begin -= 1
+        while begin and self.text[begin - 1] not in " \t":
+            begin -= 1
+        return self._kill(begin, self.at)
+
+    def _word_start(self) -> int:
+        begin = self.at
+        while begin and not self.text[begin - 1].isalnum():
+            begin -= 1
+        while begin and self.text[begin - 1].isalnum():
+            begin -= 1
+        return begin
+
+    def _word_end(self) -> int:
+        end, size = self.at, len(self.text)
+        while end < size and not self.text[end].isalnum():
+            end += 1
+        while end < size and self.text[end].isalnum():
+            end += 1
+        return end
+
+    def _do_word_left(self) -> bytes:
+        begin = self._word_start()
+        count, self.at = self.at - begin, begin
+        return self._back(count)
+
+    def _do_word_right(self) -> bytes:
+        end = self._word_end()
+        moved = self.text[self.at : end]
+        self.at = end
+        return encode(moved)
+
+    def _do_word_delete(self) -> bytes:
+        return self._kill(self.at, self._word_end())
+
+    def _do_word_rubout(self) -> bytes:
+        return self._kill(self._word_start(), self.at)
+
+    def _do_yank(self) -> bytes:
+        return self._insert(self.killed) if self.killed else b""
+
+    def _do_transpose(self) -> bytes:
+        if self.at < 1 or len(self.text) < 2:
+            return b"\x07"
+        at = self.at if self.at < len(self.text) else self.at - 1
+        swapped = self.text[at] + self.text[at - 1]
+        back = self._back(self.at - (at - 1))
+        self.text = self.text[: at - 1] + swapped + self.text[at + 1 :]
+        self.at = at + 1
+        return back + encode(swapped)
+
+    def _do_clear(self) -> bytes:
+        rest = self.text[self.at :]
+        head = b"\x1b[H\x1b[2J" if self.bash else b"\x1b[H\x1b[J\r"
+        return head + encode(self.prompt + self.text) + (b"" if self.bash else b"\x1b[J") + self._back(len(rest))
+
+    def _do_last_argument(self) -> bytes:
+        words = self.history[-1].split() if self.history else []
+        return self._insert(words[-1]) if words else b"\x07"
+
+    # -- history
+
+    def _do_up(self) -> bytes:
+        if not self.place:
+            return b"\x07" if self.bash else b"\x07\x07"
+        if self.place == len(self.history):
+            self.draft = self.text
+        self.place -= 1
+        return self._replace(self.history[self.place])
+
+    def _do_down(self) -> bytes:
+        if self.place >= len(self.history):
+            return b"\x07" if self.bash else b"\x07\x07"
+        self.place += 1
+        return self._replace(self.draft if self.place == len(self.history) else self.history[self.place])
+
+    def _do_search(self) -> bytes:
+        if not self.bash:
+            return b""
+        self.searching = ""
+        return b"\r(reverse-i-search)`': " + encode(self.text) + self._back(len(self.text))
+
+    def _search_key(self, byte: int) -> bytes | None:
+        """A key during ^R; None where it ends the search."""
+        assert self.searching is not None  # the caller asked
+        if byte == 18:
+            start = self.place
+        elif byte in (8, 127):
+            self.searching = self.searching[:-1]
+            start = len(self.history)
+        elif byte >= 32:
+            self.searching += chr(byte)
+            start = self.place + 1 if self.place < len(self.history) else len(self.history)
+        else:
+            return None
+        for number in range(min(start, len(self.history)) - 1, -1, -1):
+            if self.searching in self.history[number]:
+                self.place = number
+                self.text = self.history[number]
+                self.at = self.text.find(self.searching)
+                back = self._back(len(self.text) - self.at)
+                return b"\r(reverse-i-search)`" + encode(f"{self.searching}': {self.text}") + b"\x1b[K" + back
+        return b"\r(failed reverse-i-search)`" + encode(f"{self.searching}': {self.text}") + b"\x1b[K"
+
+    def _leave_search(self) -> bytes:
+        self.searching = None
+        back = self._back(len(self.text) - self.at)
+        return b"\r" + encode(self.prompt + self.text) + b"\x1b[K" + back
+
+    # -- completion
+
+    def _do_tab(self) -> bytes:
+        head = self.text[: self.at]
+        begin = len(head)
+        while begin and head[begin - 1] not in _WORD_BREAKS:
+            begin -= 1
+        word = head[begin:]
+        before = head[:begin].rstrip()
+        first = not before or before[-1] in ";|&("
+        if not word and first:
+            return b"\x07" if self.bash else b""
+        found = self.complete(word, first)
+        if not found:
+            self.tabs = 0
+            return b"\x07"
+        common = _common(found)
+        if len(found) == 1:
+            self.tabs = 0
+            tail = found[0][len(word) :] + ("" if found[0].endswith("/") else " ")
+            return self._show_tail(tail)
+        if len(common) > len(word):
+            self.tabs = 1
+            return b"\x07" + self._show_tail(common[len(word) :])
+        self.tabs += 1
+        if self.tabs < 2 and self.bash:
+            return b"\x07"
+        if len(found) > 100 and self.bash:
+            self.asking = found
+            return b"\nDisplay all %d possibilities? (y or n)" % len(found)
+        return self._listing(found)
+
+    def _show_tail(self, tail: str) -> bytes:
+        drawn = self._insert(tail)
+        if self.bash:
+            return drawn
+        rest = self.text[self.at :]
+        return b"\r" + encode(self.prompt + self.text) + b"\x1b[J" + self._back(len(rest))
+
+    def _answer(self, byte: int) -> bytes:
+        found, self.asking = self.asking or [], None
+        if chr(byte) in "yY ":
+            return self._listing(found)
+        return b"\n" + encode(self.prompt + self.text) + self._back(len(self.text) - self.at)
+
+    def _listing(self, found: list[str]) -> bytes:
+        names = [item.rstrip("/").rpartition("/")[2] + ("/" if item.endswith("/") else "") for item in found]
+        table = columnize(names, self.columns)
+        rest = self.text[self.at :]
+        lead = b"\n" + encode(table)
+        if not self.bash:
+            return lead + b"\r" + encode(self.prompt + self.text) + b"\x1b[J" + self._back(len(rest))
+        return lead + encode(self.prompt + self.text) + self._back(len(rest))
+
+
+def columnize(names: list[str], width: int) -> str:
+    """Names in columns, filled downwards, two blanks apart, as readline lists completions."""
+    longest = max(len(name) for name in names) + 2
+    count = max(1, width // longest)
+    rows = -(-len(names) // count)
+    lines: list[str] = []
+    for row in range(rows):
+        cells = names[row::rows]
+        lines.append("".join(cell.ljust(longest) for cell in cells[:-1]) + cells[-1])
+    return "\n".join(line.rstrip() if len(names) == 1 else line for line in lines) + "\n"
+
+
+def _common(names: list[str]) -> str:
+    low, high = min(names), max(names)
+    size = 0
+    while size < min(len(low), len(high)) and low[size] == high[size]:
+        size += 1
+    return low[:size]

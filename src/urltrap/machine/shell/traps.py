@@ -1,0 +1,52 @@
+"""Running traps: of signals that arrived, of the shell's exit, of errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from urltrap.machine.shell.errors import ExitShell, ReturnFrom
+from urltrap.machine.shell.signals import name_of
+
+if TYPE_CHECKING:
+    from urltrap.machine.shell.interpreter.shell import Gen, Shell
+
+
+def run_action(sh: Shell, action: str) -> Gen[None]:
+    """Run a trap's commands; ``$?`` is kept."""
+    from urltrap.machine.shell.interpreter.script import run_text
+
+    status = sh.status
+    was = sh.in_trap
+    sh.in_trap = True
+    try:
+        yield from run_text(sh, action, origin="trap")
+    finally:
+        sh.in_trap = was
+    sh.status = status
+
+
+def run_pending(sh: Shell) -> Gen[None]:
+    """Run the traps of signals that arrived since the last look."""
+    for number in sh.p.pending_signals():
+        action = sh.traps.get(name_of(number) or "")
+        if action:
+            yield from run_action(sh, action)
+
+
+def run_exit(sh: Shell) -> Gen[None]:
+    """Run the EXIT trap once; an ``exit`` inside it sets the status."""
+    action = sh.traps.pop("EXIT", "")
+    if action:
+        try:
+            yield from run_action(sh, action)
+        except ExitShell as leave:
+            sh.status = leave.status
+        except ReturnFrom:
+            return
+
+
+def run_error(sh: Shell) -> Gen[None]:
+    """Run the ERR trap."""
+    action = sh.traps.get("ERR", "")
+    if action and not sh.in_trap:
+        yield from run_action(sh, action)
