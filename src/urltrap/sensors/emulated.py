@@ -16,6 +16,7 @@ from urltrap.machine.fs.overlay import Overlay
 from urltrap.machine.image import RECORDS, load_image
 from urltrap.machine.machine import Machine as EmulatedMachine
 from urltrap.machine.persona import Persona
+from urltrap.machine.proc import ProcMount, SysMount
 from urltrap.model.settings import SessionLimits
 from urltrap.quarantine.errors import QuarantineError
 from urltrap.sensors.ports import Artifacts, Machine
@@ -39,6 +40,7 @@ class EmulatedMachines:
         self._limits = limits
         self._artifacts = artifacts
         self._hashes = {user.name: user.password_hash for user in persona.users}
+        self._mounts = {"/proc": ProcMount(), "/sys": SysMount()}
         self._checks: dict[tuple[str, bytes], bool] = {}
 
     def make(self, address: str, saved: bytes | None) -> Machine:
@@ -54,6 +56,7 @@ class EmulatedMachines:
             overlay,
             entropy=secrets.randbelow,
             boot_time=self._persona.boot_time,
+            mounts=self._mounts,
             limits=limits,
         )
 
