@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -33,12 +34,21 @@ class CaptureRecorder:
         self._writer.append(event)
 
 
-async def run(settings: Settings, folder: DataFolder, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Run the fetcher until `stop`."""
+def canary_host(secret: bytes) -> str:
+    """The name that the fetcher answers itself: another one on each installation, so that it gives nobody away."""
+    return hashlib.sha256(b"canary host\0" + secret).hexdigest()[:16] + ".invalid"
+
+
+async def run(
+    settings: Settings, folder: DataFolder, canary: str, stop: asyncio.Event, ready: Callable[[], None]
+) -> None:
+    """Run the fetcher until `stop`; `canary` is the name of `canary_host`."""
+    quarantine = Quarantine(folder.quarantine)
+    quarantine.sweep(time.time())
     writer = JournalWriter(folder.journal, "fetcher", settings.journal)
     try:
         task = asyncio.ensure_future(
-            run_fetcher(settings, folder.root, Quarantine(folder.quarantine), CaptureRecorder(writer), ready)
+            run_fetcher(settings, folder.root, quarantine, CaptureRecorder(writer), ready, canary_host=canary)
         )
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -54,7 +54,7 @@ class Supervisor:
         self.user = user
         self.states = [ProcessState(plan) for plan in plan_processes(settings)]
         self.stop = asyncio.Event()
-        self._on_change = on_change
+        self.on_change = on_change
 
     async def run(self) -> None:
         """Run everything until `stop` is set or SIGTERM or SIGINT comes; then end everything in order."""
@@ -153,8 +153,8 @@ class Supervisor:
         temporary = self.folder.status.with_suffix(".new")
         temporary.write_text(json.dumps(body))
         temporary.rename(self.folder.status)
-        if self._on_change is not None:
-            self._on_change()
+        if self.on_change is not None:
+            self.on_change()
 
     @property
     def all_ready(self) -> bool:

@@ -100,10 +100,11 @@ async def _trap(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None
 
 
 async def _fetcher(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
-    from urltrap.ops.fetcher import run
+    from urltrap.ops.fetcher import canary_host, run
 
+    canary = canary_host((folder.keys / "secret").read_bytes())
     become(launch.user)
-    await run(launch.settings, folder, stop, lambda: _ready([]))
+    await run(launch.settings, folder, canary, stop, lambda: _ready([]))
 
 
 async def _pipeline(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:

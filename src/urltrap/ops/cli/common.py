@@ -1,0 +1,97 @@
+"""What all commands share: the data folder, settings, output as table or JSON, visible control characters."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from urltrap.model.settings import Settings
+from urltrap.ops.data_folder import DataFolder, DataFolderError, existing
+from urltrap.ops.settings import SettingsError, load_settings
+
+app = typer.Typer(
+    help="A honeypot that turns attackers into a live, validated list of malicious URLs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+console = Console()
+console_err = Console(stderr=True)
+
+
+class CommandError(Exception):
+    """A command cannot do what was asked; the message says what to do next."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+DataOption = Annotated[
+    Path, typer.Option("--data", envvar="URLTRAP_DATA", help="the data folder", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON instead of a table")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="how many rows at most")]
+DEFAULT_DATA = Path("data")
+
+
+def open_folder(data: Path) -> tuple[DataFolder, Settings]:
+    """The data folder and its settings; CommandError with the next step where either cannot be used."""
+    try:
+        folder = existing(data)
+        return folder, load_settings(folder.settings, os.environ)
+    except (DataFolderError, SettingsError) as error:
+        raise CommandError(str(error)) from error
+
+
+def visible(value: object) -> str:
+    """Attackers' text for a terminal: control, format and bidirectional characters become escapes, never raw."""
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for char in text
+    )
+
+
+def cell(value: object) -> Text:
+    """A table cell: visible text, never markup."""
+    return Text("" if value is None else visible(value), overflow="fold")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people."""
+    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    count = 0
+    for row in rows:
+        table.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
+        count += 1
+    console.print(table)
+    if not count:
+        console.print("nothing yet", style="dim")
+
+
+def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any] | list[Any]) -> None:
+    """JSON for machines on standard output; models in their JSON form."""
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, BaseModel):
+            return item.model_dump(mode="json")
+        if isinstance(item, dict):
+            return {key: plain(below) for key, below in item.items()}
+        if isinstance(item, (list, tuple)):
+            return [plain(below) for below in item]
+        return item
+
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=True, indent=1) + "\n")

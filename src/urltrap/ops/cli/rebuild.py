@@ -1,0 +1,60 @@
+"""`urltrap rebuild`: the store again, from journal and quarantine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from urltrap.ops.cli.common import (
+    DEFAULT_DATA,
+    CommandError,
+    DataOption,
+    app,
+    console,
+    console_err,
+    open_folder,
+)
+from urltrap.ops.cli.run import only_one
+from urltrap.pipeline.rebuilding import rebuild as rebuild_store
+from urltrap.store import StoreError, open_store
+from urltrap.store.queries import overview as overview_queries
+
+
+@app.command()
+def rebuild(data: DataOption = DEFAULT_DATA) -> None:
+    """Make the store anew from the journal and the quarantine; the old one is kept beside it."""
+    folder, settings = open_folder(data)
+    if settings.store.url:
+        raise CommandError(
+            "store.url names a database server: make an empty database there, point store.url to it, and start "
+            "urltrap up; it fills from the journal by itself"
+        )
+    fresh = folder.database.with_suffix(".db.rebuilding")
+    with only_one(folder):
+        for left in folder.root.glob(fresh.name + "*"):
+            left.unlink()
+        try:
+            store = open_store(f"sqlite:///{fresh}")
+            try:
+                with console_err.status("reading the journal"):
+                    rebuild_store(settings, folder.root, store)
+                counters = overview_queries.counters(store, datetime.now(UTC))
+                store.flush()
+            finally:
+                store.close()
+        except StoreError as error:
+            raise CommandError(str(error)) from error
+        kept = folder.database.with_suffix(f".db.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+        for ending in ("", "-wal", "-shm"):
+            old = folder.root / (folder.database.name + ending)
+            if old.exists():
+                old.rename(folder.root / (kept.name + ending))
+            new = folder.root / (fresh.name + ending)
+            if new.exists():
+                new.rename(old)
+    console.print(
+        f"rebuilt: {counters.sessions:,} sessions, {counters.commands:,} commands, {counters.urls:,} URLs, "
+        f"{counters.artifacts:,} artifacts; the store as it was: {kept.name}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,109 @@
+"""`urltrap up`: run everything in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+from urltrap.model.settings import Settings
+from urltrap.ops.cli.common import DEFAULT_DATA, CommandError, DataOption, app, console, open_folder
+from urltrap.ops.data_folder import DataFolder
+from urltrap.ops.logs import configure_logs
+from urltrap.ops.processes import reachable_by, target_user
+from urltrap.ops.supervisor import Supervisor
+
+log = structlog.get_logger()
+
+
+@app.command()
+def up(data: DataOption = DEFAULT_DATA) -> None:
+    """Start the trap, the fetcher, the pipeline and the site; ends with Ctrl-C."""
+    folder, settings = open_folder(data)
+    configure_logs("supervisor")
+    user = _unprivileged(folder, settings)
+    with only_one(folder):
+        supervisor = Supervisor(settings, folder, user)
+        shown = False
+
+        def announce() -> None:
+            nonlocal shown
+            if not shown and supervisor.all_ready:
+                shown = True
+                _announce(supervisor, data)
+
+        supervisor.on_change = announce
+        asyncio.run(supervisor.run())
+
+
+def _unprivileged(folder: DataFolder, settings: Settings) -> tuple[int, int] | None:
+    """The user that root becomes, with the folders handed to it; None (and a warning) where it could not work."""
+    try:
+        user = target_user(settings.supervisor.user)
+    except KeyError:
+        raise CommandError(
+            f"supervisor.user: no user {settings.supervisor.user!r} on this machine; "
+            "create it (useradd --system --no-create-home NAME) or leave the setting empty"
+        ) from None
+    if user is None:
+        return None
+    for path in (Path(__file__), Path(sys.executable), folder.root):
+        blocked = reachable_by(user, path)
+        if blocked is not None:
+            log.warning(
+                "started as root and staying root: the unprivileged user cannot pass a folder; "
+                "keep the program and its data where everybody may pass, or set supervisor.user",
+                folder=str(blocked),
+            )
+            return None
+    for path in (folder.root, folder.journal, folder.quarantine, folder.overlays, folder.run, folder.backups):
+        _hand_over(path, user)
+    return user
+
+
+def _hand_over(path: Path, user: tuple[int, int]) -> None:
+    """Give a folder and what is below it to the unprivileged user; keys/ and settings stay root's."""
+    for base, folders, files in os.walk(path):
+        if Path(base) == path and path.name not in ("journal", "quarantine", "overlays", "run", "backups"):
+            folders[:] = []
+            files = [name for name in files if name.startswith("urltrap.db")]
+        for place in (base, *(os.path.join(base, name) for name in files)):
+            if os.lstat(place).st_uid != user[0]:
+                os.chown(place, user[0], user[1], follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def only_one(folder: DataFolder) -> Iterator[None]:
+    """Two supervisors on one data folder would fight over its journal."""
+    with open(folder.run / "up.lock", "a+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(f"urltrap is already running on {folder.root}; see: urltrap status") from None
+        yield
+
+
+def _announce(supervisor: Supervisor, data: Path) -> None:
+    listening = {state.plan.kind: state.listen for state in supervisor.states}
+    lines = ["", "urltrap is up"]
+    site = listening.get("site") or []
+    if site:
+        lines.append(f"  look    http://{site[0]}/")
+    for address in listening.get("trap") or []:
+        protocol, _, where = address.partition(" ")
+        host, _, port = where.rpartition(":")
+        host = "127.0.0.1" if host in ("0.0.0.0", "") else "::1" if host == "[::]" else host.strip("[]")
+        if protocol == "ssh":
+            lines.append(
+                f"  attack  ssh -p {port} root@{host}        (any password; the second or third try gets in)"
+            )
+        elif protocol == "telnet":
+            lines.append(f"  attack  telnet {host} {port}")
+    lines += [f"  list    urltrap urls --data {data}", "  stop    Ctrl-C", ""]
+    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,200 @@
+"""`urltrap doctor`: what on this machine helps or hinders, each with the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from urltrap.model.settings import Settings
+from urltrap.ops.data_folder import DataFolder
+from urltrap.ops.processes import reachable_by, target_user
+
+State = Literal["ok", "note", "bad"]
+
+FREE_BYTES = 2_000_000_000
+OPEN_FILES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `remedy` says what to do where it is not ok."""
+
+    what: str
+    state: State
+    words: str
+    remedy: str = ""
+
+
+def examine(folder: DataFolder, settings: Settings) -> list[Finding]:
+    """Everything that can be known without starting anything."""
+    checks: tuple[Callable[[DataFolder, Settings], Iterator[Finding]], ...] = (
+        _python,
+        _libmagic,
+        _geo,
+        _assets,
+        _disk,
+        _files,
+        _user,
+        _ports,
+        _site,
+        _testing,
+    )
+    return [finding for check in checks for finding in check(folder, settings)]
+
+
+def _python(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
+    yield Finding("Python", "ok", sys.version.split()[0])
+
+
+def _libmagic(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
+    try:
+        import magic
+
+        magic.from_buffer(b"x", mime=True)
+    except (ImportError, OSError) as error:
+        yield Finding(
+            "libmagic",
+            "note",
+            f"absent ({error}): payload types come from our own reader alone",
+            "sudo apt-get install libmagic1",
+        )
+    else:
+        yield Finding("libmagic", "ok", "payload types are named by it")
+
+
+def geo_dir(settings: Settings) -> Path:
+    """Where the country and network files are looked for."""
+    return (
+        Path(settings.intel.geo_dir)
+        if settings.intel.geo_dir
+        else Path(sys.prefix) / "share" / "urltrap" / "geo"
+    )
+
+
+def _geo(_folder: DataFolder, settings: Settings) -> Iterator[Finding]:
+    place = geo_dir(settings)
+    found = sorted(path.name for path in place.glob("*.mmdb")) if place.is_dir() else []
+    if found:
+        yield Finding("places", "ok", ", ".join(found))
+    else:
+        yield Finding(
+            "places",
+            "note",
+            f"no mmdb files in {place}: countries and networks stay unknown",
+            "make geo (in a checkout), or set intel.geo_dir",
+        )
+
+
+def _assets(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
+    if resources.files("urltrap.site").joinpath("static/build/manifest.json").is_file():
+        yield Finding("front-end", "ok", "charts, map and replay are built")
+    else:
+        yield Finding(
+            "front-end", "note", "not built: pages work without charts, map and replay", "make assets"
+        )
+
+
+def _disk(folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
+    free = shutil.disk_usage(folder.root).free
+    state: State = "ok" if free >= FREE_BYTES else "bad"
+    yield Finding(
+        "disk",
+        state,
+        f"{free / 1e9:.1f} GB free",
+        "" if state == "ok" else "free some: writing stops before the disk is full",
+    )
+
+
+def _files(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = hard == resource.RLIM_INFINITY or hard >= OPEN_FILES
+    yield Finding(
+        "open files",
+        "ok" if enough else "bad",
+        f"up to {hard}",
+        "" if enough else f"raise the limit to {OPEN_FILES} or more (ulimit -Hn, LimitNOFILE= in systemd)",
+    )
+
+
+def _user(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
+    try:
+        user = target_user(settings.supervisor.user)
+    except KeyError:
+        yield Finding(
+            "user",
+            "bad",
+            f"supervisor.user {settings.supervisor.user!r} does not exist",
+            "useradd --system NAME",
+        )
+        return
+    if user is None:
+        yield Finding("user", "ok", f"runs as uid {os.geteuid()}, not root")
+        return
+    for path in (Path(__file__), Path(sys.executable), folder.root):
+        blocked = reachable_by(user, path)
+        if blocked is not None:
+            yield Finding(
+                "user",
+                "bad",
+                f"root could not be dropped: uid {user[0]} cannot pass {blocked}",
+                "keep program and data where everybody may pass, or set supervisor.user",
+            )
+            return
+    yield Finding("user", "ok", f"root is dropped to uid {user[0]} after binding")
+
+
+def _ports(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
+    if folder.status.exists():
+        return  # it runs: the ports are taken by ourselves
+    wanted = [("site", settings.site.listen)] if settings.site.enabled else []
+    for name, sensor in (("ssh", settings.sensors.ssh), ("telnet", settings.sensors.telnet)):
+        if sensor.enabled:
+            wanted += [(name, address) for address in sensor.listen]
+    for name, address in wanted:
+        host, _, port = address.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, int(port)))
+            except OSError as error:
+                remedy = (
+                    "start as root (root is dropped after binding), or redirect the port"
+                    if isinstance(error, PermissionError)
+                    else f"stop what uses it (ss -ltnp | grep {port}) or change the address"
+                )
+                yield Finding(f"{name} {address}", "bad", error.strerror or str(error), remedy)
+            else:
+                yield Finding(f"{name} {address}", "ok", "free")
+
+
+def _site(_folder: DataFolder, settings: Settings) -> Iterator[Finding]:
+    if not settings.site.enabled:
+        return
+    host = settings.site.listen.rpartition(":")[0].strip("[]")
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        yield Finding(
+            "site",
+            "bad",
+            f"listens on {settings.site.listen}: whoever sees it there knows that this machine is a trap",
+            'site.listen = "127.0.0.1:8080", and reach it through an SSH tunnel',
+        )
+
+
+def _testing(_folder: DataFolder, settings: Settings) -> Iterator[Finding]:
+    if settings.testing.public_networks:
+        yield Finding(
+            "testing",
+            "bad",
+            f"testing.public_networks is set: {', '.join(settings.testing.public_networks)} may be fetched from",
+            "remove it outside of tests",
+        )

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from urltrap.model.settings import IntelSettings, Settings, SiteSettings, StoreSettings
+from urltrap.ops.processes import Launch, ProcessPlan, plan_processes, reachable_by, settings_for
+
+
+def test_who_is_asked_starts_before_who_asks() -> None:
+    names = [plan.name for plan in plan_processes(Settings())]
+    assert names[:3] == ["fetcher", "pipeline", "site"] and names[3] == "trap-0"
+
+
+def test_a_site_that_is_switched_off_is_not_started() -> None:
+    plans = plan_processes(Settings(site=SiteSettings(enabled=False)))
+    assert "site" not in {plan.kind for plan in plans}
+
+
+def test_trap_and_fetcher_hold_no_secret_of_the_store() -> None:
+    settings = Settings(
+        store=StoreSettings(url="postgresql://u:hunter2@db/x"),
+        intel=IntelSettings(urlhaus_dump="/secret/path"),
+    )
+    for kind in ("trap", "fetcher"):
+        launch = Launch(ProcessPlan(kind, kind), Path("/d"), settings_for(kind, settings), None)
+        assert b"hunter2" not in launch.to_json() and b"/secret/path" not in launch.to_json()
+    assert settings_for("pipeline", settings) == settings
+
+
+def test_a_launch_survives_its_pipe() -> None:
+    launch = Launch(ProcessPlan("trap-1", "trap", 1, 2), Path("/data"), Settings(), (65534, 65534))
+    assert Launch.from_json(launch.to_json()) == launch
+
+
+def test_the_folder_that_another_user_cannot_pass_is_named(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    inner = closed / "inner"
+    inner.mkdir(parents=True)
+    tmp_path.chmod(0o755)
+    inner.chmod(0o755)
+    closed.chmod(0o700)
+    stranger = (closed.stat().st_uid + 54321, closed.stat().st_gid + 54321)
+    blocked = reachable_by(stranger, inner)
+    assert blocked is not None and inner.is_relative_to(blocked)
+    owner = (closed.stat().st_uid, closed.stat().st_gid)
+    assert reachable_by(owner, inner) is None
