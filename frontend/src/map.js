@@ -3,7 +3,7 @@ import { geoNaturalEarth1 } from "d3-geo";
 import { feature } from "topojson-client";
 import codes from "i18n-iso-countries/codes.json";
 import atlas from "world-atlas/countries-110m.json";
-import { echarts, mountChart } from "./charts.js";
+import { colour, echarts, mountChart } from "./charts.js";
 
 // world-atlas names countries by ISO 3166-1 number, our data by its two letters.
 const lettersOfNumber = new Map(codes.map(([letters, , number]) => [number, letters]));
@@ -20,40 +20,53 @@ echarts.registerMap("world", world);
 
 const natural = geoNaturalEarth1();
 
-// Shows `counts`, an object of ISO letters to numbers, as a shaded map.
-export function mountMap(element, counts) {
-  const data = Object.entries(counts).map(([name, value]) => ({ name, value }));
+// Shows `counts`, an object of ISO letters to numbers, as a shaded map. Shades are by the logarithm: one country
+// with a thousand visits must not leave all others blank. `link` is an address that a country's letters are added to.
+export function mountMap(element, counts, link = "") {
+  const data = Object.entries(counts).map(([name, value]) => ({
+    name,
+    value: Math.log1p(value),
+    link: link && link + encodeURIComponent(name),
+  }));
   const most = Math.max(1, ...data.map(({ value }) => value));
-  return mountChart(element, {
+  return mountChart(element, () => ({
     tooltip: {
       trigger: "item",
-      formatter: ({ name, value }) =>
-        echarts.format.encodeHTML(`${names.get(name) ?? name}: ${Number.isFinite(value) ? value : 0}`),
+      formatter: ({ name }) => `${names.get(name) ?? name}: ${(counts[name] ?? 0).toLocaleString()}`,
     },
-    visualMap: { show: false, min: 0, max: most, inRange: { color: ["#f3e3d3", "#b5361c"] } },
+    visualMap: { show: false, min: 0, max: most, inRange: { color: [colour("map-low") || "#f3e3d3", colour("map-high") || "#b5361c"] } },
+    animation: false,
     series: [
       {
         type: "map",
         map: "world",
+        left: 0,
+        right: 0,
+        top: 0,
+        bottom: 0,
         projection: {
           project: (point) => natural(point),
           unproject: (point) => natural.invert(point),
           stream: natural.stream,
         },
-        itemStyle: { areaColor: "#e8e8e4", borderColor: "#ffffff", borderWidth: 0.5 },
-        emphasis: { label: { show: false } },
+        itemStyle: {
+          areaColor: colour("map-empty") || "#e8e8e4",
+          borderColor: colour("card") || "#ffffff",
+          borderWidth: 0.5,
+        },
+        emphasis: { label: { show: false }, itemStyle: { areaColor: colour("series-2") || "#d39a2d" } },
         select: { disabled: true },
         data,
       },
     ],
-  });
+  }));
 }
 
 // An element `<div data-map="ID">` shows the counts in `<script type="application/json" id="ID">`.
 export function mountAll(root = document) {
   for (const element of root.querySelectorAll("[data-map]")) {
     const source = document.getElementById(element.dataset.map);
-    if (source) mountMap(element, JSON.parse(source.textContent));
+    if (source) mountMap(element, JSON.parse(source.textContent), element.dataset.link);
   }
 }
 

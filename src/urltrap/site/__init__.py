@@ -1,1 +1,1 @@
-"""What people see: dashboard, public pages and API."""
+"""The operator's site: pages rendered on the server from the store's answers, the feeds, and live updates."""

@@ -1,0 +1,74 @@
+"""The application: routes, guards, and pages for everything that can go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from urltrap.model.settings import Settings
+from urltrap.site.assets import BUILD, STATIC, Assets
+from urltrap.site.context import Clock, Site, make_templates, utc_now
+from urltrap.site.live import LiveUpdates
+from urltrap.site.pages import ROUTERS, errors
+from urltrap.site.publishing import Editions
+from urltrap.site.security import Guard, Hosts
+from urltrap.store import Store
+from urltrap.store.queries import overview
+
+THREADS = 6
+"""Store calls at once. A page may hold two connections; twice this stays below the pools of all databases."""
+
+
+class _KeptFiles(StaticFiles):
+    """Files whose names carry a hash of their content: a browser never needs to ask for them again."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, with leave to keep it for a year."""
+        response = await super().get_response(path, scope)
+        if response.status_code in (200, 304):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def create_app(store: Store, settings: Settings, *, now: Clock = utc_now, listen: str = "") -> FastAPI:
+    """The site over an open store. `listen`: HOST:PORT that it is reached at, where it is not that of the settings.
+
+    Raises AssetsMissing where the front-end was not built.
+    """
+    templates = make_templates(Assets(), settings)
+    live = LiveUpdates(lambda: overview.pulse(store))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
+        yield
+        await live.close()
+
+    def failed() -> Response:
+        return HTMLResponse(
+            templates.get_template("error.html").render(now=now(), path="", **errors.FAILED), 500
+        )
+
+    app = FastAPI(
+        title="urltrap",
+        lifespan=lifespan,
+        docs_url=None,  # the ready-made ones load scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,
+        middleware=[Middleware(Guard, hosts=Hosts(listen or settings.site.listen), failed=failed)],
+        exception_handlers=errors.HANDLERS,
+    )
+    app.state.site = Site(store, settings, now, templates, live, Editions(now))
+    app.mount("/static/build", _KeptFiles(directory=BUILD))
+    app.mount("/static", StaticFiles(directory=STATIC))
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,127 @@
+"""What every page needs at hand: the store, settings, clock, templates; reached through the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from urltrap.model.settings import Settings
+from urltrap.model.url import defang
+from urltrap.site import text, words
+from urltrap.site.assets import Assets
+from urltrap.site.live import LiveUpdates
+from urltrap.site.publishing import Editions
+from urltrap.site.ranges import RANGES
+from urltrap.store import Store
+
+Clock = Callable[[], datetime]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_LONGEST_LINK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The site's parts. Store calls block: they belong in plain functions, which run in worker threads."""
+
+    store: Store
+    settings: Settings
+    now: Clock
+    templates: Environment
+    live: LiveUpdates
+    editions: Editions
+
+
+def site_of(request: Request) -> Site:
+    """The site that answers this request."""
+    site: Site = request.app.state.site
+    return site
+
+
+def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page from a template."""
+    site = site_of(request)
+    return HTMLResponse(
+        site.templates.get_template(template).render(now=site.now(), path=request.url.path, **values), status
+    )
+
+
+def make_templates(assets: Assets, settings: Settings) -> Environment:
+    """The template engine: everything escaped, a missing value is an error, attackers' text only through filters."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        visible=text.visible,
+        marked=text.marked,
+        plain=text.plain,
+        defang=defang,
+        number=words.number,
+        size=words.size,
+        duration=words.duration,
+        day=lambda moment: moment.strftime("%Y-%m-%d"),
+        second=lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S"),
+        clock=lambda moment: moment.strftime("%H:%M:%S"),
+        exact=lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S.%f UTC"),
+    )
+    environment.globals.update(
+        asset=assets.path,
+        ago=words.ago,
+        offset=words.offset,
+        link=link,
+        words=words,
+        ranges=RANGES,
+        sensors=_sensor_addresses(settings),
+        bar_step=bar_step,
+    )
+    return environment
+
+
+def link(path: str, **filters: object) -> str:
+    """A path of this site with the filters that are set, attackers' text made fit for an address.
+
+    Text is cut, before bytes that are no UTF-8 and at 200 characters: the list behind it then holds a little more.
+    """
+    values = {}
+    for name, value in filters.items():
+        if value is None or value == "":
+            continue
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace").split("\ufffd")[0]
+        values[name.rstrip("_")] = str(value)[:_LONGEST_LINK]
+    query = urlencode(values, errors="replace")
+    return quote(path) + (f"?{query}" if query else "")
+
+
+def bar_step(count: int, most: int) -> int:
+    """The length of a bar in a list, in twentieths: styles in the page are forbidden, so there is a class for each."""
+    return max(1, round(20 * count / most)) if most and count else 0
+
+
+def utc_now() -> datetime:
+    """The clock of the site."""
+    return datetime.now(UTC)
+
+
+def _sensor_addresses(settings: Settings) -> dict[str, tuple[str, int]]:
+    """Where each enabled sensor listens, for the advice on empty pages: protocol → (host to call, port)."""
+    found: dict[str, tuple[str, int]] = {}
+    for name in ("ssh", "telnet"):
+        sensor = getattr(settings.sensors, name)
+        if sensor.enabled and sensor.listen:
+            host, _, port = sensor.listen[0].rpartition(":")
+            host = host.strip("[]")
+            found[name] = ("localhost" if host in ("", "0.0.0.0", "::") else host, int(port))
+    return found

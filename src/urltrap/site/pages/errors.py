@@ -1,0 +1,100 @@
+"""Pages for what can go wrong; each says what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from urltrap.site.context import render
+from urltrap.store import StoreError
+from urltrap.store.queries.shared import BadCursor
+
+FAILED: dict[str, Any] = {
+    "code": 500,
+    "heading": "This page failed",
+    "message": "The reason is in urltrap's log on the machine that runs the site. The other pages are not affected.",
+    "details": [],
+    "back": "",
+}
+_TEXTS = {
+    404: ("Not found", "There is nothing at this address. It may have been removed by the retention rule."),
+    405: ("Only reading", "These pages are only read: ask with GET."),
+}
+
+
+class Missing(Exception):
+    """What was asked for is not in the store; `what` names the kind of thing, `where` the list to look in."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+
+
+async def _http(request: Request, error: Exception) -> HTMLResponse:
+    assert isinstance(error, HTTPException)
+    heading, message = _TEXTS.get(error.status_code, ("Not possible", str(error.detail)))
+    return _page(request, error.status_code, heading, message)
+
+
+async def _missing(request: Request, error: Exception) -> HTMLResponse:
+    assert isinstance(error, Missing)
+    message = f"The store holds no such {error.what}. It may have been removed by the retention rule."
+    return _page(request, 404, f"No such {error.what}", message, back=error.where)
+
+
+async def _invalid(request: Request, error: Exception) -> HTMLResponse:
+    assert isinstance(error, RequestValidationError)
+    details = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"][1:]) or "address"
+        if problem["type"] == "extra_forbidden":
+            details.append(f"{name}: this page has no such filter")
+        else:
+            details.append(f"{name}: {problem['msg']}")
+    message = (
+        "The address holds a filter that this page does not understand. Change it, or begin without filters."
+    )
+    return _page(request, 422, "This filter is not understood", message, details, back=request.url.path)
+
+
+async def _cursor(request: Request, error: Exception) -> HTMLResponse:
+    message = "The address does not point to a page of this list. Begin again at its first page."
+    return _page(request, 400, "No such page of the list", message, back=request.url.path)
+
+
+async def _store(request: Request, error: Exception) -> HTMLResponse:
+    message = "The database does not answer at the moment. Nothing is lost: sensors write to the journal."
+    response = _page(request, 503, "The store is not available", message, [str(error)])
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _page(
+    request: Request, code: int, heading: str, message: str, details: list[str] | None = None, back: str = ""
+) -> HTMLResponse:
+    return render(
+        request,
+        "error.html",
+        status=code,
+        code=code,
+        heading=heading,
+        message=message,
+        details=details or [],
+        back=back,
+    )
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    HTTPException: _http,
+    Missing: _missing,
+    RequestValidationError: _invalid,
+    BadCursor: _cursor,
+    StoreError: _store,
+}

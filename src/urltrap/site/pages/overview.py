@@ -1,0 +1,146 @@
+"""The overview: what happened in a range of time, each figure with the list behind it; and its live updates."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi import Query as FromQuery
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+
+from urltrap.model.views import CountryRow, TimelinePoint, TopKind
+from urltrap.site import charts
+from urltrap.site.context import Site, render, site_of
+from urltrap.site.pages.queries import Query, get
+from urltrap.site.ranges import BEGINNING, Range, RangeName, range_of
+from urltrap.store.queries import overview as overview_queries
+from urltrap.store.queries import sessions as session_queries
+from urltrap.store.queries import top as top_queries
+from urltrap.store.queries import urls as url_queries
+
+router = APIRouter()
+
+TOPS: tuple[tuple[TopKind, str], ...] = (
+    ("url", "URLs"),
+    ("host", "Hosts of URLs"),
+    ("command", "Commands"),
+    ("pair", "Log-ins"),
+    ("username", "User names"),
+    ("password", "Passwords"),
+    ("address", "Addresses"),
+    ("network", "Networks"),
+    ("country", "Countries"),
+    ("client", "Clients"),
+)
+_TOP = 8
+_NEWEST = 8
+
+
+class OverviewQuery(Query):
+    """The range of time."""
+
+    range: RangeName = "24h"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One counter: its value, what it counts, a second figure in words, and the list behind it."""
+
+    value: int
+    name: str
+    note: str
+    link: str
+    alarming: bool = False
+
+
+@get(router, "/")
+def overview(request: Request, query: Annotated[OverviewQuery, FromQuery()]) -> HTMLResponse:
+    """The overview as a page; its live part is swapped in from the same page."""
+    site = site_of(request)
+    now = site.now()
+    span = range_of(query.range, now)
+    points = overview_queries.timeline(site.store, span.since or BEGINNING)
+    countries = overview_queries.countries(site.store, span.since)
+    sensors, row = charts.bars(points, span, now)
+    return render(
+        request,
+        "overview.html",
+        span=span,
+        **_figures(site, now, span, points, countries),
+        sensors_seen=sensors,
+        bars=row,
+        timeline=charts.timeline_option(sensors, row, span.step),
+        countries=charts.country_counts(countries),
+        tops=[(kind, name, top_queries.top(site.store, kind, _TOP, span.since)) for kind, name in TOPS],
+        newest_urls=url_queries.page(site.store, limit=_NEWEST).rows,
+        newest_sessions=session_queries.page(site.store, limit=_NEWEST).rows,
+        since=charts.moment_text(span.since) if span.since else None,
+    )
+
+
+@router.get("/live")
+async def live(request: Request) -> Response:
+    """Server-sent events: one `pulse` whenever the store holds something new."""
+    updates = site_of(request).live
+    if updates.full:
+        return Response(
+            "too many pages watch already; this one works without, reload it\n", 503, media_type="text/plain"
+        )
+
+    async def events() -> AsyncIterator[str]:
+        async for event in updates.watch():
+            yield event
+
+    return StreamingResponse(
+        events(),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+def _figures(
+    site: Site, now: datetime, span: Range, points: list[TimelinePoint], countries: list[CountryRow]
+) -> dict[str, Any]:
+    counters = overview_queries.counters(site.store, now)
+    since = charts.moment_text(span.since) if span.since else None
+    within = f"?since={since}" if since else ""
+    also = f"&since={since}" if since else ""
+
+    def total(name: str) -> int:
+        return sum(getattr(point, name) for point in points)
+
+    def ever(count: int) -> str:
+        return f"{count:,} ever" if span.since else ""
+
+    visits = [
+        Figure(total("sessions"), "Sessions", ever(counters.sessions), f"/sessions{within}"),
+        Figure(
+            sum(row.addresses for row in countries),
+            "Addresses",
+            ever(counters.addresses),
+            f"/sessions{within}",
+        ),
+        Figure(
+            total("logins"), "Log-in tries", ever(counters.logins), f"/sessions?classed=brute-force{also}"
+        ),
+        Figure(
+            total("commands"), "Commands", ever(counters.commands), f"/sessions?classed=interactive{also}"
+        ),
+        Figure(
+            total("downloads"),
+            "Downloads asked",
+            ever(counters.downloads),
+            f"/sessions?classed=dropper{also}",
+        ),
+        Figure(total("uploads"), "Uploads", "", f"/sessions?classed=upload{also}"),
+    ]
+    kept = [
+        Figure(counters.urls, "URLs", "all time", "/urls"),
+        Figure(counters.urls_malicious, "Malicious", "all time", "/urls?malicious=yes", alarming=True),
+        Figure(counters.urls_published, "Published", "in the feeds", "/urls?published=yes"),
+        Figure(counters.artifacts, "Artifacts", "payloads kept", "/artifacts"),
+    ]
+    return {"visits": visits, "kept": kept, "counters": counters, "shed": total("shed")}

@@ -1,0 +1,121 @@
+"""URLs: the list, and one URL with its whole story. They are shown defanged and never lead outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from fastapi import Query as FromQuery
+from fastapi.responses import HTMLResponse
+
+from urltrap.model.event import CommandEntered, DownloadAsked, EventBase
+from urltrap.model.verdict import VerdictName
+from urltrap.model.views import SightingRow, UrlDetail, UrlFilter
+from urltrap.site.context import render, site_of
+from urltrap.site.pages.errors import Missing
+from urltrap.site.pages.queries import Blank, Cursor, Query, Short, Text, get
+from urltrap.site.text import Span
+from urltrap.store import Store
+from urltrap.store.queries import sessions as session_queries
+from urltrap.store.queries import urls as url_queries
+
+router = APIRouter()
+
+Answer = Annotated[Literal["yes", "no"] | None, Blank]
+_TOLD = 20
+"""Sightings that a page tells with the command that held them."""
+
+
+class UrlsQuery(Query):
+    """The filters of the list."""
+
+    verdict: Annotated[VerdictName | None, Blank] = None
+    malicious: Answer = None
+    published: Answer = None
+    host: Short = None
+    kind: Short = None
+    text: Text = None
+    cursor: Cursor = None
+
+    def wanted(self) -> UrlFilter:
+        """As the store takes it."""
+        return UrlFilter(
+            verdict=self.verdict,
+            malicious=None if self.malicious is None else self.malicious == "yes",
+            published=None if self.published is None else self.published == "yes",
+            host=self.host and self.host.lower(),
+            kind=self.kind,
+            text=self.text,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sighting with the text that held the URL, and where in it."""
+
+    row: SightingRow
+    kind: str
+    text: bytes
+    spans: list[Span]
+
+
+@get(router, "/urls")
+def urls(request: Request, query: Annotated[UrlsQuery, FromQuery()]) -> HTMLResponse:
+    """The list, most recently seen first."""
+    page = url_queries.page(site_of(request).store, query.wanted(), query.cursor)
+    return render(request, "urls.html", page=page, query=query, filters=query.filters())
+
+
+@get(router, "/urls/{key}")
+def url(request: Request, key: str) -> HTMLResponse:
+    """One URL: how it was seen, what it served, what we think of it and why."""
+    store = site_of(request).store
+    detail = url_queries.detail(store, key)
+    if detail is None:
+        raise Missing("URL", "/urls")
+    told = [tell(store, row) for row in detail.sightings[:_TOLD]]
+    return render(
+        request, "url.html", detail=detail, row=detail.row, told=told, publication=publication(detail)
+    )
+
+
+def tell(store: Store, row: SightingRow) -> Told:
+    """The command (or request of a program) that held the URL, with the URL's place in it."""
+    session, _, seq = row.sighting.event_id.rpartition("/")
+    found = session_queries.detail(store, session, after=int(seq) - 1, limit=1)
+    event = found.events[0] if found and found.events else None
+    recovered = row.sighting.recovered
+    if event is None or event.id != row.sighting.event_id:
+        return Told(row, "", recovered.raw, [Span(0, len(recovered.raw))])
+    kind, text = _text_of(event)
+    start, end = recovered.span
+    if text[start:end] != recovered.raw:
+        start = text.find(recovered.raw)
+        end = start + len(recovered.raw)
+    return Told(row, kind, text or recovered.raw, [Span(start, end)] if start >= 0 else [])
+
+
+def publication(detail: UrlDetail) -> tuple[str, str]:
+    """Whether the URL is in the feeds, in a word and in a sentence."""
+    row = detail.row
+    if row.published_at is not None:
+        return "Published", f"In the feeds since {row.published_at:%Y-%m-%d %H:%M} UTC."
+    if row.held:
+        return "Held back", "Every sighting of it carries a mark, so it is neither fetched nor published."
+    if not row.verdict.startswith("malicious-"):
+        return "Not published", "Only URLs judged malicious are published."
+    if row.publish_after is None:
+        return "Withheld", "It is not published as things stand."
+    return (
+        "Waiting",
+        f"Due {row.publish_after:%Y-%m-%d %H:%M} UTC: one source alone showed it, so the moment is random.",
+    )
+
+
+def _text_of(event: EventBase) -> tuple[str, bytes]:
+    if isinstance(event, CommandEntered):
+        return "command", event.text
+    if isinstance(event, DownloadAsked):
+        return "request", b" ".join(event.argv) or event.url
+    return "", b""

@@ -1,0 +1,151 @@
+"""The site as a process: waits for the database, listens, answers, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import structlog
+import uvicorn
+from sqlalchemy import make_url
+
+from urltrap.model.settings import Settings
+from urltrap.site.app import create_app
+from urltrap.site.context import Site
+from urltrap.store import Store, StoreCorrupt, StoreError, StoreNewer, open_store
+
+log = structlog.get_logger()
+
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 2.0
+_CLOSING_SECONDS = 3
+
+
+class CannotListen(Exception):
+    """The address of the site cannot be listened on; the message says why and what to change."""
+
+
+async def run_site(
+    settings: Settings, data_dir: Path, *, ready: Callable[[list[str]], None], stop: asyncio.Event
+) -> None:
+    """Serve the site until `stop` is set.
+
+    The pipeline makes and updates the database; until it has, the site waits. `ready` is called once with the address
+    listened on. Raises CannotListen, StoreCorrupt and StoreNewer, which waiting does not help.
+    """
+    store = await _wait_for_store(settings.store.url or f"sqlite:///{data_dir}/urltrap.db", stop)
+    if store is None:
+        return
+    try:
+        listener = _listen(settings.site.listen)
+        with contextlib.closing(listener):
+            await _serve(store, settings, listener, ready, stop)
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+async def _serve(
+    store: Store,
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[list[str]], None],
+    stop: asyncio.Event,
+) -> None:
+    app = create_app(store, settings)
+    site: Site = app.state.site
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=_CLOSING_SECONDS,
+    )
+    server = _Server(config, lambda: ready([_address(listener)]))
+
+    async def end() -> None:
+        await stop.wait()
+        await site.live.close()  # open event streams would hold the server until its time is up
+        server.should_exit = True
+
+    ending = asyncio.create_task(end())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        ending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ending
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the process that embeds it has them."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._tell()
+
+
+async def _wait_for_store(url: str, stop: asyncio.Event) -> Store | None:
+    wait, said = _FIRST_WAIT, False
+    while not stop.is_set():
+        try:
+            if _exists(url):
+                return await asyncio.to_thread(open_store, url, migrate=False)
+            reason = "the database is not there yet"
+        except (StoreCorrupt, StoreNewer):
+            raise
+        except StoreError as error:
+            reason = str(error)
+        if not said:
+            log.info("waiting for the pipeline to make the database", reason=reason)
+            said = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+        wait = min(_LONGEST_WAIT, wait * 1.5)
+    return None
+
+
+def _exists(url: str) -> bool:
+    """False for an SQLite file that is not there: opening it would make an empty one in the pipeline's place."""
+    parsed = make_url(url if "://" in url else f"sqlite:///{url}")
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return True
+    return Path(parsed.database).is_file()
+
+
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    try:
+        found = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _kind, _protocol, _name, where = found[0]
+        return socket.create_server(where[:2], family=family, backlog=256)
+    except OSError as error:
+        advice = "set site.listen in urltrap.toml to another port"
+        if error.errno == errno.EADDRINUSE:
+            raise CannotListen(
+                f"the site cannot listen on {address}: another program does; {advice}"
+            ) from error
+        raise CannotListen(f"the site cannot listen on {address}: {error}; {advice} or address") from error
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
