@@ -55,7 +55,9 @@ class Machine:
         self.limits = limits or SessionLimits()
         self.overlay = overlay or Overlay(image, max_bytes=self.limits.overlay_bytes)
         terminals: dict[int, Tty] = {}
-        generated = {"/proc": ProcMount(), "/sys": SysMount()} if mounts is None else mounts
+        generated: Mapping[str, Mount] = (
+            {"/proc": ProcMount(), "/sys": SysMount()} if mounts is None else mounts
+        )
         trees: dict[str, Mount] = {"/dev/pts": PtsMount(terminals), **generated}
         tree = Tree(image, self.overlay, trees, volumes(persona))
         boot = persona.boot_time if boot_time is None else boot_time
@@ -119,7 +121,6 @@ def volumes(persona: Persona) -> dict[str, Volume]:
     found = {"/": Volume(0x801)}
     for number, mount in enumerate(persona.mounts):
         if mount.fstype in _STORED:
-            options = mount.options.split(",")
             device = 0x801 if mount.point == "/" else 0x15 + number
-            found[mount.point] = Volume(device, read_only="ro" in options)
+            found[mount.point] = Volume(device, read_only=",ro," in f",{mount.options},")
     return found

@@ -163,9 +163,8 @@ class Login:
     def _enter_server(self) -> int:
         """The server's own processes for this connection; the pid of the one that starts jobs."""
         kernel = self.kernel
-        listener = next(
-            (row for row in kernel.resident_rows() if row.comm in ("sshd", "dropbear", "telnetd")), None
-        )
+        residents = kernel.persona.residents
+        listener = next((each for each in residents if each.comm in ("sshd", "dropbear", "telnetd")), None)
         parent = listener.pid if listener is not None else 1
         if self.connection.protocol != "ssh" or not kernel.persona.is_server:
             pid = kernel.next_pid()
