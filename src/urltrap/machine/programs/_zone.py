@@ -1,0 +1,98 @@
+"""Local time from the time zone files of the image (tzfile(5)), as localtime(3) finds it."""
+
+from __future__ import annotations
+
+import re
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from urltrap.machine.api import Process
+from urltrap.machine.errors import SysError
+
+_POSIX = re.compile(r"^<?([A-Za-z+-]{3,}[0-9]*)>?([+-]?\d{1,2})(?::(\d{2}))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A moment in a zone: wall clock without zone, its abbreviation, seconds east of Greenwich."""
+
+    clock: datetime
+    zone: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Transitions of a zone: from `times[n]` on `types[n]` (seconds east, abbreviation) holds; `first` before."""
+
+    times: tuple[int, ...]
+    types: tuple[tuple[int, str], ...]
+    first: tuple[int, str]
+
+    def at(self, when: float) -> Local:
+        """The local time at `when` (unix seconds)."""
+        place = bisect_right(self.times, when) - 1
+        offset, name = self.types[place] if place >= 0 else self.first
+        clock = datetime.fromtimestamp(when, UTC).replace(tzinfo=None) + timedelta(seconds=offset)
+        return Local(clock, name, offset)
+
+
+UTC_ZONE = Zone((), (), (0, "UTC"))
+
+
+@lru_cache(maxsize=32)
+def parse_tzfile(data: bytes) -> Zone:
+    """Read a time zone file; UTC where it is none (as localtime(3) does)."""
+    if data[:4] != b"TZif":
+        return UTC_ZONE
+    try:
+        if data[4:5] >= b"2":
+            isut, isstd, leap, times, types, chars = struct.unpack_from(">6l", data, 20)
+            data = data[44 + times * 5 + types * 6 + chars + leap * 8 + isstd + isut :]
+            return _block(data, 8)
+        return _block(data, 4)
+    except (struct.error, IndexError):
+        return UTC_ZONE
+
+
+def _block(data: bytes, size: int) -> Zone:
+    _, _, _, count, types, chars = struct.unpack_from(">6l", data, 20)
+    at = 44
+    times = struct.unpack_from(f">{count}{'q' if size == 8 else 'l'}", data, at)
+    at += count * size
+    indices = data[at : at + count]
+    at += count
+    names = data[at + types * 6 : at + types * 6 + chars]
+    known = []
+    for number in range(types):
+        offset, _, name = struct.unpack_from(">lBB", data, at + number * 6)
+        known.append((offset, names[name : names.index(b"\0", name)].decode("ascii", "replace")))
+    return Zone(times, tuple(known[index] for index in indices), known[0] if known else (0, "UTC"))
+
+
+def zone_of(p: Process, name: str | None = None) -> Zone:
+    """The zone that `name` (default: $TZ, else /etc/localtime) stands for."""
+    wanted = p.env.get("TZ") if name is None else name
+    path = "/etc/localtime"
+    if wanted is not None:
+        wanted = wanted.removeprefix(":")
+        if not wanted:
+            return UTC_ZONE
+        match = _POSIX.match(wanted)
+        path = wanted if wanted.startswith("/") else f"/usr/share/zoneinfo/{wanted}"
+        if match:
+            sign = -1 if not match[2].startswith("-") else 1
+            offset = sign * (abs(int(match[2])) * 3600 + int(match[3] or 0) * 60)
+            return Zone((), (), (offset, match[1]))
+    try:
+        return parse_tzfile(p.fs.read(path, 100_000))
+    except SysError:
+        return UTC_ZONE
+
+
+def local(p: Process, when: float, name: str | None = None) -> Local:
+    """The machine's local time at `when` (unix seconds)."""
+    return zone_of(p, name).at(when)

@@ -1,0 +1,148 @@
+"""mount, umount, findmnt: what is mounted; nothing else can be."""
+
+from __future__ import annotations
+
+from urltrap.machine.api import Process, Run
+from urltrap.machine.errors import SysError
+from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._system import gnu_usage, is_device, text_of
+from urltrap.machine.programs.registry import program
+
+_MOUNT_OPTIONS = {
+    "all": "", "no-canonicalize": "", "fake": "", "fork": "", "fstab": ":", "help": "", "internal-only": "",
+    "show-labels": "",
+    "no-mtab": "", "options": ":", "read-only": "", "rw": "", "read-write": "", "source": ":", "target": ":",
+    "types": ":",
+    "verbose": "", "version": "", "bind": "", "move": "", "rbind": "", "make-private": "", "make-shared": "",
+    "label": ":",
+    "uuid": ":", "make-rprivate": "",
+}  # fmt: skip
+
+
+def table(p: Process) -> list[list[str]]:
+    """Fields of /proc/mounts: source, point, type, options."""
+    return [line.split(" ") for line in text_of(p, "/proc/mounts").splitlines()]
+
+
+@program("mount")
+def mount(p: Process) -> Run:
+    """Show the mounts, or refuse a new one as the kernel would."""
+    try:
+        options, operands = getopt(p.argv[1:], "aBcfFhilL:Mno:rRst:T:U:vVwO:", _MOUNT_OPTIONS)
+    except OptionError as error:
+        return (yield from gnu_usage(p, error))
+    given = dict(options)
+    if {"V", "--version"} & given.keys():
+        yield from p.out(
+            "mount from util-linux 2.38.1 (libmount 2.38.1: selinux, smack, btrfs, verity, namespaces, assert, debug)\n"
+        )
+        return 0
+    kinds = (given.get("t") or given.get("--types") or "").split(",")
+    if not operands and not {"a", "--all"} & given.keys():
+        for source, point, kind, flags, *_ in table(p):
+            if kinds == [""] or kind in kinds:
+                yield from p.out(f"{source} on {point} type {kind} ({flags})\n")
+        return 0
+    if {"a", "--all"} & given.keys():
+        return 0
+    if p.uid:
+        yield from p.err(f"mount: {operands[-1]}: must be superuser to use mount.\n")
+        return 1
+    return (yield from _try(p, operands, given.get("o", given.get("--options", ""))))
+
+
+def _try(p: Process, operands: list[str], flags: str) -> Run:
+    target = operands[-1]
+    points = {row[1] for row in table(p)}
+    words = flags.split(",")
+    if "remount" in words:
+        if target in points:
+            return 0
+        yield from p.err(f"mount: {target}: mount point not mounted or bad option.\n")
+        return 32
+    if len(operands) == 1:
+        known = {
+            line.split()[1]
+            for line in text_of(p, "/etc/fstab").splitlines()
+            if line[:1] not in ("#", "") and len(line.split()) > 1
+        }
+        if target in known and target in points:
+            yield from p.err(f"mount: {target}: {target} already mounted on {target}.\n")
+            return 32
+        yield from p.err(f"mount: {target}: can't find in /etc/fstab.\n")
+        return 1
+    source = operands[0]
+    try:
+        if not p.fs.stat(target).is_dir:
+            yield from p.err(f"mount: {target}: mount point is not a directory.\n")
+            return 32
+    except SysError:
+        yield from p.err(f"mount: {target}: mount point does not exist.\n"
+                         "       dmesg(1) may have more information after failed mount system call.\n")  # fmt: skip
+        return 32
+    try:
+        p.fs.stat(source)
+    except SysError:
+        if source.startswith("/"):
+            yield from p.err(f"mount: {target}: special device {source} does not exist.\n"
+                             "       dmesg(1) may have more information after failed mount system call.\n")  # fmt: skip
+            return 32
+    yield from p.err(f"mount: {target}: permission denied.\n"
+                     "       dmesg(1) may have more information after failed mount system call.\n")  # fmt: skip
+    return 32
+
+
+@program("umount")
+def umount(p: Process) -> Run:
+    """Refuse to unmount: what is mounted is in use."""
+    try:
+        options, operands = getopt(
+            p.argv[1:], "aAdfhilnO:qrRt:vV",
+            {"all": "", "force": "", "lazy": "", "recursive": "", "verbose": "", "help": "", "version": "", "quiet": "",
+             "read-only": "", "types": ":", "no-mtab": ""},
+        )  # fmt: skip
+    except OptionError as error:
+        return (yield from gnu_usage(p, error))
+    given = {name for name, _ in options}
+    if not operands and not given & {"a", "--all"}:
+        return (yield from gnu_usage(p, "bad usage"))
+    status = 0
+    rows = table(p)
+    for operand in operands:
+        if p.uid:
+            yield from p.err(f"umount: {operand}: must be superuser to unmount.\n")
+            status = 32
+        elif not any(operand in (row[0], row[1]) for row in rows):
+            what = "no mount point specified" if not _exists(p, operand) else "not mounted"
+            yield from p.err(f"umount: {operand}: {what}.\n")
+            status = 32
+        elif not given & {"l", "--lazy"}:
+            yield from p.err(f"umount: {operand}: target is busy.\n" if not is_device(p)
+                             else f"umount: can't unmount {operand}: Resource busy\n")  # fmt: skip
+            status = 32
+    return status
+
+
+def _exists(p: Process, path: str) -> bool:
+    try:
+        p.fs.stat(path)
+    except SysError:
+        return False
+    return True
+
+
+@program("findmnt")
+def findmnt(p: Process) -> Run:
+    """Show the mounts as a table."""
+    operands = [word for word in p.argv[1:] if not word.startswith("-")]
+    rows = [row for row in table(p) if not operands or operands[0] in (row[0], row[1])]
+    if not rows:
+        return 1
+    name, source, kind = (max(len(row[n]) for row in rows) for n in (1, 0, 2))
+    name += 0 if operands else 2
+    yield from p.out(f"{'TARGET':<{name}} {'SOURCE':<{source}} {'FSTYPE':<{max(6, kind)}} OPTIONS\n")
+    for number, row in enumerate(sorted(rows, key=lambda each: each[1] != "/")):
+        mark = "" if operands or row[1] == "/" else "└─" if number == len(rows) - 1 else "├─"
+        shown = f"{mark}{row[1]}"
+        yield from p.out(f"{shown:<{name}} {row[0]:<{source}} {row[2]:<{max(6, kind)}} {row[3]}\n")
+    return 0

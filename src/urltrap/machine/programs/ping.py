@@ -1,0 +1,136 @@
+"""ping: echo requests that are never sent; answers come from the persona's idea of distance."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from urltrap.machine.api import Process, Run
+from urltrap.machine.errors import SysError
+from urltrap.machine.persona import addressing
+from urltrap.machine.proc.figures import noise
+from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._system import is_device, text_of
+from urltrap.machine.programs.registry import program
+
+_KNOWN = {"localhost": "127.0.0.1", "one.one.one.one": "1.1.1.1", "dns.google": "8.8.8.8"}
+
+
+@program("ping", "ping4", "ping6")
+def ping(p: Process) -> Run:
+    """Pretend to ask a host for its echo, a second per packet."""
+    try:
+        options, operands = getopt(p.argv[1:], "46aAbBc:dDe:fhi:I:l:Lm:M:nN:Op:qQ:rRs:S:t:T:vVUw:W:")
+    except OptionError as error:
+        yield from p.err(f"{p.argv[0]}: {error}\n\nUsage\n  ping [options] <destination>\n")
+        return 2
+    given = dict(options)
+    if "V" in given:
+        yield from p.out("ping from iputils 20221126\n")
+        return 0
+    if not operands:
+        yield from p.err(f"{p.argv[0]}: usage error: Destination address required\n")
+        return 2
+    count = int(given["c"]) if given.get("c", "").isdigit() else 0
+    if "c" in given and (not given["c"].isdigit() or count < 1):
+        yield from p.err(f"{p.argv[0]}: invalid argument: '{given['c']}'\n")
+        return 1
+    size = int(given["s"]) if given.get("s", "").isdigit() else 56
+    pause = float(given["i"]) if given.get("i", "").replace(".", "", 1).isdigit() else 1.0
+    limit = float(given["w"]) if given.get("w", "").replace(".", "", 1).isdigit() else 0.0
+    host = operands[-1]
+    address = _resolve(p, host)
+    if not address:
+        where = (
+            f"ping: bad address '{host}'\n"
+            if is_device(p)
+            else f"{p.argv[0]}: {host}: Name or service not known\n"
+        )
+        yield from p.err(where)
+        return 1 if is_device(p) else 2
+    return (yield from _run(p, host, address, count, size, pause, limit, "q" in given))
+
+
+def _resolve(p: Process, host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass  # a name
+    for line in text_of(p, "/etc/hosts").splitlines():
+        words = line.split("#")[0].split()
+        if host in words[1:]:
+            return words[0]
+    return _KNOWN.get(host, "")
+
+
+def _distance(p: Process, address: str) -> tuple[float, int]:
+    """Milliseconds there and back, and the TTL that the answer has; 0 ms: no answer."""
+    own = addressing(p.persona, p.connection.server_ip)
+    if address.startswith("127.") or address in ("::1", own.address):
+        return 0.03, 64
+    parsed = ipaddress.ip_address(address)
+    if address == own.gateway:
+        return 0.4, 64
+    if not parsed.is_global:
+        return 0.0, 0
+    near = noise(p.persona, f"distance {address}", 0)
+    return (
+        (1.2 + 9 * near, 58)
+        if address in ("1.1.1.1", "8.8.8.8", "8.8.4.4", "9.9.9.9")
+        else (8 + 170 * near, 48 + int(near * 8))
+    )
+
+
+def _run(
+    p: Process, host: str, address: str, count: int, size: int, pause: float, limit: float, quiet: bool
+) -> Run:
+    device = is_device(p)
+    whole = f"{size}({size + 28})" if not device else str(size)
+    yield from p.out(
+        f"PING {host} ({address}) {whole} bytes of data.\n"
+        if not device
+        else f"PING {host} ({address}): {size} data bytes\n"
+    )
+    base, ttl = _distance(p, address)
+    times: list[float] = []
+    sent, began = 0, p.now()
+    p.trap_signal(2, "catch")
+    try:
+        while not count or sent < count:
+            sent += 1
+            if base:
+                took = base * (1 + 0.08 * noise(p.persona, f"echo {address}", int(p.now() * 1000)))
+                times.append(took)
+                if not quiet:
+                    shown = f"{took:.3g}" if took >= 0.1 else f"{took:.3f}"
+                    sequence = f"icmp_seq={sent}" if not device else f"seq={sent - 1}"
+                    shown = shown if not device else f"{took:.3f}"
+                    yield from p.out(
+                        f"{size + 8} bytes from {address}: {sequence} ttl={ttl} time={shown} ms\n"
+                    )
+            if count and sent >= count and base:
+                break
+            if limit and p.now() - began + pause > limit:
+                break
+            yield from p.sleep(pause if base or sent != count else 10.0)
+            if 2 in p.pending_signals():
+                break
+    except SysError:
+        pass  # ^C: the statistics follow
+    spent = int((p.now() - began) * 1000)
+    loss = round((sent - len(times)) * 100 / max(1, sent))
+    tail = "" if device else f", time {spent}ms"
+    yield from p.out(f"\n--- {host} ping statistics ---\n{sent} packets transmitted, {len(times)} "
+    f"{'packets ' if device else ''}received, "
+                     f"{loss}% packet loss{tail}\n")  # fmt: skip
+    if times:
+        mean = sum(times) / len(times)
+        if device:
+            yield from p.out(f"round-trip min/avg/max = {min(times):.3f}/{mean:.3f}/{max(times):.3f} ms\n")
+        else:
+            spread = (sum((t - mean) ** 2 for t in times) / len(times)) ** 0.5
+            yield from p.out(
+                f"rtt min/avg/max/mdev = {min(times):.3f}/{mean:.3f}/{max(times):.3f}/{spread:.3f} ms\n"
+            )
+    elif not device:
+        yield from p.out("\n")
+    return 0 if times else 1
