@@ -37,8 +37,7 @@ def _load() -> None:
 
 def lookup(dialect: str, name: str) -> Builtin | None:
     """The builtin, or None."""
-    if not _BUILTINS:
-        _load()
+    _load()
     return _BUILTINS.get((dialect, name))
 
 
