@@ -151,6 +151,11 @@ class Job(Protocol):
         """True while the answer to a `Fetch` is due."""
         ...
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that the attacker sent and nobody read yet: a driver stops reading from him above a megabyte."""
+        ...
+
     def end(self) -> None:
         """Kill everything that is left of it; the driver gives it up."""
         ...

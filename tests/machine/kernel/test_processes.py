@@ -456,3 +456,133 @@ def test_pids_rise_and_are_seen_in_the_process_table() -> None:
         return 0
 
     assert Box().run(program) == 0
+
+
+def test_orphans_belong_to_init() -> None:
+    def program(p: Process) -> Run:
+        def middle(m: Process) -> Run:
+            def orphan(o: Process) -> Run:
+                yield from o.sleep(5)
+                o.fs.write("/tmp/parent", str(o.ppid).encode())
+                return 0
+
+            m.fork(orphan)
+            yield from m.tick()
+            return 0
+
+        p.fork(middle)
+        yield from p.wait()
+        yield from p.sleep(10)
+        return 0
+
+    box = Box()
+    box.run(program)
+    assert box.closed() == [("/tmp/parent", b"1")]
+
+
+def test_many_full_pipes_shrink_to_a_page_each() -> None:
+    def program(p: Process) -> Run:
+        def fill(c: Process) -> Run:
+            for _ in range(100):
+                _, writing = c.pipe()
+
+                def stuffer(s: Process, fd: int = writing) -> Run:
+                    yield from s.write(fd, b"x" * 65_536)
+                    return 0
+
+                c.fork(stuffer)
+            yield from c.sleep(10)
+            return 0
+
+        p.fork(fill)
+        yield from p.sleep(5)
+        return 0
+
+    box = Box(limits=SessionLimits(processes=200))
+    job = box.start(program)
+    job.step(box.now, 100_000)
+    assert 4_000_000 <= box.machine.kernel.pipe_bytes < 4_600_000
+    job.end()
+    assert box.machine.kernel.pipe_bytes == 0
+
+
+def test_what_nobody_reads_is_counted_as_backlog() -> None:
+    def program(p: Process) -> Run:
+        yield from p.sleep(1)
+        yield from p.read(0, 10)
+        return 0
+
+    box = Box()
+    job = box.start(program)
+    job.receive(b"x" * 100)
+    assert job.backlog == 100
+    box.drive(job)
+    assert job.backlog == 90
+
+
+def test_two_log_ins_share_one_machine() -> None:
+    def writer(p: Process) -> Run:
+        p.fs.write("/tmp/shared", b"from the first")
+        yield from p.sleep(100)
+        return 0
+
+    def killer(p: Process) -> Run:
+        victim = next(row.pid for row in p.processes() if row.comm == "sh" and row.pid != p.pid)
+        yield from p.out(p.fs.read("/tmp/shared").decode() + f" {len(p.connections)}")
+        p.kill(victim, SIGKILL)
+        return 0
+
+    box = Box()
+    first = box.start(writer)
+    first.step(box.now)
+    woken: list[bool] = []
+    first.on_wake = lambda: woken.append(True)
+    with registered("sh", killer):
+        second = box.machine.login("root", box.login.connection, box.now).exec("")
+    box.drive(second)
+    assert box.output() == b"from the first 2"
+    assert first.exit_status == 137
+
+
+def test_a_log_in_as_somebody_else_has_his_rights_and_home() -> None:
+    def program(p: Process) -> Run:
+        yield from p.out(f"{p.user} {p.uid} {p.gid} {p.groups} {p.cwd} {p.env['HOME']} {p.env['SSH_CLIENT']}")
+        p.fs.read("/etc/shadow")
+        return 0
+
+    box = Box(user="mia")
+    assert box.run(program) == 1
+    assert box.output() == b"mia 1000 1000 [1000, 4] /home/mia /home/mia 192.0.2.7 40000 22"
+    assert box.output(2) == b"sh: /etc/shadow: Permission denied\n"
+
+
+def test_an_account_without_a_shell_ends_at_once() -> None:
+    box = Box(user="broken")
+    job = box.login.exec("id")
+    assert box.drive(job) == 127
+    assert box.output(2) == b"/bin/none: No such file or directory\n"
+
+
+def test_an_unknown_user_is_refused() -> None:
+    from urltrap.machine.machine import LoginError
+
+    with pytest.raises(LoginError, match="nobody-here"):
+        Box(user="nobody-here")
+
+
+def test_passwords_and_keys_are_those_of_his_own_machine() -> None:
+    box = Box()
+    machine = box.machine
+
+    def same(kept: str, password: str) -> bool:
+        return kept == f"$y${password}"
+
+    assert machine.check_password("root", "hash", same)
+    assert not machine.check_password("mia", "!", same)
+    assert not machine.check_password("nobody", "x", same)
+    machine.view(0).write("/etc/shadow", b"root:$y$new:1::::::\n")
+    assert machine.check_password("root", "new", same)
+    machine.view(0).mkdir("/root/.ssh", 0o700)
+    machine.view(0).write("/root/.ssh/authorized_keys", b"# mine\nssh-ed25519 AAAA x\n\n")
+    assert machine.authorized_keys("root") == ["ssh-ed25519 AAAA x"]
+    assert machine.authorized_keys("mia") == []

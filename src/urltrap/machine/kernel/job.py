@@ -178,6 +178,11 @@ class KernelJob:
         """True while an answer of the fetcher is due."""
         return bool(self._asked)
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that the attacker sent and nobody read yet."""
+        return len(self.input.buffer)
+
     def end(self) -> None:
         """Kill everything that it has left (the driver gives it up)."""
         for process in self._mine():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import traceback
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import Connection, ProcessInfo, Run
@@ -49,8 +49,8 @@ class Kernel:
 
     __slots__ = (
         "_fifos", "_inode", "_noise", "_noise_seed", "_pid", "_programs", "accounts", "architectures",
-        "boot_time", "clock", "connections", "current", "entropy", "gone", "hostname", "persona", "processes", "rows",
-        "terminals", "tree",
+        "boot_time", "clock", "connections", "current", "entropy", "gone", "hostname", "persona", "pipe_bytes",
+        "processes", "rows", "terminals", "tree",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +71,7 @@ class Kernel:
         self.rows: dict[int, ProcessInfo] = {}
         self.gone: set[int] = set()
         self.connections: list[Connection] = []
+        self.pipe_bytes = 0
         self.terminals = terminals
         self.current: KernelProcess | None = None
         self._pid = persona.first_pid
@@ -154,7 +155,7 @@ class Kernel:
             "started", "terminal", "uid", "umask", "cpu_steps", "status",
         ):  # fmt: skip
             setattr(twin, name, getattr(process, name))
-        self._tell(process, 0)
+        self._tell(process, None)
         twin.env = env
         twin.actions = {number: action for number, action in process.actions.items() if action == "ignore"}
         found.enter(twin)
@@ -211,7 +212,7 @@ class Kernel:
         if process.parent is not None:
             process.parent.children.pop(process.pid, None)
 
-    def _tell(self, process: KernelProcess, status: int) -> None:
+    def _tell(self, process: KernelProcess, status: int | None) -> None:
         if process.outcome is not None:
             argv = [each.encode("utf-8", "surrogateescape") for each in process.argv]
             fields = {"argv": argv, "path": process.exe, "outcome": process.outcome, "status": status}
@@ -333,8 +334,7 @@ class Kernel:
             self._ended(process, 137)
         except Exception as problem:
             # A mistake of ours: the attacker sees a crash, the operator's log the place.
-            where = "".join(traceback.format_exception(problem, limit=-8))
-            job.effects.append(ProgramCrashed(process.comm, tuple(process.argv), where))
+            job.effects.append(ProgramCrashed(process.comm, tuple(process.argv), _where(problem)))
             self._ended(process, 128 + SIGSEGV)
         else:
             self._parked(process, park)
@@ -411,6 +411,17 @@ def _row(process: KernelProcess) -> ProcessInfo:
         process.terminal.name if process.terminal is not None else "?", process.exe, process.cwd, process.session,
         process.env, process.cpu_steps * 2e-6, size, size * 2 + 1_000,
     )  # fmt: skip
+
+
+def _where(problem: Exception) -> str:
+    """Error and innermost places (file, line, function); made without reading source files, which would be disk."""
+    places = []
+    trace: TracebackType | None = problem.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return "\n".join([*places[-8:], f"{type(problem).__name__}: {problem}"])
 
 
 def _may_signal(sender: KernelProcess, uid: int) -> bool:

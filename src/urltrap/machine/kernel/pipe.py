@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 CAPACITY = 65_536
 _ATOMIC = 4096
+_SOFT_LIMIT = 4_000_000
+"""Where the pipes of a machine hold more, each one takes a page only (as pipe-user-pages-soft does on Linux)."""
 
 
 class Pipe:
@@ -60,6 +62,7 @@ class PipeReader(File):
             else:
                 data = bytes(buffer[:length])
                 del buffer[:length]
+            process.kernel.pipe_bytes -= len(data)
             self.pipe.gone_empty.wake()
             return data
         return None if self.pipe.writers else b""
@@ -68,6 +71,7 @@ class PipeReader(File):
         """Writers learn that nobody reads any more."""
         self.pipe.readers -= 1
         if not self.pipe.readers:
+            process.kernel.pipe_bytes -= len(self.pipe.buffer)
             self.pipe.buffer.clear()
         self.pipe.gone_empty.wake()
 
@@ -92,12 +96,15 @@ class PipeWriter(File):
         pipe = self.pipe
         if not pipe.readers:
             raise SysError(errno.EPIPE, self.path)
-        room = CAPACITY - len(pipe.buffer)
-        if room < len(data) and (room == 0 or len(data) <= _ATOMIC):
+        kernel = process.kernel
+        room = (CAPACITY if kernel.pipe_bytes < _SOFT_LIMIT else _ATOMIC) - len(pipe.buffer)
+        if room < len(data) and (room <= 0 or len(data) <= _ATOMIC):
             return 0
-        pipe.buffer += data[:room]
+        taken = min(room, len(data))
+        pipe.buffer += data[:taken]
+        kernel.pipe_bytes += taken
         pipe.gone_full.wake()
-        return min(room, len(data))
+        return taken
 
     def released(self, process: KernelProcess) -> None:
         """Readers learn of the end."""
@@ -163,4 +170,7 @@ class FifoWriter(PipeWriter):
         """Both ends where it was both."""
         if self._both:
             self.pipe.readers -= 1
+            if not self.pipe.readers:
+                process.kernel.pipe_bytes -= len(self.pipe.buffer)
+                self.pipe.buffer.clear()
         super().released(process)

@@ -133,7 +133,9 @@ class KernelProcess:
     @property
     def ppid(self) -> int:
         """The parent's pid; 1 for orphans."""
-        return self.parent.pid if self.parent is not None else self.job.parent_pid
+        if self.parent is not None:
+            return self.parent.pid
+        return self.job.parent_pid if self is self.job.leader else 1
 
     @property
     def persona(self) -> Persona:
