@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 
-from urltrap.ops.cli.common import CommandError, app, console_err
+COMMANDS = {
+    "up": "run",
+    "init": "init",
+    "status": "status",
+    "urls": "urls",
+    "url": "urls",
+    "sessions": "sessions",
+    "show": "sessions",
+    "replay": "sessions",
+    "commands": "sessions",
+    "overview": "sessions",
+    "gaps": "sessions",
+    "artifacts": "artifacts",
+    "export": "export",
+    "egress": "egress",
+    "doctor": "doctor",
+    "rebuild": "rebuild",
+    "image": "image",
+    "schema": "schema",
+}
+"""Command → module, in the order of the help. Only the named command's module is loaded: most need half the others'
+time to start, and scripts call the command line often."""
 
-_GROUPS = (
-    "run",
-    "init",
-    "status",
-    "egress",
-    "urls",
-    "sessions",
-    "artifacts",
-    "export",
-    "doctor",
-    "rebuild",
-    "image",
-    "schema",
-)
+
+def load_commands(arguments: Sequence[str]) -> None:
+    """Load the module of the command that `arguments` begin with; all where they name none (help, a typing error)."""
+    wanted = COMMANDS.get(arguments[0]) if arguments else None
+    for module in [wanted] if wanted else dict.fromkeys(COMMANDS.values()):
+        importlib.import_module(f"urltrap.ops.cli.{module}")
 
 
 def main() -> None:
     """Entry point of the `urltrap` command: mistakes of the user become one clear message and exit status 1."""
-    for group in _GROUPS:
-        importlib.import_module(f"urltrap.ops.cli.{group}")
+    from urltrap.ops.cli.common import CommandError, app, console_err
+
+    load_commands(sys.argv[1:])
     try:
         app()
     except CommandError as error:

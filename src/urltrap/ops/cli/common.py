@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -25,8 +26,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-console = Console()
+# Piped output has no width of its own; tables then get room instead of being folded to 80 columns.
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200)
 console_err = Console(stderr=True)
+
+
+@app.callback()
+def _group() -> None:
+    """A honeypot that turns attackers into a live, validated list of malicious URLs."""
+    # Without a callback, typer would turn an app of one command into that command (only the needed one is loaded).
 
 
 class CommandError(Exception):
@@ -69,10 +77,13 @@ def cell(value: object) -> Text:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people."""
-    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    """A table for people. A column whose name ends in "*" takes the room that is left and folds; others stay whole."""
+    table = Table(title=title, title_justify="left", header_style="bold", expand=False, box=box.SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        folds = column.endswith("*")
+        table.add_column(
+            column.rstrip("*"), overflow="fold", no_wrap=not folds, min_width=12 if folds else None
+        )
     count = 0
     for row in rows:
         table.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))

@@ -31,7 +31,7 @@ def doctor(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
     else:
         print_table(
             "doctor",
-            ("what", "state", "found", "what to do"),
+            ("what", "state", "found*", "what to do*"),
             ((f.what, _MARKS[f.state], f.words, f.remedy) for f in findings),
         )
     if any(finding.state == "bad" for finding in findings):

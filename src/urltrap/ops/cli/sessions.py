@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 import typer
 
 from urltrap.model.event import EventBase
-from urltrap.model.session import SessionClass
+from urltrap.model.session import SessionClass, SessionSummary
 from urltrap.model.views import SessionFilter
 from urltrap.ops.cli.common import (
     DEFAULT_DATA,
@@ -57,36 +57,26 @@ def sessions(
         return
     print_table(
         "sessions",
-        (
-            "started (UTC)",
-            "id",
-            "sensor",
-            "from",
-            "where",
-            "class",
-            "log-in",
-            "tries",
-            "commands",
-            "URLs",
-            "seconds",
-        ),
+        ("started (UTC)", "id", "from*", "class", "log-in*", "cmds", "URLs"),
         (
             (
-                s.started.strftime("%Y-%m-%d %H:%M:%S"),
+                s.started.strftime("%m-%d %H:%M:%S"),
                 s.id,
-                s.sensor,
-                s.src_ip,
-                s.country,
-                s.classed,
-                "" if s.username is None else f"{visible(s.username)}:{visible(s.password or b'')}",
-                s.login_tries,
+                f"{s.src_ip} {s.country}".strip(),
+                f"{s.protocol} {s.classed}",
+                f"{_login(s)} ({s.login_tries})",
                 s.commands,
                 s.urls,
-                "" if s.duration_ms is None else f"{s.duration_ms / 1000:.1f}",
             )
             for s in found
         ),
     )
+
+
+def _login(session: SessionSummary) -> str:
+    if session.username is None:
+        return ""
+    return f"{visible(session.username)}:{visible(session.password or b'')}"
 
 
 @app.command()
@@ -114,7 +104,7 @@ def show(
     )
     print_table(
         "events",
-        ("at (UTC)", "seq", "what", "details"),
+        ("at (UTC)", "seq", "what", "details*"),
         (
             (event.at.strftime("%H:%M:%S.%f")[:-3], event.seq, getattr(event, "kind", ""), _details(event))
             for event in found.events
@@ -183,7 +173,7 @@ def commands(data: DataOption = DEFAULT_DATA, limit: LimitOption = 50, as_json: 
         return
     print_table(
         "commands",
-        ("at (UTC)", "session", "how", "command"),
+        ("at (UTC)", "session", "how", "command*"),
         ((row.at.strftime("%Y-%m-%d %H:%M:%S"), row.session, row.mode, row.text) for row in found),
     )
 
@@ -218,6 +208,6 @@ def gaps(data: DataOption = DEFAULT_DATA, limit: LimitOption = 50, as_json: Json
     )
     print_table(
         "did not run",
-        ("name", "outcome", "runs", "sessions"),
+        ("name*", "outcome", "runs", "sessions"),
         ((row.name, row.outcome, row.count, row.sessions) for row in found.rows),
     )

@@ -50,6 +50,6 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
     ]
     print_table(
         f"urltrap on {data}, egress {body['egress']}",
-        ("process", "state", "pid", "since (UTC)", "restarts", "listens"),
+        ("process", "state", "pid", "since (UTC)", "restarts", "listens*"),
         rows,
     )

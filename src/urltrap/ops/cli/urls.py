@@ -44,23 +44,17 @@ def urls(
     if as_json:
         print_json(found)
         return
-    print_table(
-        "URLs",
-        ("last seen (UTC)", "URL", "verdict", "conf.", "seen", "last answer", "payload"),
-        map(_row, found),
-    )
+    print_table("URLs", ("last seen (UTC)", "URL*", "verdict", "seen", "last answer"), map(_row, found))
 
 
 def _row(row: UrlRow) -> tuple[object, ...]:
-    answer = " ".join(str(part) for part in (row.outcome, row.status) if part)
+    answer = " ".join(str(part) for part in (row.outcome, row.status, row.kind) if part)
     return (
-        row.last_seen.strftime("%Y-%m-%d %H:%M:%S"),
+        row.last_seen.strftime("%m-%d %H:%M:%S"),
         defang(row.url),
-        row.verdict,
-        row.confidence,
+        f"{row.verdict} {row.confidence}",
         f"{row.sightings} from {row.sources}",
-        answer or "not asked yet",
-        f"{row.kind} {(row.sha256 or '')[:12]}".strip(),
+        answer or (f"kept back: {', '.join(row.flags)}" if row.held else "not asked yet"),
     )
 
 
@@ -86,7 +80,7 @@ def url(
         console.print(f"  {reason.weight:+d}  {visible(reason.text)}", markup=False, highlight=False)
     print_table(
         "sightings",
-        ("at (UTC)", "session", "from", "how", "as written"),
+        ("at (UTC)", "session", "from", "how*", "as written*"),
         (
             (
                 s.sighting.at.strftime("%Y-%m-%d %H:%M:%S"),
@@ -100,7 +94,7 @@ def url(
     )
     print_table(
         "captures",
-        ("at (UTC)", "as", "outcome", "status", "bytes", "artifact"),
+        ("at (UTC)", "as", "outcome*", "status", "bytes", "artifact"),
         (
             (
                 c.at.strftime("%Y-%m-%d %H:%M:%S"),

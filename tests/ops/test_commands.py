@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from urltrap.ops.cli import COMMANDS, load_commands
+from urltrap.ops.cli.common import app
+
+
+def test_every_command_is_listed_under_the_module_that_defines_it() -> None:
+    load_commands([])
+    defined = {
+        command.name or (command.callback.__name__ if command.callback else ""): command.callback.__module__
+        for command in app.registered_commands
+        if command.callback
+    }
+    defined |= {group.name or "": f"urltrap.ops.cli.{group.name}" for group in app.registered_groups}
+    assert {name: module.rpartition(".")[2] for name, module in defined.items()} == COMMANDS
+
+
+def test_one_command_alone_works_as_it_does_among_all() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "urltrap.ops", "status", "--help"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and "Show the running processes" in done.stdout
+
+
+def test_a_mistyped_command_is_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "urltrap.ops", "sesions"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2 and "No such command 'sesions'" in done.stderr
