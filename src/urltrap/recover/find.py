@@ -44,7 +44,9 @@ class _Found:
     by_url: dict[str, Recovered] = field(default_factory=dict)
     tries: int = 0
 
-    def add(self, raw: bytes, span: tuple[int, int], method: Recovery, confidence: int, client: str = "") -> None:
+    def add(
+        self, raw: bytes, span: tuple[int, int], method: Recovery, confidence: int, client: str = ""
+    ) -> None:
         """Take a candidate if it is a URL; of equal ones the most certain stays."""
         self.tries += 1
         if self.tries > _MOST_TRIES or not raw or len(raw) > LONGEST_URL:
@@ -95,7 +97,8 @@ def _shell(text: bytes, offset: int, depth: int, found: _Found) -> None:
         client = line.client if line else ""
         if line:
             for word, raw in line.direct:
-                _argument(word, raw, offset, client, found)
+                if _argument(word, raw, offset, client, found):
+                    ignored.add(id(word))
             for word, raw in line.built:
                 if b"$" not in raw:
                     found.add(raw, _span(word, offset), "word", 90, client)
@@ -104,7 +107,9 @@ def _shell(text: bytes, offset: int, depth: int, found: _Found) -> None:
                 base = word.start + offset if word.start >= 0 else -1
                 certain = 60 if not client or word.target else 70
                 method: Recovery = "regex"
-                _text(word.text, base, 0 if word.plain else word.end - word.start, text, found, method, certain)
+                _text(
+                    word.text, base, 0 if word.plain else word.end - word.start, text, found, method, certain
+                )
         inner = clients.inner_text(name, arguments)
         if inner is not None and depth < _DEEPEST:
             nested = _Found(found.context, -1)
@@ -114,14 +119,18 @@ def _shell(text: bytes, offset: int, depth: int, found: _Found) -> None:
                 found.add(item.raw, span, item.method, item.confidence, item.client)
 
 
-def _argument(word: Word, raw: bytes, offset: int, client: str, found: _Found) -> None:
+def _argument(word: Word, raw: bytes, offset: int, client: str, found: _Found) -> bool:
+    """Take an operand of a download program; whether it was a URL with its scheme."""
     if b"://" in raw[:12]:
-        match = _URL.match(raw)
+        match = _URL.match(raw.replace(b" ", b"+"))  # a quoted space is sent as %20
         if match:
-            found.add(_unexpanded(match[0]), _span(word, offset), "word", 95, client)
-    elif _SCHEMELESS.fullmatch(raw):
+            found.add(_unexpanded(raw[: match.end()]), _span(word, offset), "word", 95, client)
+        return match is not None
+    if _SCHEMELESS.fullmatch(raw):
         numeric = bool(_NUMERIC_HOST.match(raw))
-        found.add(_unexpanded(raw), _span(word, offset), "word", 90 if numeric or b"/" in raw else 70, client)
+        confidence = 90 if numeric or b"/" in raw else 70
+        found.add(_unexpanded(raw), _span(word, offset), "word", confidence, client)
+    return False
 
 
 def _unexpanded(raw: bytes) -> bytes:

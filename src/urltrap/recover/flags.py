@@ -9,9 +9,19 @@ from urltrap.model.sighting import UrlFlag
 from urltrap.model.url import Url
 from urltrap.recover.context import Context, IpAddress
 
-_RESERVED = (".example", ".invalid", ".test", ".localhost", ".example.com", ".example.net", ".example.org")
+_RESERVED = (".example", ".invalid", ".test", ".example.com", ".example.net", ".example.org")
 _RESERVED_NAMES = {name[1:] for name in _RESERVED}
-_LOCAL = (".local", ".internal", ".lan", ".home", ".localdomain", ".home.arpa", ".corp", ".intranet")
+_LOCAL = (
+    ".localhost",
+    ".local",
+    ".internal",
+    ".lan",
+    ".home",
+    ".localdomain",
+    ".home.arpa",
+    ".corp",
+    ".intranet",
+)
 _STAND_IN = re.compile(
     r"(?:x{1,3}\.){1,3}x{1,3}"
     r"|(?:your|my|the|attacker|evil|c2|remote|target|victim)?[-_.]?"
@@ -57,4 +67,6 @@ def flags_of(url: Url, raw: bytes, context: Context, at_end: bool) -> list[UrlFl
 def _cut_address(authority: bytes, url: Url) -> bool:
     # "198.51.10" means 198.51.0.10 to inet_aton and to browsers; with no path behind it, it is rather a cut line.
     host = authority.rpartition(b":")[0] or authority
-    return url.path == "/" and host.isascii() and host.count(b".") in (1, 2) and bool(_CUT_IPV4.fullmatch(host))
+    return (
+        url.path == "/" and host.isascii() and host.count(b".") in (1, 2) and bool(_CUT_IPV4.fullmatch(host))
+    )

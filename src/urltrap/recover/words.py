@@ -73,7 +73,14 @@ def commands(text: bytes) -> Iterator[Command]:
         nonlocal pending, target
         if pending is not None:
             words.append(
-                Word(b"".join(pending.parts), pending.start, end, pending.plain, pending.expands, pending.target)
+                Word(
+                    b"".join(pending.parts),
+                    pending.start,
+                    end,
+                    pending.plain,
+                    pending.expands,
+                    pending.target,
+                )
             )
             pending, target = None, False
 
