@@ -27,13 +27,18 @@ _SHELL_HINTS = re.compile(
 )
 _LANGUAGES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("php", re.compile(rb"\A\s*<\?php")),
-    ("powershell", re.compile(rb"(?im)^\s*(?:\$\w+\s*=|iex\b|invoke-\w+|new-object\b|set-mppreference|param\s*\()")),
+    (
+        "powershell",
+        re.compile(rb"(?im)^\s*(?:\$\w+\s*=|iex\b|invoke-\w+|new-object\b|set-mppreference|param\s*\()"),
+    ),
     ("batch", re.compile(rb"(?im)\A\s*@?echo off\b")),
     ("python", re.compile(rb"(?m)^(?:import \w+|from \w[\w.]* import |def \w+\(.*\):)")),
     ("perl", re.compile(rb"(?m)^(?:use strict|use IO::Socket|my [\$@%]\w+)")),
     ("javascript", re.compile(rb"(?m)^(?:const|var|let) \w+ ?= ?require\(|^function \w+\(")),
 )
-_INTERPRETERS = re.compile(rb"(?:python|perl|php|ruby|node|lua|bash|dash|ash|zsh|ksh|sh|awk|tclsh|busybox)[\d.]*")
+_INTERPRETERS = re.compile(
+    rb"(?:python|perl|php|ruby|node|lua|bash|dash|ash|zsh|ksh|sh|awk|tclsh|busybox)[\d.]*"
+)
 
 
 def analyse(head: bytes, size: int, sha256: str, magic: tuple[str, str] = ("", "")) -> Analysis:
