@@ -8,7 +8,9 @@ from typing import Literal
 
 from urltrap.model.verdict import Observation
 
-LabelKind = Literal["ip-check", "speed-test", "known-site", "mirror", "code-hosting", "paste", "shortener", "cdn"]
+LabelKind = Literal[
+    "ip-check", "speed-test", "known-site", "mirror", "code-hosting", "paste", "shortener", "cdn"
+]
 """What a list says of a host. The first four are benign by themselves; the others host anybody's files."""
 
 

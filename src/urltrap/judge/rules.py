@@ -46,7 +46,9 @@ def judge(evidence: Evidence, at: datetime, delay_minutes: tuple[int, int]) -> V
         because("context." + benign.kind, f"{_BENIGN[benign.kind]} (list {benign.list})", -60)
     for label in evidence.labels:
         if label.kind in _SHARED:
-            because("context." + label.kind, f"anybody can put files there ({label.kind}, list {label.list})", -5)
+            because(
+                "context." + label.kind, f"anybody can put files there ({label.kind}, list {label.list})", -5
+            )
     verdict = _verdict(evidence, listed, payload, benign is not None)
     if verdict == "malicious-observed" and evidence.held:
         verdict = "suspicious"
@@ -115,7 +117,9 @@ def _payload(evidence: Evidence, because: _Because) -> Payload | None:
         because("payload." + best.kind, f"it serves {what}{f' ({details})' if details else ''}", weight)
         architectures = {item.architecture for item in answered if item.architecture}
         if len(architectures) > 1:
-            because("payload.architectures", f"it has served programs for {len(architectures)} architectures", 10)
+            because(
+                "payload.architectures", f"it has served programs for {len(architectures)} architectures", 10
+            )
     elif best.kind in _HARMLESS:
         because("payload." + best.kind, f"it serves {_HARMLESS[best.kind]}", -20)
     else:
