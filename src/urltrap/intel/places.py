@@ -35,10 +35,14 @@ class Places:
             try:
                 reader = maxminddb.open_database(path)
             except (maxminddb.InvalidDatabaseError, OSError, ValueError) as error:
-                log.warning("places.unreadable", file=path.name, error=str(error), do="install the geo files again")
+                log.warning(
+                    "places.unreadable", file=path.name, error=str(error), do="install the geo files again"
+                )
                 continue
             self._readers.append((path.stem, reader))
-        self.version = ",".join(f"{name}@{reader.metadata().build_epoch}" for name, reader in self._readers)[:64]
+        self.version = ",".join(f"{name}@{reader.metadata().build_epoch}" for name, reader in self._readers)[
+            :64
+        ]
 
     def find(self, address: str) -> Place:
         """The place of an address; an empty one where nothing is known or the text is no address."""

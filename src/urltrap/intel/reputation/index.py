@@ -119,7 +119,8 @@ class DumpIndex:
                 found.append(Match(how, row[0], row[1], row[2], json.loads(row[3]), row[4], 1))
                 break
         row = connection.execute(
-            "SELECT count(*), max(url), max(threat), max(reference) FROM entry WHERE host=?", (_hash(url.host),)
+            "SELECT count(*), max(url), max(threat), max(reference) FROM entry WHERE host=?",
+            (_hash(url.host),),
         ).fetchone()
         if row[0]:
             found.append(Match("host", row[1], "", row[2], [], row[3], row[0]))

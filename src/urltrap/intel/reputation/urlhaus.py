@@ -18,7 +18,17 @@ from urltrap.intel.reputation.index import DumpIndex, Entry, Match
 from urltrap.model.url import Url, UrlError, parse_url
 from urltrap.model.verdict import Observation
 
-_COLUMNS = ["id", "dateadded", "url", "url_status", "last_online", "threat", "tags", "urlhaus_link", "reporter"]
+_COLUMNS = [
+    "id",
+    "dateadded",
+    "url",
+    "url_status",
+    "last_online",
+    "threat",
+    "tags",
+    "urlhaus_link",
+    "reporter",
+]
 _LONGEST_LINE = 20_000
 
 log = structlog.get_logger("urltrap.intel")
@@ -50,7 +60,11 @@ def read_dump(lines: Iterator[str], count: DumpCount) -> Iterator[Entry]:
             continue
         if not line.strip():
             continue
-        if not header_seen and number == 1 and "url" in (names := [name.strip(' "\r\n') for name in line.split(",")]):
+        if (
+            not header_seen
+            and number == 1
+            and "url" in (names := [name.strip(' "\r\n') for name in line.split(",")])
+        ):
             columns, header_seen = names, True
             continue
         entry = _entry(line, columns)
@@ -76,7 +90,9 @@ def _entry(line: str, columns: Sequence[str]) -> Entry | None:
             added=values.get("dateadded", ""),
             status=values.get("url_status", ""),
             threat=values.get("threat", ""),
-            tags=[tag.strip() for tag in values.get("tags", "").split(",") if tag.strip() not in ("", "None")],
+            tags=[
+                tag.strip() for tag in values.get("tags", "").split(",") if tag.strip() not in ("", "None")
+            ],
             reference=values.get("urlhaus_link", ""),
         )
     except (csv.Error, UrlError, KeyError):
@@ -114,7 +130,9 @@ class UrlhausDump:
             with self.dump.open(encoding="utf-8", errors="replace", newline="") as lines:
                 self._index.build(_checked(read_dump(lines, count), count), version)
         except OSError as error:
-            raise DumpError(f"intel.urlhaus_dump: {self.dump} cannot be indexed ({error.strerror})") from error
+            raise DumpError(
+                f"intel.urlhaus_dump: {self.dump} cannot be indexed ({error.strerror})"
+            ) from error
         self.count = count
         log.info("urlhaus.indexed", entries=count.entries, malformed=count.malformed, examples=count.examples)
         return True
@@ -143,7 +161,13 @@ class UrlhausDump:
     def _observation(self, kind: str, subject: str, match: Match | None, at: datetime) -> Observation:
         if match is None:
             return Observation.model_validate(
-                {"provider": self.name, "subject_kind": kind, "subject": subject, "at": at, "result": "not-listed"}
+                {
+                    "provider": self.name,
+                    "subject_kind": kind,
+                    "subject": subject,
+                    "at": at,
+                    "result": "not-listed",
+                }
             )
         detail = f"{match.count} URLs of this host" if kind == "host" else match.how
         return Observation.model_validate(
