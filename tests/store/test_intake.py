@@ -49,7 +49,9 @@ def test_any_way_of_cutting_and_repeating_batches_gives_the_same_store(store: St
     all_events = [
         event
         for n in range(6)
-        for event in visit(n, b"uname -a", b"cd /tmp", address=f"198.51.100.{n % 2}", logins=n % 3, accepted=n % 2 == 0)
+        for event in visit(
+            n, b"uname -a", b"cd /tmp", address=f"198.51.100.{n % 2}", logins=n % 3, accepted=n % 2 == 0
+        )
     ]
     ingest(store, "w", all_events, (1, len(all_events)))
     whole = contents(store)
@@ -122,10 +124,14 @@ def test_a_session_is_classed_by_what_it_did_at_most(store: Store, events_, clas
 
 def test_asking_for_a_url_makes_a_dropper_and_sending_a_file_an_upload(store: Store) -> None:
     ingest(store, "w", visit(1, b"x"), (1, 1))
-    asked = DownloadAsked(session=session_id(1), seq=50, at=START, url=b"http://198.51.100.9/x", client="wget")
+    asked = DownloadAsked(
+        session=session_id(1), seq=50, at=START, url=b"http://198.51.100.9/x", client="wget"
+    )
     ingest(store, "w", [asked], (1, 2))
     assert sessions.page(store).rows[0].classed == "dropper"
-    sent = Uploaded(session=session_id(1), seq=51, at=START, via="scp", path=b"/tmp/x", size=4, sha256="a" * 64)
+    sent = Uploaded(
+        session=session_id(1), seq=51, at=START, via="scp", path=b"/tmp/x", size=4, sha256="a" * 64
+    )
     ingest(store, "w", [sent], (1, 3))
     row = sessions.page(store).rows[0]
     assert (row.classed, row.artifacts) == ("upload", 1)
@@ -139,14 +145,21 @@ def test_a_burst_of_silent_connections_from_one_address_is_a_flood(store: Store)
     ]
     ingest(store, "w", burst[: len(burst) // 2], (1, 1))
     assert {row.classed for row in sessions.page(store).rows} == {"probe"}
-    ingest(store, "w", [*burst[len(burst) // 2 :], *visit(900, logins=0, accepted=False, address="192.0.2.1")], (1, 2))
+    ingest(
+        store,
+        "w",
+        [*burst[len(burst) // 2 :], *visit(900, logins=0, accepted=False, address="192.0.2.1")],
+        (1, 2),
+    )
     classes = {row.src_ip: row.classed for row in sessions.page(store).rows}
     assert classes == {"198.51.100.7": "flood", "192.0.2.1": "probe"}
 
 
 def test_the_accepted_log_in_names_the_session_and_bytes_come_back_equal(store: Store) -> None:
     ingest(store, "w", visit(1, b"echo \x00\xff\xf0\x9f\x92\xa9", logins=3), (1, 1))
-    late = LoginTried(session=session_id(1), seq=60, at=START, method="password", username=b"other", accepted=False)
+    late = LoginTried(
+        session=session_id(1), seq=60, at=START, method="password", username=b"other", accepted=False
+    )
     ingest(store, "w", [late], (1, 2))
     row = sessions.page(store).rows[0]
     assert (row.username, row.password, row.login_tries) == (b"root", b"p\xff\x002", 4)
@@ -191,7 +204,9 @@ def test_shed_connections_are_counted_without_a_session(store: Store) -> None:
 
 
 def test_a_capture_brings_its_artifact_and_asks_for_analysis_and_judgement(store: Store) -> None:
-    capture = Capture(url="http://198.51.100.9/x", at=START, outcome="fetched", status=200, sha256="b" * 64, size=9)
+    capture = Capture(
+        url="http://198.51.100.9/x", at=START, outcome="fetched", status=200, sha256="b" * 64, size=9
+    )
     ingest(store, "fetcher", [Captured(session=session_id(5), seq=0, at=START, capture=capture)], (1, 1))
     with store.connect() as connection:
         wanted = {(row.stage, row.subject) for row in connection.execute(select(jobs))}
@@ -215,7 +230,9 @@ def test_a_record_that_is_no_event_is_kept_with_its_position(store: Store) -> No
 
 
 def test_a_decision_is_kept(store: Store) -> None:
-    decision = Decided(session=session_id(8), seq=0, at=START, by="me", subject="http://x.test/", decision="allow")
+    decision = Decided(
+        session=session_id(8), seq=0, at=START, by="me", subject="http://x.test/", decision="allow"
+    )
     ingest(store, "ops", [decision], (1, 1))
     with store.connect() as connection:
         body = connection.execute(select(events.c.body)).scalar_one()

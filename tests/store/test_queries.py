@@ -16,8 +16,11 @@ from urltrap.store.queries.shared import BadCursor
 def filled(store: Store) -> Store:
     for n in range(7):
         batch = visit(
-            n, b"uname -a", b"id" if n % 2 else b"ls 100%_",
-            address=f"198.51.100.{n % 3}", at=START + timedelta(hours=n),
+            n,
+            b"uname -a",
+            b"id" if n % 2 else b"ls 100%_",
+            address=f"198.51.100.{n % 3}",
+            at=START + timedelta(hours=n),
         )
         ingest(store, "w", batch, (1, n))
     return store

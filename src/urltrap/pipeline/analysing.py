@@ -46,7 +46,9 @@ def _analyse(workshop: Workshop, connection: Connection, job: work.Job) -> None:
         work.put(connection, "judge", [url_key(event.capture.url)], now)
     elif not row["kind"]:
         # An upload may be what a URL served before.
-        served = connection.execute(select(captures.c.url_key).where(captures.c.sha256 == sha256).distinct()).scalars()
+        served = connection.execute(
+            select(captures.c.url_key).where(captures.c.sha256 == sha256).distinct()
+        ).scalars()
         work.put(connection, "judge", list(served), now)
 
 
@@ -62,7 +64,9 @@ def _first_look(workshop: Workshop, connection: Connection, sha256: str) -> str:
             offset += len(chunk)
     except ArtifactMissingError:
         # Retention, or a restore without the quarantine: the artifact is known by its hash only.
-        connection.execute(update(artifacts).where(artifacts.c.sha256 == sha256).values(description="not kept"))
+        connection.execute(
+            update(artifacts).where(artifacts.c.sha256 == sha256).values(description="not kept")
+        )
         return ""
     found = analyse(head, size, sha256, workshop.magic(head))
     connection.execute(

@@ -67,12 +67,20 @@ class CaptureStage:
                 work.finish(connection, self.name, [job.subject])
                 return 1
             seen = connection.execute(
-                select(sightings.c.raw, sightings.c.client, sightings.c.session, sightings.c.method, sightings.c.at)
+                select(
+                    sightings.c.raw,
+                    sightings.c.client,
+                    sightings.c.session,
+                    sightings.c.method,
+                    sightings.c.at,
+                )
                 .where(sightings.c.url_key == job.subject)
                 .order_by(sightings.c.at.desc(), sightings.c.confidence.desc())
                 .limit(20)
             ).all()
-            if job.attempts == 0 and any(item.method == "asked" and item.at > now - ASKED_ELSEWHERE for item in seen):
+            if job.attempts == 0 and any(
+                item.method == "asked" and item.at > now - ASKED_ELSEWHERE for item in seen
+            ):
                 work.postpone(connection, self.name, [job.subject], now + ASKED_ELSEWHERE)
                 return 1
             work.postpone(connection, self.name, [job.subject], now + self._lease(workshop))
@@ -106,7 +114,10 @@ class CaptureStage:
                 if error is not None:
                     attempts = 1
                     until = work.failed(
-                        connection, work.Job(self.name, key, attempts), now, f"{type(error).__name__}: {error}"
+                        connection,
+                        work.Job(self.name, key, attempts),
+                        now,
+                        f"{type(error).__name__}: {error}",
                     )
                     log.warning("capture.failed", url_key=key, again=until.isoformat(), error=str(error))
                 elif future.result().outcome == "limited":

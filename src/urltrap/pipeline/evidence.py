@@ -152,7 +152,9 @@ def _was_run(connection: Connection, url: str, seen: Sequence[Any], payloads: Se
         ).scalars()
         if any(mode is not None and mode & 0o111 for mode in written):
             return True
-    direct = list(dict.fromkeys(item["session"] for item in seen if item["parent_sha256"] is None))[:_SESSIONS]
+    direct = list(dict.fromkeys(item["session"] for item in seen if item["parent_sha256"] is None))[
+        :_SESSIONS
+    ]
     if not direct:
         return False
     raws = {bytes(item["raw"]) for item in seen if item["session"] in direct}
@@ -169,14 +171,18 @@ def _was_run(connection: Connection, url: str, seen: Sequence[Any], payloads: Se
     runs = connection.execute(
         select(program_runs.c.argv).where(program_runs.c.session.in_(direct)).limit(_ROWS * 4)
     ).scalars()
-    return any(_runs(argv.split(b"\0"), names) for argv in runs) or any(_text_runs(text, names) for text in texts)
+    return any(_runs(argv.split(b"\0"), names) for argv in runs) or any(
+        _text_runs(text, names) for text in texts
+    )
 
 
 def _local_names(connection: Connection, url: str, direct: Sequence[str]) -> set[bytes]:
     """The names under which the download may lie on the attacker's machine."""
     names = {url.partition("?")[0].rpartition("/")[2].encode()}
     bodies = connection.execute(
-        select(events.c.body).where(events.c.session.in_(direct), events.c.kind == "download.asked").limit(_ROWS)
+        select(events.c.body)
+        .where(events.c.session.in_(direct), events.c.kind == "download.asked")
+        .limit(_ROWS)
     ).scalars()
     for body in bodies:
         event = decode_event(body)
@@ -221,12 +227,19 @@ def _carries_own(workshop: Workshop, connection: Connection, row: Any, seen: Seq
     """Whether an address of a sensor stands anywhere in the URL, as such or in one of its usual disguises."""
     ids = list(dict.fromkeys(item["session"] for item in seen))[:_SESSIONS]
     own = set(workshop.own_addresses)
-    own.update(connection.execute(select(sessions.c.dst_ip).where(sessions.c.id.in_(ids)).distinct()).scalars())
+    own.update(
+        connection.execute(select(sessions.c.dst_ip).where(sessions.c.id.in_(ids)).distinct()).scalars()
+    )
     context = workshop.context()
     text = row["url"].lower()
     for address in own:
         parsed = host_address(address)
-        if parsed is None or parsed.is_loopback or parsed.is_unspecified or context.is_public_by_setting(parsed):
+        if (
+            parsed is None
+            or parsed.is_loopback
+            or parsed.is_unspecified
+            or context.is_public_by_setting(parsed)
+        ):
             continue
         if any(_stands(disguise, text) for disguise in _disguises(parsed)):
             return True
@@ -239,7 +252,9 @@ def _disguises(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[s
     if address.version == 4:
         octets = plain.split(".")
         forms += [
-            separator.join(parts) for parts in (octets, octets[::-1]) for separator in (".", "-", "_", "%2e", "%252e")
+            separator.join(parts)
+            for parts in (octets, octets[::-1])
+            for separator in (".", "-", "_", "%2e", "%252e")
         ]
         forms += [str(int(address)), base64.b64encode(plain.encode()).decode().rstrip("=").lower()]
     else:

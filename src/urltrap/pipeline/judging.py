@@ -38,7 +38,9 @@ def _judge(workshop: Workshop, connection: Connection, job: work.Job) -> None:
     is_malicious = verdict.verdict.startswith("malicious-")
     if was_malicious and is_malicious and before.publish_after and verdict.publish_after:
         # Judging again never moves a publication into the future.
-        verdict = verdict.model_copy(update={"publish_after": min(verdict.publish_after, before.publish_after)})
+        verdict = verdict.model_copy(
+            update={"publish_after": min(verdict.publish_after, before.publish_after)}
+        )
     _save(connection, job.subject, verdict)
     values = {
         **summary,

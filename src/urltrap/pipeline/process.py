@@ -29,7 +29,9 @@ _REFRESH_SECONDS = 60.0
 log = structlog.get_logger("urltrap.pipeline")
 
 
-async def run_pipeline(settings: Settings, data: Path, ready: Callable[[], None], stop: asyncio.Event) -> None:
+async def run_pipeline(
+    settings: Settings, data: Path, ready: Callable[[], None], stop: asyncio.Event
+) -> None:
     """Run the pipeline of a data folder until `stop`; `ready` is called once everything that was waiting is done.
 
     Raises StoreError where the store cannot be opened; a store that goes away later is waited for.
@@ -42,9 +44,7 @@ async def run_pipeline(settings: Settings, data: Path, ready: Callable[[], None]
         loop.call_soon_threadsafe(ready)
 
     try:
-        task = asyncio.create_task(
-            asyncio.to_thread(_work, settings, data, store, tell, stopping)
-        )
+        task = asyncio.create_task(asyncio.to_thread(_work, settings, data, store, tell, stopping))
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
         stopping.set()
@@ -77,7 +77,9 @@ def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
     folder = Path(settings.intel.geo_dir) if settings.intel.geo_dir else default_folder()
     places = Places(folder)
     if not places.version:
-        log.warning("places.missing", folder=str(folder), do="`make geo` installs them; countries stay unknown")
+        log.warning(
+            "places.missing", folder=str(folder), do="`make geo` installs them; countries stay unknown"
+        )
     return Workshop(
         settings=settings,
         store=store,
@@ -91,7 +93,9 @@ def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
     )
 
 
-def _work(settings: Settings, data: Path, store: Store, ready: Callable[[], None], stop: threading.Event) -> None:
+def _work(
+    settings: Settings, data: Path, store: Store, ready: Callable[[], None], stop: threading.Event
+) -> None:
     workshop = make_workshop(settings, data, store)
     dumps = [provider for provider in workshop.providers if isinstance(provider, UrlhausDump)]
     with JournalReader(data / "journal") as reader:

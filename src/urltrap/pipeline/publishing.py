@@ -59,6 +59,8 @@ class PublishStage:
             )
             stored = connection.execute(select(facts.c.value).where(facts.c.name == "rules")).scalar()
             if stored != RULES:
-                keys = list(connection.execute(select(verdicts.c.url_key).where(verdicts.c.rules != RULES)).scalars())
+                keys = list(
+                    connection.execute(select(verdicts.c.url_key).where(verdicts.c.rules != RULES)).scalars()
+                )
                 work.put(connection, "judge", keys, now)
                 upsert(connection, facts, [{"name": "rules", "value": RULES}], replace=["value"])

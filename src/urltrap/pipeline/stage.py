@@ -27,7 +27,9 @@ class Stage(Protocol):
         ...
 
 
-def each(workshop: Workshop, stage: str, handle: Callable[[Connection, work.Job], None], limit: int = BATCH) -> int:
+def each(
+    workshop: Workshop, stage: str, handle: Callable[[Connection, work.Job], None], limit: int = BATCH
+) -> int:
     """Handle due jobs of a stage one by one, in one transaction.
 
     A job that fails is tried again later and never stops the line: the transaction is repeated without it.

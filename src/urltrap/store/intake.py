@@ -62,7 +62,11 @@ class Ingested:
 
 
 def ingest(
-    store: Store, writer: str, batch: Sequence[EventBase], position: tuple[int, int], dead: Sequence[DeadLetter] = ()
+    store: Store,
+    writer: str,
+    batch: Sequence[EventBase],
+    position: tuple[int, int],
+    dead: Sequence[DeadLetter] = (),
 ) -> Ingested:
     """Insert what is new of `batch` and set the writer's watermark to `position`, all or nothing.
 
@@ -224,7 +228,10 @@ def _mark_bursts(connection: Connection, batch: Batch) -> None:
         ]
         # One statement per part finds the few addresses worth a second look.
         crowded = connection.execute(
-            select(sessions.c.src_ip).where(or_(*spans)).group_by(sessions.c.src_ip).having(func.count() > BURST)
+            select(sessions.c.src_ip)
+            .where(or_(*spans))
+            .group_by(sessions.c.src_ip)
+            .having(func.count() > BURST)
         ).scalars()
         suspects = set(crowded)
         for (address, _minute), span in zip(part, spans, strict=True):

@@ -116,7 +116,15 @@ def _sighting(seen: Seen, number: int, key: str, item: Recovered) -> dict[str, A
 def _touch(touched: dict[str, dict[str, Any]], key: str, seen: Seen, item: Recovered) -> None:
     entry = touched.setdefault(
         key,
-        {"url": item.url, "first": seen.at, "last": seen.at, "n": 0, "depth": seen.depth, "held": True, "flags": set()},
+        {
+            "url": item.url,
+            "first": seen.at,
+            "last": seen.at,
+            "n": 0,
+            "depth": seen.depth,
+            "held": True,
+            "flags": set(),
+        },
     )
     entry["first"] = min(entry["first"], seen.at)
     entry["last"] = max(entry["last"], seen.at)
@@ -135,7 +143,9 @@ def _new_sources(connection: Connection, sources: set[tuple[str, str]]) -> dict[
             )
         )
         missing.difference_update((row.url_key, row.address) for row in rows)
-    insert_new(connection, url_sources, [{"url_key": key, "address": address} for key, address in sorted(missing)])
+    insert_new(
+        connection, url_sources, [{"url_key": key, "address": address} for key, address in sorted(missing)]
+    )
     counts: dict[str, int] = {}
     for key, _ in missing:
         counts[key] = counts.get(key, 0) + 1

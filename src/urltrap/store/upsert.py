@@ -45,7 +45,8 @@ def upsert(
     if name in ("mysql", "mariadb"):
         mine = mysql.insert(table)
         connection.execute(
-            mine.on_duplicate_key_update(_combined(table, mine.inserted, add, replace, lowest, highest)), list(rows)
+            mine.on_duplicate_key_update(_combined(table, mine.inserted, add, replace, lowest, highest)),
+            list(rows),
         )
         return
     insert = postgresql.insert(table) if name == "postgresql" else sqlite.insert(table)

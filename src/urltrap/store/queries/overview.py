@@ -83,7 +83,9 @@ def countries(store: Store, since: datetime | None = None) -> list[CountryRow]:
     """Sessions and addresses per country, most sessions first; unknown ones as an empty country."""
     if since is None:
         query = select(
-            addresses.c.country, func.sum(addresses.c.sessions).label("sessions"), func.count().label("addresses")
+            addresses.c.country,
+            func.sum(addresses.c.sessions).label("sessions"),
+            func.count().label("addresses"),
         ).group_by(addresses.c.country)
     else:
         query = (

@@ -36,7 +36,9 @@ def page(
     with store.connect() as connection:
         found = connection.execute(query).mappings().all()
     rows = [_summary(row) for row in found[:limit]]
-    return SessionPage(rows=rows, next=make_cursor(rows[-1].started, rows[-1].id) if len(found) > limit else None)
+    return SessionPage(
+        rows=rows, next=make_cursor(rows[-1].started, rows[-1].id) if len(found) > limit else None
+    )
 
 
 def detail(store: Store, session: str, after: int = -1, limit: int = EVENTS) -> SessionDetail | None:

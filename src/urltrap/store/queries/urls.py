@@ -28,7 +28,9 @@ _KEY = re.compile(r"[0-9a-f]{8,64}")
 _SHOWN = 200
 
 
-def page(store: Store, wanted: UrlFilter | None = None, cursor: str | None = None, limit: int = PAGE) -> UrlPage:
+def page(
+    store: Store, wanted: UrlFilter | None = None, cursor: str | None = None, limit: int = PAGE
+) -> UrlPage:
     """URLs, most recently seen first. Raises shared.BadCursor for a cursor that is none."""
     limit = page_size(limit)
     query = select(urls).where(*_conditions(wanted or UrlFilter()))
@@ -39,7 +41,9 @@ def page(store: Store, wanted: UrlFilter | None = None, cursor: str | None = Non
     with store.connect() as connection:
         found = connection.execute(query).mappings().all()
     rows = [url_row(row) for row in found[:limit]]
-    return UrlPage(rows=rows, next=make_cursor(rows[-1].last_seen, rows[-1].id) if len(found) > limit else None)
+    return UrlPage(
+        rows=rows, next=make_cursor(rows[-1].last_seen, rows[-1].id) if len(found) > limit else None
+    )
 
 
 def detail(store: Store, name: str) -> UrlDetail | None:
@@ -57,7 +61,8 @@ def detail(store: Store, name: str) -> UrlDetail | None:
             .limit(_SHOWN)
         ).mappings()
         sighting_rows = [
-            SightingRow(sighting=sighting_of(found), sensor=found["sensor"], src_ip=found["src_ip"]) for found in seen
+            SightingRow(sighting=sighting_of(found), sensor=found["sensor"], src_ip=found["src_ip"])
+            for found in seen
         ]
         bodies = connection.execute(
             select(captures.c.body)
@@ -131,7 +136,9 @@ def _conditions(wanted: UrlFilter) -> list[Any]:
         is_malicious = urls.c.verdict.like("malicious-%")
         conditions.append(is_malicious if wanted.malicious else ~is_malicious)
     if wanted.published is not None:
-        conditions.append(urls.c.published_at.is_not(None) if wanted.published else urls.c.published_at.is_(None))
+        conditions.append(
+            urls.c.published_at.is_not(None) if wanted.published else urls.c.published_at.is_(None)
+        )
     if wanted.min_confidence is not None:
         conditions.append(urls.c.confidence >= wanted.min_confidence)
     if wanted.since is not None:
