@@ -141,6 +141,7 @@ class FakeJob:
 class FakeLogin:
     def __init__(self, machine: FakeMachine, user: str, connection: Connection) -> None:
         self.machine = machine
+        self.account = type("Account", (), {"uid": 0, "home": "/root"})()
         self.user = user
         self.connection = connection
 
@@ -175,6 +176,9 @@ class FakeMachine:
 
     def view(self, uid: int) -> Any:
         raise NotImplementedError("the small machine has no files")
+
+    def pass_time(self, now: float) -> None:
+        pass
 
 
 class FakeMaker:

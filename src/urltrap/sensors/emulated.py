@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from urltrap.machine.api import decode, encode
 from urltrap.machine.effects import Content
 from urltrap.machine.fs.image import Image
+from urltrap.machine.fs.mounts import Mount
 from urltrap.machine.fs.overlay import Overlay
 from urltrap.machine.image import RECORDS, load_image
 from urltrap.machine.machine import Machine as EmulatedMachine
@@ -40,7 +41,7 @@ class EmulatedMachines:
         self._limits = limits
         self._artifacts = artifacts
         self._hashes = {user.name: user.password_hash for user in persona.users}
-        self._mounts = {"/proc": ProcMount(), "/sys": SysMount()}
+        self._mounts: dict[str, Mount] = {"/proc": ProcMount(), "/sys": SysMount()}
         self._checks: dict[tuple[str, bytes], bool] = {}
 
     def make(self, address: str, saved: bytes | None) -> Machine:

@@ -31,8 +31,20 @@ class Artifacts(Protocol):
     def content(self, sha256: str) -> Content: ...
 
 
+class Account(Protocol):
+    """Who is logged in."""
+
+    @property
+    def uid(self) -> int: ...
+    @property
+    def home(self) -> str: ...
+
+
 class Login(Protocol):
     """One user logged in on one connection."""
+
+    @property
+    def account(self) -> Account: ...
 
     def exec(self, command: str, env: Mapping[str, str]) -> Job: ...
     def exec_on_terminal(
@@ -47,6 +59,7 @@ class Machine(Protocol):
 
     def login(self, user: str, connection: Connection, now: float) -> Login: ...
     def view(self, uid: int) -> FileSystem: ...
+    def pass_time(self, now: float) -> None: ...
 
 
 MachineFactory = Callable[[str], Machine]

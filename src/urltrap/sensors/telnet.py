@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from urltrap.machine.api import Connection, decode
+from urltrap.machine.machine import LoginError
 from urltrap.model.event import ClientIdentified, CloseReason, LoginTried, TerminalRequested
 from urltrap.model.settings import SessionLimits, TelnetSettings
 from urltrap.sensors.admission import Admission
@@ -93,6 +94,7 @@ class TelnetConnection(asyncio.Protocol):
         self._login: Login | None = None
         self._term, self._size = b"", (80, 24)
         self._resizes = 0
+        self._taken = False
         self._paused = self._ended = False
         self._reason: CloseReason | None = None
         self._detail = ""
@@ -159,6 +161,7 @@ class TelnetConnection(asyncio.Protocol):
                 self.session.record(ClientIdentified, version=b"terminal " + self._term)
             if self._login is not None:
                 self._login.close(time.time())
+            if self._taken:
                 self._shared.machines.release(self.session.endpoints.src_ip)
         except Exception as error:
             self._shared.services.errors.report("telnet", error)
@@ -284,7 +287,12 @@ class TelnetConnection(asyncio.Protocol):
             user=decode(user),
             since=now,
         )
-        self._login = machine.login(decode(user), connection, now)
+        self._taken = True
+        try:
+            self._login = machine.login(decode(user), connection, now)
+        except LoginError:
+            self.end("server", "the account is gone from the machine")
+            return
         term = decode(self._term.lower()) or "vt102"
         job = self._login.shell(term, *self._size, {})
         self._driver = JobDriver(

@@ -7,19 +7,21 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from asyncssh.constants import OPEN_CONNECT_FAILED, OPEN_UNKNOWN_CHANNEL_TYPE
-from asyncssh.misc import ChannelOpenError, ConnectionLost
+from asyncssh.misc import ChannelOpenError, ConnectionLost, ProtocolError
 from asyncssh.packet import SSHPacket, UInt32
 
 from urltrap.machine.api import Connection, decode
+from urltrap.machine.machine import LoginError
 from urltrap.model.event import ClientIdentified, CloseReason, CommandEntered, ForwardAsked
 from urltrap.sensors.budget import Budget
 from urltrap.sensors.files import FileKeeper
-from urltrap.sensors.ports import Login
+from urltrap.sensors.ports import Login, Machine
 from urltrap.sensors.session import Endpoints, Session
 from urltrap.sensors.ssh.authentication import AuthenticatingConnection
 from urltrap.sensors.ssh.channel import ChannelSession, Program, SessionChannel
 from urltrap.sensors.ssh.forward import DeadPeer, is_local
-from urltrap.sensors.ssh.programs import JobProgram, transfer_program
+from urltrap.sensors.ssh.programs import JobProgram
+from urltrap.sensors.ssh.transfers import transfer_program
 from urltrap.wire.ssh.fingerprint import KexInit, hassh
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class SshConnection(AuthenticatingConnection):
         self._detail = ""
         self._offered: KexInit | None = None
         self._login: Login | None = None
+        self._machine: Machine | None = None
         self._programs: set[JobProgram] = set()
         self._numbers = self._forwards = self._open_sessions = 0
         self._listeners: set[tuple[bytes, int]] = set()
@@ -155,11 +158,11 @@ class SshConnection(AuthenticatingConnection):
             self.sensor.admission.leave(self.session.endpoints.src_ip)
 
     def _close_machine(self) -> None:
-        if self._login is None:
+        if self._machine is None:
             return
-        login, self._login = self._login, None
         try:
-            login.close(time.time())
+            if self._login is not None:
+                self._login.close(time.time())
             self.sensor.machines.release(self.session.endpoints.src_ip)
         except Exception as error:
             self.broke(error)
@@ -198,7 +201,7 @@ class SshConnection(AuthenticatingConnection):
         if self._login is None:
             where = self.session.endpoints
             user = decode(self.username)
-            machine = self.sensor.machines.take(where.src_ip)
+            self._machine = machine = self.sensor.machines.take(where.src_ip)
             connection = Connection(
                 protocol="ssh",
                 client_ip=where.src_ip,
@@ -208,8 +211,19 @@ class SshConnection(AuthenticatingConnection):
                 user=user,
                 since=time.time(),
             )
-            self._login = machine.login(user, connection, time.time())
+            try:
+                self._login = machine.login(user, connection, time.time())
+            except LoginError as error:
+                # He has deleted the account that he came in with; sshd's child ends then.
+                self.end("server", "the account is gone from the machine")
+                raise ProtocolError("no such account") from error
         return self._login
+
+    @property
+    def machine(self) -> Machine:
+        """The attacker's machine; there once he is logged in on it."""
+        assert self._machine is not None
+        return self._machine
 
     # ---- channels ----
 

@@ -9,7 +9,7 @@ from urltrap.machine.effects import Job
 from urltrap.sensors.jobs import JobDriver
 
 if TYPE_CHECKING:
-    from urltrap.sensors.ssh.channel import Program, SessionChannel
+    from urltrap.sensors.ssh.channel import SessionChannel
     from urltrap.sensors.ssh.connection import SshConnection
 
 
@@ -63,10 +63,3 @@ class JobProgram:
         """End the job now."""
         self._driver.hang_up()
         self._connection.forget(self)
-
-
-def transfer_program(
-    connection: SshConnection, channel: SessionChannel, command: bytes | None
-) -> Program | None:
-    """The transfer that an exec request's command (None: the sftp subsystem) asks for; None where it is none."""
-    return None
