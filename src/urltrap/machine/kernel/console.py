@@ -10,7 +10,7 @@ from urltrap.machine.kernel.waiting import WaitQueue
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.job import KernelJob
-    from urltrap.machine.kernel.process import KernelProcess
+    from urltrap.machine.kernel.state import ProcessState
 
 
 class ConsoleInput(File):
@@ -29,7 +29,7 @@ class ConsoleInput(File):
         """fstat(2)."""
         return Stat(S_IFIFO | 0o600, 0, inode=self.inode, device=14)
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """What has come; the end once he closed his side."""
         if self.buffer:
             data = bytes(self.buffer[:length])
@@ -54,6 +54,6 @@ class ConsoleOutput(File):
         """fstat(2)."""
         return Stat(S_IFIFO | 0o600, 0, inode=self.inode, device=14)
 
-    def try_write(self, process: KernelProcess, data: bytes) -> int:
+    def try_write(self, process: ProcessState, data: bytes) -> int:
         """As much as the current step may give out."""
         return self.job.put_out(data, self.stream)

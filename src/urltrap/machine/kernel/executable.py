@@ -14,7 +14,7 @@ from urltrap.machine.kernel.strangers import stranger, unwritten
 from urltrap.machine.programs import registry
 
 if TYPE_CHECKING:
-    from urltrap.machine.kernel.process import KernelProcess
+    from urltrap.machine.kernel.state import ProcessState
 
 _INTERPRETERS_MAX = 4
 _LINE_MAX = 255
@@ -34,7 +34,7 @@ class Executable:
     number: int
     asked: list[str]
 
-    def enter(self, process: KernelProcess) -> None:
+    def enter(self, process: ProcessState) -> None:
         """Make the process show this program."""
         process.argv = list(self.argv)
         process.comm = self.comm
@@ -44,7 +44,7 @@ class Executable:
         process.kernel.running(process, self.number)
 
 
-def find_program(process: KernelProcess, argv: list[str], path: str | None) -> Executable:
+def find_program(process: ProcessState, argv: list[str], path: str | None) -> Executable:
     """The executable for `argv`; `path` None looks argv[0] up in PATH.
 
     SysError ENOENT, EACCES, ENOEXEC (text without "#!", or an ELF file of another machine or cut short).
@@ -84,7 +84,7 @@ def find_program(process: KernelProcess, argv: list[str], path: str | None) -> E
     raise SysError(errno.ELOOP, path)
 
 
-def search(process: KernelProcess, name: str) -> str:
+def search(process: ProcessState, name: str) -> str:
     """execvp(3)'s way: a name with a slash is a path; else the first executable in PATH. ENOENT, or EACCES where one
     was found that may not be run."""
     if "/" in name:
@@ -115,7 +115,7 @@ def _interpreter(head: bytes, path: str) -> tuple[str, list[str]]:
 
 
 def _known(
-    process: KernelProcess,
+    process: ProcessState,
     content: ProgramContent,
     argv: list[str],
     path: str,

@@ -14,7 +14,7 @@ from urltrap.machine.fs.walk import Spot, generated_stat
 from urltrap.machine.kernel.waiting import WaitQueue
 
 if TYPE_CHECKING:
-    from urltrap.machine.kernel.process import KernelProcess
+    from urltrap.machine.kernel.state import ProcessState
     from urltrap.machine.kernel.tty import Tty
 
 ACCESS = 3
@@ -60,15 +60,15 @@ class File:
         """lseek(2)."""
         raise SysError(errno.ESPIPE, self.path)
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """Up to `length` bytes, b"" at the end, None where it would block."""
         raise SysError(errno.EINVAL, self.path)
 
-    def try_write(self, process: KernelProcess, data: bytes) -> int:
+    def try_write(self, process: ProcessState, data: bytes) -> int:
         """How many bytes were taken; 0 where it would block."""
         raise SysError(errno.EINVAL, self.path)
 
-    def released(self, process: KernelProcess) -> None:
+    def released(self, process: ProcessState) -> None:
         """The last descriptor of `process` and of everybody else was closed."""
 
 
@@ -77,7 +77,7 @@ class NodeFile(File):
 
     __slots__ = ("_changed", "_orphaned", "_where", "node", "offset")
 
-    def __init__(self, process: KernelProcess, spot: Spot, node: Node, flags: int) -> None:
+    def __init__(self, process: ProcessState, spot: Spot, node: Node, flags: int) -> None:
         super().__init__(spot.path, flags)
         self.node = node
         self.offset = 0
@@ -102,13 +102,13 @@ class NodeFile(File):
         self.offset = base + offset
         return self.offset
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """Never blocks."""
         data = content_of(self._now()).read(self.offset, length)
         self.offset += len(data)
         return data
 
-    def try_write(self, process: KernelProcess, data: bytes) -> int:
+    def try_write(self, process: ProcessState, data: bytes) -> int:
         """Never blocks; SysError ENOSPC at the quota."""
         node = self._now()
         content = self._where.writable_content(node, self.path)
@@ -122,7 +122,7 @@ class NodeFile(File):
         self._changed = True
         return len(data)
 
-    def truncate(self, process: KernelProcess, size: int) -> None:
+    def truncate(self, process: ProcessState, size: int) -> None:
         """ftruncate(2)."""
         content = self._where.writable_content(self._now(), self.path)
         self._where.overlay.used += content.truncate(size)
@@ -132,7 +132,7 @@ class NodeFile(File):
         """It was created or truncated by opening it: closing it tells so even without a write."""
         self._changed = True
 
-    def released(self, process: KernelProcess) -> None:
+    def released(self, process: ProcessState) -> None:
         """Tell of the change."""
         if self._changed:
             self._changed = False
@@ -155,7 +155,7 @@ class DirectoryFile(File):
         """fstat(2)."""
         return self._stat
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """EISDIR, as read(2)."""
         raise SysError(errno.EISDIR, self.path)
 
@@ -165,7 +165,7 @@ class GeneratedFile(File):
 
     __slots__ = ("_data", "_spot", "_stat", "offset")
 
-    def __init__(self, process: KernelProcess, spot: Spot, flags: int, data: bytes) -> None:
+    def __init__(self, process: ProcessState, spot: Spot, flags: int, data: bytes) -> None:
         super().__init__(spot.path, flags)
         self._spot = spot
         self._stat = generated_stat(spot, process)
@@ -184,13 +184,13 @@ class GeneratedFile(File):
         self.offset = base + offset
         return self.offset
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """Never blocks."""
         data = self._data[self.offset : self.offset + length]
         self.offset += len(data)
         return data
 
-    def try_write(self, process: KernelProcess, data: bytes) -> int:
+    def try_write(self, process: ProcessState, data: bytes) -> int:
         """Hand it to the tree's own function."""
         node = self._spot.generated
         if node is None or node.write is None:
@@ -217,11 +217,11 @@ class DeviceFile(File):
         """Devices of memory have no position."""
         return 0
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """Never blocks."""
         return device_bytes(self._rdev, length, process)
 
-    def try_write(self, process: KernelProcess, data: bytes) -> int:
+    def try_write(self, process: ProcessState, data: bytes) -> int:
         """Everything is swallowed; /dev/full is full."""
         if self._rdev == (1, 7):
             raise SysError(errno.ENOSPC, self.path)

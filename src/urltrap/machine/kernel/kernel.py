@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from urltrap.machine.kernel.signals import (
 from urltrap.model.event import ProgramRun
 
 if TYPE_CHECKING:
+    from urltrap.machine.kernel.state import ProcessState
     from urltrap.machine.kernel.tty import Tty
     from urltrap.machine.persona import Persona
 
@@ -117,14 +118,14 @@ class Kernel:
             self.clock = now
 
     # files
-    def fifo(self, number: int, path: str, flags: int, process: KernelProcess) -> File:
+    def fifo(self, number: int, path: str, flags: int) -> File:
         """An end of a named pipe."""
         fifo = self._fifos.get(number)
         if fifo is None:
             fifo = self._fifos[number] = Fifo(self.next_inode())
         return fifo.open(path, flags & ACCESS)
 
-    def running(self, process: KernelProcess, number: int) -> None:
+    def running(self, process: ProcessState, number: int) -> None:
         """`process` runs the file of this number."""
         self._programs[process.pid] = number
 
@@ -220,50 +221,6 @@ class Kernel:
             process.outcome = None
 
     # signals
-    def kill(self, sender: KernelProcess, pid: int, signal: int) -> None:
-        """kill(2)."""
-        if not 0 <= signal <= 64:
-            raise SysError(errno.EINVAL)
-        if pid > 0:
-            self._kill_one(sender, pid, signal)
-            return
-        if pid == -1:
-            targets = [
-                each
-                for each in self.processes.values()
-                if each is not sender and each.session != sender.session
-            ]
-        else:
-            group = sender.group if pid == 0 else -pid
-            targets = [each for each in self.processes.values() if each.group == group and each.state != "Z"]
-        if not targets and pid != -1:
-            raise SysError(errno.ESRCH)
-        allowed = [each for each in targets if _may_signal(sender, each.uid)]
-        if targets and not allowed:
-            raise SysError(errno.EPERM)
-        for target in sorted(allowed, key=lambda each: each is sender):
-            self.signal(target, signal)
-
-    def _kill_one(self, sender: KernelProcess, pid: int, signal: int) -> None:
-        target = self.processes.get(pid)
-        if target is not None:
-            if not _may_signal(sender, target.uid):
-                raise SysError(errno.EPERM)
-            self.signal(target, signal)
-            return
-        row = next((each for each in self.resident_rows() if each.pid == pid), None) or self.rows.get(pid)
-        if row is None:
-            raise SysError(errno.ESRCH)
-        if not _may_signal(sender, row.uid):
-            raise SysError(errno.EPERM)
-        is_kernel = row.ppid in (0, 2) or pid == 1
-        if (
-            signal not in (0, SIGCONT, *IGNORED_BY_DEFAULT, *STOPPING)
-            and not is_kernel
-            and pid not in self.rows
-        ):
-            self.gone.add(pid)
-
     def signal(self, process: KernelProcess, signal: int) -> None:
         """Deliver a signal; raises `ProcessKilled` where it ends the process that runs now."""
         if process.state in ("Z", "X") or not signal:
@@ -382,36 +339,6 @@ class Kernel:
             except (SysError, ProcessKilled):
                 pass  # nobody reads its errors: the status says it all
 
-    # the table
-    def table(self) -> list[ProcessInfo]:
-        """All processes, by pid."""
-        rows = {row.pid: row for row in self.resident_rows()}
-        rows.update(self.rows)
-        for process in self.processes.values():
-            rows[process.pid] = _row(process)
-        return [rows[pid] for pid in sorted(rows)]
-
-    def resident_rows(self) -> Sequence[ProcessInfo]:
-        """What runs since the start, without what was killed."""
-        return [
-            ProcessInfo(
-                each.pid, each.ppid, list(each.argv), each.comm, each.uid, each.state, self.boot_time + each.after,
-                each.tty, each.exe, "/", each.pid, {}, each.cpu, each.rss_kb, each.vsz_kb,
-            )
-            for each in self.persona.residents
-            if each.pid not in self.gone
-        ]  # fmt: skip
-
-
-def _row(process: KernelProcess) -> ProcessInfo:
-    size = 2_200 + 64 * (len(process.env) + len(process.argv)) + process.held // 1024
-    return ProcessInfo(
-        process.pid, process.ppid, process.argv, process.comm, process.uid,
-        "R" if process is process.kernel.current else process.state, process.started,
-        process.terminal.name if process.terminal is not None else "?", process.exe, process.cwd, process.session,
-        process.env, process.cpu_steps * 2e-6, size, size * 2 + 1_000,
-    )  # fmt: skip
-
 
 def _where(problem: Exception) -> str:
     """Error and innermost places (file, line, function); made without reading source files, which would be disk."""
@@ -422,10 +349,6 @@ def _where(problem: Exception) -> str:
         places.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     return "\n".join([*places[-8:], f"{type(problem).__name__}: {problem}"])
-
-
-def _may_signal(sender: KernelProcess, uid: int) -> bool:
-    return sender.uid in (0, uid)
 
 
 def _abandon(run: Run) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import Connection, ProcessInfo
+from urltrap.machine.kernel.table import table
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.kernel import Kernel
@@ -47,7 +48,7 @@ class Onlooker:
 
     def processes(self) -> list[ProcessInfo]:
         """The process table."""
-        return self._kernel.table()
+        return table(self._kernel)
 
     def descriptors(self, pid: int) -> Mapping[int, str]:
         """Open descriptors of a process."""

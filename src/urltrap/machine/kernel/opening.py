@@ -34,12 +34,12 @@ from urltrap.machine.kernel.files import (
 )
 
 if TYPE_CHECKING:
-    from urltrap.machine.kernel.process import KernelProcess
+    from urltrap.machine.kernel.state import ProcessState
 
 _WANTED = {0: 4, 1: 2, 2: 6}
 
 
-def open_file(process: KernelProcess, path: str, flags: int, mode: int) -> File:
+def open_file(process: ProcessState, path: str, flags: int, mode: int) -> File:
     """The open file description of a path for a process; SysError as open(2)."""
     tree = process.kernel.tree
     writing = flags & ACCESS != 0
@@ -77,13 +77,13 @@ def open_file(process: KernelProcess, path: str, flags: int, mode: int) -> File:
     if kind == S_IFCHR:
         return _open_device(process, spot, path, spot.node.rdev, flags)
     if kind == S_IFIFO:
-        return process.kernel.fifo(spot.node.number, spot.path, flags, process)
+        return process.kernel.fifo(spot.node.number, spot.path, flags)
     if kind == S_IFBLK:
         raise SysError(errno.EPERM if process.uid else errno.ENOMEDIUM, path)
     raise SysError(errno.ENXIO, path)
 
 
-def _open_regular(process: KernelProcess, spot: Spot, node: Node, path: str, flags: int, mode: int) -> File:
+def _open_regular(process: ProcessState, spot: Spot, node: Node, path: str, flags: int, mode: int) -> File:
     tree = process.kernel.tree
     tree.require(process, spot, _WANTED.get(flags & ACCESS, 6), path)
     if flags & ACCESS == 0:
@@ -99,7 +99,7 @@ def _open_regular(process: KernelProcess, spot: Spot, node: Node, path: str, fla
     return opened
 
 
-def _open_generated(process: KernelProcess, spot: Spot, path: str, flags: int) -> File:
+def _open_generated(process: ProcessState, spot: Spot, path: str, flags: int) -> File:
     node = spot.generated
     assert node is not None
     if node.fd is not None:
@@ -114,7 +114,7 @@ def _open_generated(process: KernelProcess, spot: Spot, path: str, flags: int) -
     return GeneratedFile(process, spot, flags, data)
 
 
-def _open_device(process: KernelProcess, spot: Spot, path: str, rdev: tuple[int, int], flags: int) -> File:
+def _open_device(process: ProcessState, spot: Spot, path: str, rdev: tuple[int, int], flags: int) -> File:
     if rdev in MEMORY_DEVICES:
         return DeviceFile(spot.path, flags, rdev, process.kernel.tree.stat_of(process, spot))
     if rdev == (5, 0):

@@ -11,7 +11,7 @@ from urltrap.machine.kernel.files import File
 from urltrap.machine.kernel.waiting import WaitQueue
 
 if TYPE_CHECKING:
-    from urltrap.machine.kernel.process import KernelProcess
+    from urltrap.machine.kernel.state import ProcessState
 
 CAPACITY = 65_536
 _ATOMIC = 4096
@@ -52,7 +52,7 @@ class PipeReader(File):
         """fstat(2)."""
         return Stat(S_IFIFO | 0o600, 0, inode=self.pipe.inode, device=14)
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """What is there; the end once all writers are gone."""
         buffer = self.pipe.buffer
         if buffer:
@@ -67,7 +67,7 @@ class PipeReader(File):
             return data
         return None if self.pipe.writers else b""
 
-    def released(self, process: KernelProcess) -> None:
+    def released(self, process: ProcessState) -> None:
         """Writers learn that nobody reads any more."""
         self.pipe.readers -= 1
         if not self.pipe.readers:
@@ -91,7 +91,7 @@ class PipeWriter(File):
         """fstat(2)."""
         return Stat(S_IFIFO | 0o600, 0, inode=self.pipe.inode, device=14)
 
-    def try_write(self, process: KernelProcess, data: bytes) -> int:
+    def try_write(self, process: ProcessState, data: bytes) -> int:
         """As much as there is room for; up to 4096 bytes only whole (PIPE_BUF)."""
         pipe = self.pipe
         if not pipe.readers:
@@ -106,7 +106,7 @@ class PipeWriter(File):
         pipe.gone_full.wake()
         return taken
 
-    def released(self, process: KernelProcess) -> None:
+    def released(self, process: ProcessState) -> None:
         """Readers learn of the end."""
         self.pipe.writers -= 1
         if not self.pipe.writers:
@@ -136,7 +136,7 @@ class _FifoReader(PipeReader):
         self._met = False
         pipe.gone_empty.wake()
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """As a pipe's, but the end comes only after a writer came."""
         self._met = self._met or self.pipe.writers > 0 or bool(self.pipe.buffer)
         return super().try_read(process, length) if self._met else None
@@ -157,16 +157,16 @@ class FifoWriter(PipeWriter):
             pipe.readers += 1
         pipe.gone_full.wake()
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """Where it was opened for both."""
         return PipeReader.try_read(self, process, length)  # type: ignore[arg-type]
 
-    def try_write(self, process: KernelProcess, data: bytes) -> int:
+    def try_write(self, process: ProcessState, data: bytes) -> int:
         """As a pipe's, but waits for the first reader."""
         self._met = self._met or self.pipe.readers > 0
         return super().try_write(process, data) if self._met else 0
 
-    def released(self, process: KernelProcess) -> None:
+    def released(self, process: ProcessState) -> None:
         """Both ends where it was both."""
         if self._both:
             self.pipe.readers -= 1

@@ -1,42 +1,25 @@
-"""The system calls of one process: `api.Process` on the kernel."""
+"""The system calls of one process that block or make others: with `state`, `api.Process` on the kernel."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from urltrap.machine.api import (
-    O_RDONLY,
-    STOPPED,
-    Connection,
-    Process,
-    ProcessInfo,
-    Run,
-    Stat,
-    encode,
-)
+from urltrap.machine.api import STOPPED, Process, Run, encode
 from urltrap.machine.effects import Fetch, FetchReply
 from urltrap.machine.errors import BudgetError, SysError
-from urltrap.machine.fs.view import FileView
 from urltrap.machine.kernel.executable import Executable, find_program
 from urltrap.machine.kernel.files import File
-from urltrap.machine.kernel.opening import open_file
-from urltrap.machine.kernel.pipe import Pipe
+from urltrap.machine.kernel.signalling import kill
 from urltrap.machine.kernel.signals import SIGPIPE
-from urltrap.machine.kernel.waiting import Park, WaitQueue
+from urltrap.machine.kernel.state import ProcessState
+from urltrap.machine.kernel.waiting import Park
 from urltrap.model.capture import FetchRequest
-from urltrap.model.event import DownloadAnswered, DownloadAsked, EventBase
-
-if TYPE_CHECKING:
-    from urltrap.machine.kernel.job import KernelJob
-    from urltrap.machine.kernel.kernel import Kernel
-    from urltrap.machine.kernel.tty import Tty
-    from urltrap.machine.persona import Persona
+from urltrap.model.event import DownloadAnswered, DownloadAsked
 
 Blocking = Generator[Park, None, None]
 
-_MAX_DESCRIPTORS = 1024
 _MAX_ARGUMENTS = 2_097_152
 
 
@@ -50,211 +33,10 @@ for _ in DONE:  # an exhausted generator costs nothing to ``yield from``: what t
     pass
 
 
-class KernelProcess:
-    """One process. Programs see it as `api.Process`; what they must not touch is below "the kernel's own"."""
+class KernelProcess(ProcessState):
+    """One process, as the scheduler runs it."""
 
-    __slots__ = (
-        "__weakref__",
-        "actions",
-        "argv",
-        "child_ended",
-        "children",
-        "comm",
-        "cpu_steps",
-        "cwd",
-        "env",
-        "exe",
-        "fds",
-        "fs",
-        "gid",
-        "group",
-        "groups",
-        "held",
-        "job",
-        "kernel",
-        "outcome",
-        "parent",
-        "parked",
-        "pending",
-        "pid",
-        "program_name",
-        "queued",
-        "run",
-        "session",
-        "started",
-        "state",
-        "status",
-        "stopped_by",
-        "terminal",
-        "told_stopped",
-        "uid",
-        "umask",
-        "wake_at",
-    )  # fmt: skip
-
-    def __init__(self, kernel: Kernel, job: KernelJob, pid: int, argv: list[str]) -> None:
-        self.kernel = kernel
-        self.job = job
-        self.pid = pid
-        self.argv = argv
-        self.comm = (argv[0] if argv else "").rpartition("/")[2][:15]
-        self.env: dict[str, str] = {}
-        self.cwd = "/"
-        self.uid = 0
-        self.gid = 0
-        self.groups: list[int] = []
-        self.umask = 0o022
-        self.fds: dict[int, File] = {}
-        self.fs = FileView(kernel.tree, self, job.changed)
-        self.exe = ""
-        self.group = pid
-        self.session = pid
-        self.terminal: Tty | None = None
-        self.parent: KernelProcess | None = None
-        self.children: dict[int, KernelProcess] = {}
-        self.child_ended = WaitQueue()
-        self.started = kernel.clock
-        self.state = "R"
-        self.status = 0
-        self.run: Run | None = None
-        self.actions: dict[int, str] = {}
-        self.pending: list[int] = []
-        self.parked: WaitQueue | None = None
-        self.wake_at: float | None = None
-        self.queued = False
-        self.stopped_by = 0
-        self.told_stopped = False
-        self.outcome: str | None = None
-        self.program_name = ""
-        self.cpu_steps = 0
-        self.held = 0
-
-    # who and where
-    @property
-    def ppid(self) -> int:
-        """The parent's pid; 1 for orphans."""
-        if self.parent is not None:
-            return self.parent.pid
-        return self.job.parent_pid if self is self.job.leader else 1
-
-    @property
-    def persona(self) -> Persona:
-        """The identity of the machine."""
-        return self.kernel.persona
-
-    @property
-    def connections(self) -> Sequence[Connection]:
-        """Everybody who is logged in."""
-        return self.kernel.connections
-
-    @property
-    def connection(self) -> Connection:
-        """The attacker's own connection."""
-        return self.job.connection
-
-    @property
-    def boot_time(self) -> float:
-        """When the machine started, unix seconds."""
-        return self.kernel.boot_time
-
-    @property
-    def user(self) -> str:
-        """The name of the uid, or its number."""
-        return self.kernel.accounts.name_of(self.uid)
-
-    @property
-    def hostname(self) -> str:
-        """The host name as it is now (`sethostname` changes it)."""
-        return self.kernel.hostname
-
-    def sethostname(self, name: str) -> None:
-        """sethostname(2); only root."""
-        if self.uid != 0:
-            raise SysError(errno.EPERM, name)
-        self.kernel.hostname = name
-
-    # time and chance
-    def now(self) -> float:
-        """Unix seconds; the same during one step."""
-        return self.kernel.clock
-
-    def random(self, below: int) -> int:
-        """A number from 0 to `below` - 1."""
-        return self.kernel.entropy(below)
-
-    def random_bytes(self, length: int) -> bytes:
-        """What /dev/urandom gives."""
-        return self.kernel.random_bytes(length)
-
-    # files
-    def file(self, fd: int) -> File:
-        """What is behind a descriptor; SysError EBADF."""
-        found = self.fds.get(fd)
-        if found is None:
-            raise SysError(errno.EBADF)
-        return found
-
-    def open(self, path: str, flags: int = O_RDONLY, mode: int = 0o666) -> int:
-        """open(2): the lowest free descriptor. Opening a FIFO never blocks; reading and writing it does."""
-        return self._install(open_file(self, path, flags, mode))
-
-    def close(self, fd: int) -> None:
-        """close(2)."""
-        file = self.fds.pop(fd, None)
-        if file is None:
-            raise SysError(errno.EBADF)
-        self._release(file)
-
-    def dup2(self, old: int, new: int) -> None:
-        """dup2(2)."""
-        file = self.file(old)
-        if old == new:
-            return
-        if not 0 <= new < _MAX_DESCRIPTORS:
-            raise SysError(errno.EBADF)
-        before = self.fds.get(new)
-        file.references += 1
-        self.fds[new] = file
-        if before is not None:
-            self._release(before)
-
-    def pipe(self) -> tuple[int, int]:
-        """pipe(2): (reading, writing) descriptor."""
-        reader, writer = Pipe(self.kernel.next_inode()).ends()
-        return self._install(reader), self._install(writer)
-
-    def chdir(self, path: str) -> None:
-        """chdir(2)."""
-        tree = self.kernel.tree
-        spot = tree.find(self, path)
-        if not spot.is_dir:
-            raise SysError(errno.ENOTDIR, path)
-        tree.require(self, spot, 1, path)
-        self.cwd = spot.path
-
-    def is_tty(self, fd: int) -> bool:
-        """isatty(3)."""
-        file = self.fds.get(fd)
-        return file is not None and file.is_tty
-
-    def tty(self, fd: int) -> Tty:
-        """The terminal behind a descriptor; SysError ENOTTY."""
-        terminal = self.file(fd).terminal
-        if terminal is None:
-            raise SysError(errno.ENOTTY)
-        return terminal
-
-    def window(self) -> tuple[int, int]:
-        """(columns, rows) of the controlling terminal; (80, 24) without one."""
-        return (self.terminal.columns, self.terminal.rows) if self.terminal is not None else (80, 24)
-
-    def seek(self, fd: int, offset: int, whence: int = 0) -> int:
-        """lseek(2)."""
-        return self.file(fd).seek(offset, whence)
-
-    def fstat(self, fd: int) -> Stat:
-        """fstat(2)."""
-        return self.file(fd).stat()
+    __slots__ = ()
 
     # blocking
     def read(
@@ -440,7 +222,7 @@ class KernelProcess:
 
     def kill(self, pid: int, signal: int) -> None:
         """kill(2)."""
-        self.kernel.kill(self, pid, signal)
+        kill(self.kernel, self, pid, signal)
 
     def trap_signal(self, signal: int, action: str | None) -> None:
         """What a signal does from now on: "ignore", "catch", or "default" (None)."""
@@ -456,15 +238,6 @@ class KernelProcess:
         found, self.pending = self.pending, []
         return found
 
-    def processes(self) -> list[ProcessInfo]:
-        """The process table, by pid."""
-        return self.kernel.table()
-
-    def descriptors(self, pid: int) -> Mapping[int, str]:
-        """Open descriptors of a process: number to what it is."""
-        other = self.kernel.processes.get(pid)
-        return {} if other is None else {number: file.path for number, file in sorted(other.fds.items())}
-
     def set_foreground(self, group: int) -> None:
         """tcsetpgrp(3)."""
         if self.terminal is None:
@@ -475,20 +248,6 @@ class KernelProcess:
         """setsid(2)."""
         self.session = self.group = self.pid
         self.terminal = None
-
-    # telling the outside
-    def fact(self, event: type[EventBase], **fields: Any) -> None:
-        """Something to journal."""
-        self.job.fact(event, fields)
-
-    # the kernel's own
-    def ready(self) -> None:
-        """Let it run again."""
-        self.wake_at = None
-        if not self.queued and self.run is not None and self.state != "T":
-            self.state = "R"
-            self.queued = True
-            self.job.enqueue(self)
 
     def _find(self, argv: Sequence[str], path: str | None, env: Mapping[str, str]) -> Executable:
         if sum(map(len, argv)) + sum(len(name) + len(value) for name, value in env.items()) > _MAX_ARGUMENTS:
@@ -510,19 +269,10 @@ class KernelProcess:
             file.references += 1
         return child
 
-    def _install(self, file: File) -> int:
-        fd = 0
-        while fd in self.fds:
-            fd += 1
-        if fd >= _MAX_DESCRIPTORS:
-            if not file.references:
-                file.released(self)
-            raise SysError(errno.EMFILE, file.path)
-        self.fds[fd] = file
-        file.references += 1
-        return fd
-
-    def _release(self, file: File) -> None:
-        file.references -= 1
-        if file.references <= 0:
-            file.released(self)
+    def ready(self) -> None:
+        """Let it run again."""
+        self.wake_at = None
+        if not self.queued and self.run is not None and self.state != "T":
+            self.state = "R"
+            self.queued = True
+            self.job.enqueue(self)

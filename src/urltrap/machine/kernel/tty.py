@@ -17,7 +17,7 @@ from urltrap.machine.kernel.waiting import WaitQueue
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.job import KernelJob
-    from urltrap.machine.kernel.process import KernelProcess
+    from urltrap.machine.kernel.state import ProcessState
 
 _SIGNALS = {3: SIGINT, 28: SIGQUIT, 26: SIGTSTP}
 _EOF, _ERASE, _WERASE, _KILL, _LNEXT, _REPRINT = 4, 127, 23, 21, 22, 18
@@ -243,7 +243,7 @@ class Tty:
         self._echoed.clear()
         self.readable.wake()
 
-    def leader_ended(self, leader: KernelProcess) -> None:
+    def leader_ended(self, leader: ProcessState) -> None:
         """The session's leader ended: what runs in the foreground is hung up."""
         self.flush()
         if self.foreground and self.foreground != leader.group:
@@ -275,7 +275,7 @@ class TtyFile(File):
         """fstat(2)."""
         return self._tty.stat()
 
-    def try_read(self, process: KernelProcess, length: int) -> bytes | None:
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """What was typed. A background process is stopped (SIGTTIN), or gets EIO where it ignores that."""
         tty = self._tty
         if process.terminal is tty and tty.foreground not in (0, process.group) and not tty.hung:
@@ -285,7 +285,7 @@ class TtyFile(File):
             return None
         return tty.take(length)
 
-    def try_write(self, process: KernelProcess, data: bytes) -> int:
+    def try_write(self, process: ProcessState, data: bytes) -> int:
         """Print."""
         return self._tty.write(data)
 
