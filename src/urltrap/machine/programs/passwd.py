@@ -1,0 +1,226 @@
+"""passwd and chpasswd: change passwords, so that the new one lets in and the old one does not."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from urltrap.machine.api import Process, Run, decode
+from urltrap.machine.errors import SysError
+from urltrap.machine.programs._database import change, row, rows, set_hash
+from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._password_hash import matches, new_hash
+from urltrap.machine.programs._system import is_device, names
+from urltrap.machine.programs.registry import program
+
+_USAGE = """\
+Usage: passwd [options] [LOGIN]
+
+Options:
+  -a, --all                     report password status on all accounts
+  -d, --delete                  delete the password for the named account
+  -e, --expire                  force expire the password for the named account
+  -h, --help                    display this help message and exit
+  -k, --keep-tokens             change password only if expired
+  -i, --inactive INACTIVE       set password inactive after expiration
+                                to INACTIVE
+  -l, --lock                    lock the password of the named account
+  -n, --mindays MIN_DAYS        set minimum number of days before password
+                                change to MIN_DAYS
+  -q, --quiet                   quiet mode
+  -r, --repository REPOSITORY   change password in REPOSITORY repository
+  -R, --root CHROOT_DIR         directory to chroot into
+  -S, --status                  report password status on the named account
+  -u, --unlock                  unlock the password of the named account
+  -w, --warndays WARN_DAYS      set expiration warning days to WARN_DAYS
+  -x, --maxdays MAX_DAYS        set maximum number of days before password
+                                change to MAX_DAYS
+
+"""
+
+
+def ask(p: Process, prompt: str) -> Generator[Any, Any, str | None]:
+    """A line read without echo after a prompt on standard error (or the terminal); None at the end of the input."""
+    yield from p.err(prompt)
+    terminal = p.tty(0) if p.is_tty(0) else None
+    if terminal is not None:
+        terminal.echo = False
+    line = b""
+    try:
+        while not line.endswith(b"\n"):
+            piece = yield from p.read(0, 1)
+            if not piece:
+                break
+            line += piece
+    finally:
+        if terminal is not None:
+            terminal.echo = True
+    if terminal is not None:
+        yield from p.err("\n")
+    return decode(line.rstrip(b"\r\n")) if line else None
+
+
+@program("passwd")
+def passwd(p: Process) -> Run:
+    """Change a password in dialogue, or lock, unlock and show accounts."""
+    try:
+        options, operands = getopt(
+            p.argv[1:], "adehi:kln:qr:R:Suw:x:",
+            {"all": "", "delete": "", "expire": "", "help": "", "inactive": ":", "keep-tokens": "", "lock": "",
+             "mindays": ":", "quiet": "", "root": ":", "status": "", "unlock": "", "warndays": ":", "maxdays": ":",
+             "stdin": ""},
+        )  # fmt: skip
+    except OptionError as error:
+        yield from p.err(f"{p.argv[0]}: {error}\n{_USAGE}")
+        return 6
+    given = {name.lstrip("-")[0] if name != "--help" else "h" for name, _ in options}
+    if any(name == "--stdin" for name, _ in options):
+        yield from p.err(f"{p.argv[0]}: unrecognized option '--stdin'\n{_USAGE}")
+        return 6
+    if "h" in given:
+        yield from p.out(_USAGE)
+        return 0
+    mine = names(p).get(p.uid, "root")
+    name = operands[0] if operands else mine
+    entry = row(p, "/etc/passwd", name)
+    if entry is None:
+        yield from p.err(
+            f"passwd: user '{name}' does not exist\n"
+            if not is_device(p)
+            else f"passwd: unknown user {name}\n"
+        )
+        return 1
+    if p.uid and name != mine:
+        yield from p.err(f"passwd: You may not view or modify password information for {name}.\n")
+        return 1
+    if given & set("dluSe"):
+        return (yield from _manage(p, name, given))
+    return (yield from _dialogue(p, name))
+
+
+def _manage(p: Process, name: str, given: set[str]) -> Run:
+    if "S" in given:
+        shadow = row(p, "/etc/shadow", name) or [name, "*", "0"]
+        state = "L" if shadow[1][:1] in ("!", "*") else "NP" if not shadow[1] else "P"
+        day = int(shadow[2]) if len(shadow) > 2 and shadow[2].isdigit() else 0
+        from datetime import UTC, datetime
+
+        changed = datetime.fromtimestamp(day * 86_400, UTC)
+        yield from p.out(f"{name} {state} {changed:%m/%d/%Y} 0 99999 7 -1\n")
+        return 0
+    if p.uid:
+        yield from p.err("passwd: Permission denied.\n")
+        return 1
+
+    def edit(fields: list[str]) -> None:
+        if "d" in given:
+            fields[1] = ""
+        elif "l" in given and not fields[1].startswith("!"):
+            fields[1] = f"!{fields[1]}"
+        elif "u" in given:
+            fields[1] = fields[1].lstrip("!") or fields[1]
+
+    change(p, "/etc/shadow", name, edit)
+    yield from p.out(
+        "passwd: password changed.\n"
+        if given & set("dlu")
+        else "passwd: password expiry information changed.\n"
+    )
+    return 0
+
+
+def _dialogue(p: Process, name: str) -> Run:
+    if is_device(p):
+        yield from p.out(f"Changing password for {name}\n")
+    elif p.uid:
+        yield from p.out(f"Changing password for {name}.\n")
+    if p.uid:
+        current = yield from ask(p, "Current password: ")
+        shadow = [fields for fields in _shadow(p) if fields[0] == name]
+        if current is None or not shadow or not matches(current, shadow[0][1]):
+            yield from p.sleep(2.0)
+            yield from p.err("passwd: Authentication token manipulation error\npasswd: password unchanged\n")
+            return 10
+    first = yield from ask(p, "New password: ")
+    second = (
+        (yield from ask(p, "Retype new password: " if not is_device(p) else "Retype password: "))
+        if first is not None
+        else None
+    )
+    if first is None or second is None:
+        yield from p.err("Password change has been aborted.\npasswd: Authentication token manipulation error\n"
+                         "passwd: password unchanged\n" if not is_device(p) else
+                         f"passwd: password for {name} is unchanged\n")  # fmt: skip
+        return 10
+    if first != second:
+        yield from p.err("Sorry, passwords do not match.\npasswd: Authentication token manipulation error\n"
+                         "passwd: password unchanged\n" if not is_device(p) else
+                         f"Passwords don't match\npasswd: password for {name} is unchanged\n")  # fmt: skip
+        return 10
+    if not first:
+        yield from p.err("No password has been supplied.\npasswd: Authentication token manipulation error\n"
+                         "passwd: password unchanged\n")  # fmt: skip
+        return 10
+    yield from p.tick(20_000)
+    try:
+        set_hash(p, name, new_hash(p, first))
+    except SysError:
+        # passwd is set-uid on a real machine; ours asks as the user, who may not write the file.
+        yield from p.err("passwd: Authentication token manipulation error\npasswd: password unchanged\n")
+        return 10
+    if is_device(p):
+        yield from p.out(f"passwd: password for {name} changed by {names(p).get(p.uid, 'root')}\n")
+    else:
+        yield from p.err("passwd: password updated successfully\n")
+    return 0
+
+
+def _shadow(p: Process) -> list[list[str]]:
+    return rows(p, "/etc/shadow")
+
+
+@program("chpasswd")
+def chpasswd(p: Process) -> Run:
+    """Change the passwords that standard input lists as NAME:PASSWORD."""
+    try:
+        options, _ = getopt(
+            p.argv[1:], "c:ehmR:s:",
+            {"crypt-method": ":", "encrypted": "", "help": "", "md5": "", "root": ":", "sha-rounds": ":"},
+        )  # fmt: skip
+    except OptionError as error:
+        yield from p.err(f"{p.argv[0]}: {error}\nUsage: chpasswd [options]\n\nOptions:\n"
+                         "  -c, --crypt-method METHOD     the crypt method (one of NONE DES MD5 SHA256 SHA512 "
+                         "YESCRYPT)\n"
+                         "  -e, --encrypted               supplied passwords are encrypted\n"
+                         "  -h, --help                    display this help message and exit\n"
+                         "  -m, --md5                     encrypt the clear text password using\n"
+                         "                                the MD5 algorithm\n"
+                         "  -R, --root CHROOT_DIR         directory to chroot into\n"
+                         "  -s, --sha-rounds              number of rounds for the SHA, BCRYPT\n"
+                         "                                or YESCRYPT crypt algorithms\n\n")  # fmt: skip
+        return 2
+    if p.uid:
+        yield from p.err(
+            "chpasswd: Permission denied.\nchpasswd: cannot lock /etc/passwd; try again later.\n"
+        )
+        return 1
+    encrypted = any(name in ("e", "--encrypted") for name, _ in options)
+    data = yield from p.read_all(0, 65_536)
+    status = 0
+    for number, line in enumerate(data.splitlines()[:64], 1):
+        name, colon, secret = decode(line).partition(":")
+        if not colon:
+            yield from p.err(f"chpasswd: line {number}: missing new password\n")
+            status = 1
+            continue
+        if row(p, "/etc/shadow", name) is None:
+            yield from p.err(f"chpasswd: (user {name}) pam_chauthtok() failed, error:\nAuthentication token "
+            f"manipulation error\n"
+                             f"chpasswd: (line {number}, user {name}) password not changed\n")  # fmt: skip
+            status = 1
+            continue
+        yield from p.tick(20_000)
+        set_hash(p, name, secret if encrypted else new_hash(p, secret))
+        if is_device(p):
+            yield from p.out(f"chpasswd: password for '{name}' changed\n")
+    return status
