@@ -54,26 +54,37 @@ function theme() {
   };
 }
 
-// Element → function that draws it again; for a change between light and dark.
-const drawn = new Map();
+// Element → function that gives its option; for a change between light and dark.
+const options = new Map();
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const [element, draw] of drawn) {
+  for (const element of options.keys()) {
     echarts.getInstanceByDom(element)?.dispose();
-    draw();
+    draw(element);
   }
 });
 
-// Draws what `option()` gives into `element` and keeps it as wide as the element; drawing again replaces it.
-// A click on a datum that carries a `link` (a path of this site) goes there.
-export function mountChart(element, option) {
-  const draw = () => {
-    const chart = echarts.getInstanceByDom(element) ?? create(element);
-    chart.setOption({ aria: { enabled: false }, ...option() }, { notMerge: true });
-    return chart;
-  };
-  drawn.set(element, draw);
-  return draw();
+// A map in an area of no size has no inverse to its projection, and ECharts fails on it: such an element is drawn
+// when it gets a size.
+const observer = new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) {
+    const chart = echarts.getInstanceByDom(target);
+    if (!target.isConnected) {
+      // htmx took the element out of the page.
+      observer.unobserve(target);
+      options.delete(target);
+      chart?.dispose();
+    } else if (contentRect.width && contentRect.height) {
+      if (chart) chart.resize();
+      else draw(target);
+    }
+  }
+});
+
+function draw(element) {
+  if (!element.clientWidth || !element.clientHeight) return;
+  const chart = echarts.getInstanceByDom(element) ?? create(element);
+  chart.setOption(options.get(element)(), { notMerge: true });
 }
 
 function create(element) {
@@ -81,20 +92,15 @@ function create(element) {
   chart.on("click", ({ data }) => {
     if (typeof data?.link === "string" && /^\/(?!\/)/.test(data.link)) location.assign(data.link);
   });
-  const observer = new ResizeObserver(() => {
-    if (echarts.getInstanceByDom(element) !== chart) {
-      observer.disconnect(); // drawn anew in other colours
-    } else if (element.isConnected) {
-      chart.resize();
-    } else {
-      // htmx took the element out of the page.
-      observer.disconnect();
-      drawn.delete(element);
-      chart.dispose();
-    }
-  });
-  observer.observe(element);
   return chart;
+}
+
+// Draws what `option()` gives into `element` and keeps it as wide as the element; drawing again replaces it.
+// A click on a datum that carries a `link` (a path of this site) goes there.
+export function mountChart(element, option) {
+  options.set(element, option);
+  draw(element);
+  observer.observe(element);
 }
 
 // An element `<div data-chart="ID">` shows the option in `<script type="application/json" id="ID">`.

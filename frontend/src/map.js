@@ -28,13 +28,20 @@ export function mountMap(element, counts, link = "") {
     value: Math.log1p(value),
     link: link && link + encodeURIComponent(name),
   }));
-  const most = Math.max(1, ...data.map(({ value }) => value));
-  return mountChart(element, () => ({
+  const values = data.map(({ value }) => value);
+  const most = Math.max(1, ...values);
+  const least = Math.min(...values) < most ? Math.min(...values) : 0;
+  mountChart(element, () => ({
     tooltip: {
       trigger: "item",
       formatter: ({ name }) => `${names.get(name) ?? name}: ${(counts[name] ?? 0).toLocaleString()}`,
     },
-    visualMap: { show: false, min: 0, max: most, inRange: { color: [colour("map-low") || "#f3e3d3", colour("map-high") || "#b5361c"] } },
+    visualMap: {
+      show: false,
+      min: least,
+      max: most,
+      inRange: { color: [colour("map-low") || "#b9dcdf", colour("map-high") || "#0a5a63"] },
+    },
     animation: false,
     series: [
       {

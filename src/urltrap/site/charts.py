@@ -13,6 +13,7 @@ from urltrap.model.views import CountryRow, TimelinePoint
 from urltrap.site.ranges import Range
 
 _MOST_BARS = 800
+_LABELS = {"24h": "%H:%M", "7d": "%d %b %H:%M", "30d": "%d %b", "all": "%d %b %Y"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def bars(points: Iterable[TimelinePoint], span: Range, now: datetime) -> tuple[l
     last = _floor(now, span.step)
     begin = _floor(span.since, span.step) if span.since else min(counts)
     begin = max(begin, last - span.step * _MOST_BARS)
-    form = "%H:%M" if span.name == "24h" else "%d %b %H:%M" if span.name == "7d" else "%d %b %Y"
+    form = _LABELS[span.name]
     row: list[Bar] = []
     while begin <= last:
         row.append(Bar(begin, begin.strftime(form), dict(counts.get(begin, {}))))

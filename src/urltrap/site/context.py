@@ -81,6 +81,7 @@ def make_templates(assets: Assets, settings: Settings) -> Environment:
         ago=words.ago,
         offset=words.offset,
         link=link,
+        login_link=login_link,
         words=words,
         ranges=RANGES,
         sensors=_sensor_addresses(settings),
@@ -92,17 +93,32 @@ def make_templates(assets: Assets, settings: Settings) -> Environment:
 def link(path: str, **filters: object) -> str:
     """A path of this site with the filters that are set, attackers' text made fit for an address.
 
-    Text is cut, before bytes that are no UTF-8 and at 200 characters: the list behind it then holds a little more.
+    Text is cut, before bytes that are no UTF-8 and at 200 characters; the list behind it then holds a little more.
     """
-    values = {}
-    for name, value in filters.items():
-        if value is None or value == "":
-            continue
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace").split("\ufffd")[0]
-        values[name.rstrip("_")] = str(value)[:_LONGEST_LINK]
-    query = urlencode(values, errors="replace")
+    query = urlencode(
+        {name: _fit(value)[0] for name, value in filters.items() if value not in (None, "", b"")}
+    )
     return quote(path) + (f"?{query}" if query else "")
+
+
+def login_link(username: bytes = b"", password: bytes = b"") -> str:
+    """The list of tries with these; empty where nothing can be asked for (an empty value means any)."""
+    given = [value for value in (username, password) if value]
+    fits = [_fit(value) for value in given]
+    if not given or not all(text for text, _ in fits):
+        return ""
+    return link(
+        "/logins", username=username, password=password, match="part" if any(cut for _, cut in fits) else None
+    )
+
+
+def _fit(value: object) -> tuple[str, bool]:
+    """The text of a filter's value, and whether it had to be cut."""
+    if not isinstance(value, bytes):
+        return str(value).encode("utf-8", "replace").decode()[:_LONGEST_LINK], False
+    whole = value.decode("utf-8", "surrogateescape")
+    text = value.decode("utf-8", "replace").split("\ufffd")[0][:_LONGEST_LINK]
+    return text, text != whole
 
 
 def bar_step(count: int, most: int) -> int:

@@ -45,7 +45,12 @@ def visible(value: bytes | str, limit: int = CELL, *, lines: bool = False) -> Ma
     `lines`: line feeds and tabs stay what they are (for blocks of preformatted text).
     """
     text = decoded(value)
-    return Markup('<bdi dir="ltr">%s</bdi>%s') % (_html(text[:limit], lines), _note(len(text), limit))
+    if len(text) <= limit + limit // 4:  # cutting off the last few would cost as much room
+        return Markup('<bdi dir="ltr">%s</bdi>') % _html(text, lines)
+    return Markup('<bdi dir="ltr">%s</bdi>%s') % (
+        _html(text[:limit], lines),
+        _gap(len(text) - limit, "characters"),
+    )
 
 
 def marked(text: bytes, spans: Iterable[Span], limit: int = BLOCK, *, lines: bool = True) -> Markup:
@@ -85,10 +90,6 @@ def _html(text: str, lines: bool) -> Markup:
         Markup('<span class="esc">%s</span>') % piece if escaped else escape(piece)
         for escaped, piece in _runs(text, lines)
     )
-
-
-def _note(length: int, limit: int) -> Markup:
-    return _gap(length - limit, "characters") if length > limit else Markup("")
 
 
 def _gap(count: int, what: str = "bytes") -> Markup:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from urltrap.site.pages import artifacts, feeds, health, overview, sessions, urls
+from urltrap.site.pages import artifacts, feeds, health, logins, overview, sessions, urls
 
 ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
     sessions.router,
+    logins.router,
     urls.router,
     artifacts.router,
     feeds.router,

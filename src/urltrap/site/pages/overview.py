@@ -25,8 +25,8 @@ router = APIRouter()
 
 TOPS: tuple[tuple[TopKind, str], ...] = (
     ("url", "URLs"),
-    ("host", "Hosts of URLs"),
     ("command", "Commands"),
+    ("host", "Hosts of URLs"),
     ("pair", "Log-ins"),
     ("username", "User names"),
     ("password", "Passwords"),
@@ -123,15 +123,13 @@ def _figures(
             ever(counters.addresses),
             f"/sessions{within}",
         ),
-        Figure(
-            total("logins"), "Log-in tries", ever(counters.logins), f"/sessions?classed=brute-force{also}"
-        ),
+        Figure(total("logins"), "Log-in tries", ever(counters.logins), "/logins"),
         Figure(
             total("commands"), "Commands", ever(counters.commands), f"/sessions?classed=interactive{also}"
         ),
         Figure(
             total("downloads"),
-            "Downloads asked",
+            "Downloads",
             ever(counters.downloads),
             f"/sessions?classed=dropper{also}",
         ),

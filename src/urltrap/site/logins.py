@@ -1,0 +1,92 @@
+"""Log-in tries across sessions: the list behind the figures of user names and passwords."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+
+from urltrap.store import Store
+from urltrap.store.queries.shared import PAGE, contains, make_cursor, read_cursor
+from urltrap.store.schema import logins, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFilter:
+    """Which tries a list shows; what is None does not matter.
+
+    A value is compared as a whole; where `partial` it is looked for inside (links cut long values, and those that
+    are no UTF-8 before the first such byte).
+    """
+
+    username: bytes | None = None
+    password: bytes | None = None
+    accepted: bool | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRow:
+    """One try, with the session that it belongs to."""
+
+    session: str
+    seq: int
+    at: datetime
+    sensor: str
+    src_ip: str
+    method: str
+    username: bytes
+    password: bytes | None
+    key_fingerprint: str
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """Tries, newest first. `next` goes into the next call as its cursor; None at the end."""
+
+    rows: list[LoginRow]
+    next: str | None
+
+
+def page(store: Store, wanted: LoginFilter, cursor: str | None = None, limit: int = PAGE) -> LoginPage:
+    """Tries, newest first. Raises shared.BadCursor for a cursor that is none."""
+    conditions: list[Any] = [sessions.c.connected]
+    for column, value in ((logins.c.username, wanted.username), (logins.c.password, wanted.password)):
+        if value is not None:
+            conditions.append(contains(store.dialect, column, value) if wanted.partial else column == value)
+    if wanted.accepted is not None:
+        conditions.append(logins.c.accepted == wanted.accepted)
+    if cursor:
+        at, key = read_cursor(cursor)
+        session, _, number = key.rpartition("-")
+        seq = int(number) if number.isascii() and number.isdigit() and len(number) < 12 else 0
+        conditions.append(
+            or_(
+                logins.c.at < at,
+                and_(logins.c.at == at, logins.c.session < session),
+                and_(logins.c.at == at, logins.c.session == session, logins.c.seq < seq),
+            )
+        )
+    query = (
+        select(logins, sessions.c.sensor, sessions.c.src_ip)
+        .select_from(logins.join(sessions, sessions.c.id == logins.c.session))
+        .where(*conditions)
+        .order_by(logins.c.at.desc(), logins.c.session.desc(), logins.c.seq.desc())
+        .limit(limit + 1)
+    )
+    with store.connect() as connection:
+        found = connection.execute(query).mappings().all()
+    rows = [
+        LoginRow(
+            session=row["session"], seq=row["seq"], at=row["at"], sensor=row["sensor"], src_ip=row["src_ip"],
+            method=row["method"], username=row["username"], password=row["password"],
+            key_fingerprint=row["key_fingerprint"], accepted=row["accepted"],
+        )
+        for row in found[:limit]
+    ]  # fmt: skip
+    last = rows[-1] if rows else None
+    more = last is not None and len(found) > limit
+    return LoginPage(rows, make_cursor(last.at, f"{last.session}-{last.seq}") if last and more else None)

@@ -1,0 +1,38 @@
+"""Log-in tries: what was tried, by whom, and whether it got in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from fastapi import Query as FromQuery
+from fastapi.responses import HTMLResponse
+
+from urltrap.site import logins as login_queries
+from urltrap.site.context import render, site_of
+from urltrap.site.pages.queries import Blank, Cursor, Query, Text, get
+
+router = APIRouter()
+
+
+class LoginsQuery(Query):
+    """The filters of the list."""
+
+    username: Text = None
+    password: Text = None
+    accepted: Annotated[Literal["yes", "no"] | None, Blank] = None
+    match: Annotated[Literal["part"] | None, Blank] = None
+    cursor: Cursor = None
+
+
+@get(router, "/logins")
+def logins(request: Request, query: Annotated[LoginsQuery, FromQuery()]) -> HTMLResponse:
+    """The list, newest first."""
+    wanted = login_queries.LoginFilter(
+        username=None if query.username is None else query.username.encode(),
+        password=None if query.password is None else query.password.encode(),
+        accepted=None if query.accepted is None else query.accepted == "yes",
+        partial=query.match == "part",
+    )
+    page = login_queries.page(site_of(request).store, wanted, query.cursor)
+    return render(request, "logins.html", page=page, query=query, filters=query.filters())
