@@ -101,7 +101,8 @@ class Bench:
 
     def write(self, events: Sequence[EventBase]) -> None:
         for event in events:
-            self.trap.append(event)
+            place = self.trap.append(event)
+        self.trap.wait_durable(place, 20)
 
     def visit(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -72,5 +74,11 @@ def _note_failure(workshop: Workshop, job: work.Job, error: Exception) -> None:
         attempts=job.attempts + 1,
         again=until.isoformat(),
         error=type(error).__name__,
-        exc_info=error if job.attempts == 0 else None,
+        where=_where(error),
     )
+
+
+def _where(error: Exception) -> str:
+    """The innermost places of a failure. No values: they are attackers' bytes or settings."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
