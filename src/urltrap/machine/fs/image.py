@@ -24,12 +24,15 @@ class ImageError(ValueError):
 class Image:
     """The tree that every machine starts from. Nodes by number, 0 is the root. Nothing changes it."""
 
-    __slots__ = ("_by_size", "_structure", "nodes")
+    __slots__ = ("_by_size", "_structure", "nodes", "parsed")
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
         self._by_size: dict[int, list[ProgramContent]] | None = None
         self._structure = ""
+        self.parsed: dict[
+            str, tuple[Content, list[list[str]]]
+        ] = {}  # rows of /etc/passwd and its kin, read once
 
     @property
     def structure(self) -> str:

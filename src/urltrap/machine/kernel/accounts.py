@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from urltrap.machine.errors import SysError
+from urltrap.machine.fs.content import PagedContent
 from urltrap.machine.fs.view import FileView
 
 
@@ -21,7 +23,7 @@ class Account:
 
 
 class Accounts:
-    """Reads the files anew each time they are asked: they are small, and `passwd` may have been run."""
+    """Reads the files each time they are asked, as `passwd` may have been run; those of the image are parsed once."""
 
     __slots__ = ("_files",)
 
@@ -30,28 +32,32 @@ class Accounts:
 
     def _lines(self, path: str) -> list[list[str]]:
         try:
-            text = self._files.read(path, 1_000_000).decode("utf-8", "surrogateescape")
+            content = self._files.content(path)
         except SysError:
             return []  # the attacker removed it: nobody has a name then
-        return [line.split(":") for line in text.split("\n") if line and line[0] != "#"]
+        parsed = self._files.tree.image.parsed
+        known = parsed.get(path)
+        if known is not None and known[0] is content:
+            return known[1]
+        text = content.read(0, 1_000_000).decode("utf-8", "surrogateescape")
+        rows = [line.split(":") for line in text.split("\n") if line and line[0] != "#"]
+        if not isinstance(content, PagedContent):
+            parsed[path] = (content, rows)
+        return rows
 
-    def all(self) -> list[Account]:
+    def __iter__(self) -> Iterator[Account]:
         """Every account with numbers that are some."""
-        found = []
         for row in self._lines("/etc/passwd"):
             if len(row) >= 7 and row[2].isdecimal() and row[3].isdecimal():
-                found.append(
-                    Account(row[0], int(row[2]), int(row[3]), row[4], row[5] or "/", row[6] or "/bin/sh")
-                )
-        return found
+                yield Account(row[0], int(row[2]), int(row[3]), row[4], row[5] or "/", row[6] or "/bin/sh")
 
     def find(self, name: str) -> Account | None:
         """The account of a name."""
-        return next((account for account in self.all() if account.name == name), None)
+        return next((account for account in self if account.name == name), None)
 
     def of(self, uid: int) -> Account | None:
         """The account of a uid."""
-        return next((account for account in self.all() if account.uid == uid), None)
+        return next((account for account in self if account.uid == uid), None)
 
     def name_of(self, uid: int) -> str:
         """The name of a uid; its number where it has none."""

@@ -78,9 +78,7 @@ def find_program(process: ProcessState, argv: list[str], path: str | None) -> Ex
             return _known(process, copied, argv, spot.path, comm, spot.node.number, given)
         if not facts.complete or facts.arch not in process.kernel.architectures:
             raise SysError(errno.ENOEXEC, path)
-        return Executable(
-            stranger(process.kernel, content), argv, spot.path, comm, "ran", "", spot.node.number, given
-        )
+        return Executable(stranger(content), argv, spot.path, comm, "ran", "", spot.node.number, given)
     raise SysError(errno.ELOOP, path)
 
 

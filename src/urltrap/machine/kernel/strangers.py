@@ -6,13 +6,8 @@ bring puts itself into the background and stays in the process table.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from urltrap.machine.api import Process, Program, Run
 from urltrap.machine.effects import Content
-
-if TYPE_CHECKING:
-    from urltrap.machine.kernel.kernel import Kernel
 
 _SILENT = frozenset({
     "sync", "true", "logger", "setterm", "chvt", "tput", "stty",
@@ -34,7 +29,7 @@ def unwritten(name: str) -> Program:
     return _crash
 
 
-def stranger(kernel: Kernel, content: Content) -> Program:
+def stranger(content: Content) -> Program:
     """An ELF file of this machine's architecture that is none of ours: its head decides, the same every time.
 
     Of ten, eight go to the background (the caller gets 0 at once, a child stays in the process table), one ends
