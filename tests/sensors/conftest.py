@@ -46,6 +46,14 @@ class FakeJob:
         self.size = (0, 0)
         self._status: int | None = None
         self.wake_at: float | None = None
+        self.lingering = self.waiting_for_fetch = self.ended = False
+
+    @property
+    def backlog(self) -> int:
+        return len(self.inbox)
+
+    def end(self) -> None:
+        self.ended = True
 
     def receive(self, data: bytes) -> None:
         self.inbox += data
@@ -111,6 +119,14 @@ class FakeJob:
         if name == "crash":
             raise RuntimeError("a defect of the machine")
         if name == "wait":
+            return []
+        if name == "background":  # ends at once, and writes a file a moment later
+            if first:
+                self.wake_at, self._status, self.lingering = now + 0.05, 0, True
+                return [Output(b"started\n")]
+            if self.wake_at is not None and now >= self.wake_at:
+                self.wake_at, self.lingering = None, False
+                return [FileClosed("/tmp/later", BytesContent(b"later"), 0o100644)]
             return []
         self._status = 0
         if name == "exit":

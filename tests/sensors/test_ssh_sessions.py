@@ -160,6 +160,32 @@ async def test_a_command_goes_on_when_its_client_leaves_at_once(trap: Trap) -> N
     assert trap.journal.of(FileWritten)[0].path == b"/tmp/late"
 
 
+async def test_what_a_command_left_in_the_background_goes_on_after_its_end(trap: Trap) -> None:
+    result = await run(trap, "background")
+    assert (result.stdout, result.exit_status) == ("started\n", 0)
+    await trap.journal.wait_for(Disconnected)
+    assert trap.journal.of(FileWritten)[0].path == b"/tmp/later"
+
+
+async def test_endless_output_ends_when_nobody_is_there_to_see_it(trap: Trap) -> None:
+    async with trap.connect() as client:
+        await client.create_process("yes")
+        await trap.journal.wait_for(CommandEntered)
+        client.abort()
+    (closed,) = await trap.journal.wait_for(Disconnected)
+    assert closed.reason in ("client", "reset") and trap.machine.jobs[0].hung_up
+
+
+async def test_a_client_whose_input_nobody_reads_has_to_wait(trap: Trap) -> None:
+    async with trap.connect(encoding=None) as client:
+        process = await client.create_process("wait", encoding=None)
+        process.stdin.write(b"x" * 8_000_000)
+        (job,) = trap.machine.jobs
+        assert (await client.run("id")).exit_status == 0
+        assert len(job.inbox) <= 3 << 20
+        client.abort()
+
+
 async def test_a_shell_on_a_terminal_is_hung_up_when_its_client_leaves(trap: Trap) -> None:
     async with trap.connect() as client:
         process = await client.create_process(term_type="xterm")

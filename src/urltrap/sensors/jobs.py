@@ -21,6 +21,10 @@ from urltrap.sensors.recording import Recording
 from urltrap.sensors.scheduler import Scheduler
 from urltrap.sensors.session import ErrorLog, Session
 
+MAX_BACKLOG = 1 << 20
+"""Bytes of input that a job has not read yet; the client has to wait while there are more."""
+MAX_UNSEEN = 65_536
+"""Bytes that a command may write after its client has left; a real one gets SIGPIPE."""
 MAX_FETCHES = 8
 """Fetches of one job under way at a time; the others wait their turn."""
 
@@ -35,6 +39,9 @@ class Sink(Protocol):
 
     def output(self, data: bytes, stream: int) -> None: ...
     def finished(self, status: int) -> None: ...
+    def hold_input(self, hold: bool) -> None:
+        """Stop (or go on) taking input from the client."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,11 @@ class JobDriver:
         self._hung_up = self._detached = False
         self._finished = asyncio.Event()
         self._quiet = asyncio.Event()
-        self._fetching = 0
+        self._fetching = self._unseen = 0
+        self._told = self._holding = False
         self.done = False
+        if hasattr(job, "on_wake"):  # another log-in on the same machine may give it work
+            job.on_wake = self.wake
 
     def start(self) -> None:
         """Give the job its first turn."""
@@ -95,6 +105,9 @@ class JobDriver:
             return
         self._recording.add("i", data)
         self._job.receive(data)
+        if self._job.backlog > MAX_BACKLOG and not self._holding:
+            self._holding = True
+            self._sink.hold_input(True)
         self.wake()
 
     def receive_eof(self) -> None:
@@ -144,6 +157,7 @@ class JobDriver:
         try:
             self._job.hang_up()
             self._carry_out(self._job.step(time.time()))
+            self._job.end()
         except Exception as error:
             self._failed(error)
         self._end()
@@ -154,22 +168,35 @@ class JobDriver:
             return False
         if not self._budget.time():
             return False
+        job = self._job
         try:
-            self._carry_out(self._job.step(time.time(), steps))
-            status = self._job.exit_status
-            runnable, wake_at = self._job.runnable, self._job.wake_at
+            self._carry_out(job.step(time.time(), steps))
+            status, lingering = job.exit_status, job.lingering
+            runnable, wake_at = job.runnable, job.wake_at
+            room = job.backlog <= MAX_BACKLOG // 2
         except Exception as error:
             self._failed(error)
-            self._finish(1)
+            self._tell(1)
+            self._end()
             return False
+        if self._holding and room:
+            self._holding = False
+            self._sink.hold_input(False)
         if status is not None:
-            self._finish(status)
+            self._tell(status)
+            if not lingering:
+                self._end()
+                return False
+        if self._unseen > MAX_UNSEEN:
+            self.hang_up()
             return False
         if runnable:
             return self._writable
         self._set_timer(wake_at)
         if wake_at is None and not self._fetching:
             self._quiet.set()
+            if status is not None:
+                self._end()  # what is left waits for something that cannot come any more
         return False
 
     @property
@@ -201,6 +228,7 @@ class JobDriver:
             return
         self._recording.add("o", effect.data)
         if self._detached:
+            self._unseen += len(effect.data)
             return
         self._sink.output(effect.data, effect.stream)
 
@@ -248,11 +276,13 @@ class JobDriver:
         self._services.errors.report("running a job", error)
         self._session.failed(f"{type(error).__name__} in a job")
 
-    def _finish(self, status: int) -> None:
-        if not self.done:
-            self._end()
+    def _tell(self, status: int) -> None:
+        """The command has ended: the client is told once; what it left in the background goes on unseen."""
+        if not self._told:
+            self._told = True
             if not self._detached:
                 self._sink.finished(status)
+            self._detached = True
 
     def _end(self) -> None:
         # A fetch under way goes on: only nobody here waits for its answer any more.

@@ -329,6 +329,14 @@ class TelnetConnection(asyncio.Protocol):
         """Show output."""
         self._send(self._wire.send(data))
 
+    def hold_input(self, hold: bool) -> None:
+        """Stop or go on reading from the client."""
+        if self._transport is not None and not self._transport.is_closing():
+            if hold:
+                self._transport.pause_reading()
+            elif not self._paused:
+                self._transport.resume_reading()
+
     def finished(self, status: int) -> None:
         """The shell has ended: telnetd closes the connection."""
         self.end("client", "shell ended")

@@ -221,6 +221,11 @@ class SessionChannel(SSHServerChannel[bytes]):
         """False while the client does not take what it was sent."""
         return not self._send_paused and self._send_state == "open" and not self._conn.write_paused
 
+    def resume(self) -> None:
+        """The connection takes output again."""
+        if self._session is not None:
+            self._session.resume_writing()
+
     def output(self, data: bytes, stream: int) -> None:
         """Send standard output (1) or standard error (2)."""
         if self._send_state == "open":

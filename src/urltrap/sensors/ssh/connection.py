@@ -108,8 +108,11 @@ class SshConnection(AuthenticatingConnection):
 
     def writable_again(self) -> None:
         """Wake everything that waited."""
-        for program in self._programs:
+        for program in list(self._programs):
             program.wake()
+        for channel in list(self._channels.values()):
+            if isinstance(channel, SessionChannel):
+                channel.resume()
 
     def identified(self, line: bytes, offered: KexInit | None) -> None:
         """Record what the client says of itself, once all of it is known."""
@@ -140,7 +143,7 @@ class SshConnection(AuthenticatingConnection):
         duration = self.session.elapsed_ms
         try:
             running = [asyncio.ensure_future(program.wait()) for program in self._programs]
-            if running and not self.sensor.stopping:
+            if running and self._reason not in ("budget", "shutdown"):
                 await asyncio.wait(running, timeout=self.sensor.linger_seconds)
             for program in list(self._programs):
                 program.hang_up()

@@ -46,14 +46,22 @@ class JobProgram:
         """Send output."""
         self._channel.output(data, stream)
 
+    def hold_input(self, hold: bool) -> None:
+        """Let the client's window run out, or open it again."""
+        if hold:
+            self._channel.pause_reading()
+        else:
+            self._channel.resume_reading()
+
     def finished(self, status: int) -> None:
-        """The job has ended."""
-        self._connection.forget(self)
+        """The command has ended; the connection forgets it when nothing of it goes on."""
         self._channel.finished(status)
 
     def client_gone(self) -> None:
         """A shell on a terminal is hung up when it has read what was typed; a command without one goes on."""
-        if self._terminal:
+        if self._driver.done:
+            self._connection.forget(self)
+        elif self._terminal:
             task = asyncio.ensure_future(self._driver.settle(self._connection.sensor.linger_seconds))
             task.add_done_callback(lambda _: self._connection.forget(self))
         else:
