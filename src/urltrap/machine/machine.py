@@ -122,5 +122,6 @@ def volumes(persona: Persona) -> dict[str, Volume]:
     for number, mount in enumerate(persona.mounts):
         if mount.fstype in _STORED:
             device = 0x801 if mount.point == "/" else 0x15 + number
-            found[mount.point] = Volume(device, read_only=",ro," in f",{mount.options},")
+            options = f",{mount.options},"
+            found[mount.point] = Volume(device, ",ro," in options, ",noexec," in options)
     return found

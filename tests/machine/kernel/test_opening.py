@@ -205,6 +205,20 @@ def test_descriptors_run_out() -> None:
     assert Box().run(program) == errno.EMFILE
 
 
+def test_nothing_runs_from_a_volume_mounted_noexec() -> None:
+    def program(p: Process) -> Run:
+        yield from p.tick()
+        p.fs.write("/run/bot", p.fs.read("/bin/show"), mode=0o755)
+        with pytest.raises(SysError) as problem:
+            p.spawn(["/run/bot"])
+        return problem.value.errno
+
+    box = Box("show")
+    assert "noexec" in next(mount.options for mount in PERSONA.mounts if mount.point == "/run")
+    box.machine.view(0).mkdir("/run")
+    assert box.run(program) == errno.EACCES
+
+
 def test_devices_behave_through_descriptors() -> None:
     def program(p: Process) -> Run:
         zero, null, full = p.open("/dev/zero"), p.open("/dev/null", O_RDWR), p.open("/dev/full", O_RDWR)

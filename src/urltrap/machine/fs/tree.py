@@ -23,6 +23,7 @@ class Volume:
 
     device: int
     read_only: bool = False
+    no_exec: bool = False
 
 
 class Tree(Walker):

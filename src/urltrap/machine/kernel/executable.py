@@ -60,6 +60,8 @@ def find_program(process: ProcessState, argv: list[str], path: str | None) -> Ex
         if spot.node is None or spot.node.kind != S_IFREG:
             raise SysError(errno.EACCES, path)
         process.kernel.tree.require(process, spot, 1, path)
+        if process.kernel.tree.volume(spot.path).no_exec:
+            raise SysError(errno.EACCES, path)
         content = content_of(spot.node)
         if isinstance(content, ProgramContent):
             return _known(process, content, argv, spot.path, comm, spot.node.number, given)
