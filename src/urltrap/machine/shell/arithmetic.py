@@ -14,7 +14,7 @@ from urltrap.machine.shell.dialect import DialectName
 from urltrap.machine.shell.errors import ExpansionError
 
 _TOKEN = re.compile(
-    r"[ \t\n\r]*(?:(?P<number>[0-9][0-9A-Za-z@_#]*)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"[ \t\n\r]*+(?:(?P<number>[0-9][0-9A-Za-z@_#]*)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<op><<=|>>=|\*\*|\+\+|--|&&|\|\||<=|>=|==|!=|<<|>>|\+=|-=|\*=|/=|%=|&=|\|=|\^=|[-+*/%<>=!~&|^?:(),\[\]])"
     r"|(?P<bad>.))",
     re.DOTALL,

@@ -47,6 +47,8 @@ class Parser(CondParser):
         except ShellSyntaxError as problem:
             if problem.kind == "eof" and self.dialect.bash:
                 raise self._eof_in_substitution(inner) from None
+            if problem.kind == "token" and self.dialect.bash:
+                problem.status = 127
             raise
         if inner.kind == "eof":
             if self.dialect.bash:
@@ -124,6 +126,8 @@ class Parser(CondParser):
         start, line = self.start, self.token_line
         if self.dialect.arithmetic_command and self.text.startswith("(", self.start + 1):
             end = self.arith_end(self.start + 2)
+            if end is not None and end < 0:
+                raise self.unclosed(")", self.line)
             if end is not None:
                 part = self.arith_part(self.start + 2, end)
                 self.line += self.text.count("\n", self.start, end)
@@ -192,6 +196,8 @@ class Parser(CondParser):
         self.step()
         if self.dialect.arithmetic_command and self.value == "(" and self.text.startswith("(", self.start + 1):
             end = self.arith_end(self.start + 2)
+            if end is not None and end < 0:
+                raise self.unclosed(")", self.line)
             if end is not None:
                 return self._arith_for(end, line)
         if self.kind != "word" or self.word is None:
@@ -224,7 +230,7 @@ class Parser(CondParser):
         if len(pieces) != 3:
             raise ShellSyntaxError(
                 "text", "syntax error: arithmetic expression required" if len(pieces) < 3 else
-                "syntax error: `;' unexpected", self.token_line, line_text=self.line_at(begin),
+                "syntax error: `;' unexpected", self.token_line, line_text=f"((" + body + "))", expected="for",
             )  # fmt: skip
         parts: list[ArithSub] = []
         at = begin
@@ -245,7 +251,7 @@ class Parser(CondParser):
         self.enter()
         self.step()
         if self.kind != "word" or self.word is None:
-            raise self.unexpected()
+            raise self.missing_word()
         name = self.word.bare if self.word.bare is not None else self.word.raw
         self.step()
         words = self._loop_words()
@@ -305,7 +311,7 @@ class Parser(CondParser):
     def _function_keyword(self, start: int, line: int) -> Node:
         self.step()
         if self.kind != "word" or self.word is None:
-            raise self.unexpected()
+            raise self.missing_word()
         name = self.word.raw
         self.step()
         if self.kind == "op" and self.value == "(":

@@ -38,6 +38,8 @@ def _bash(sh: Shell, problem: ShellSyntaxError, origin: str) -> str:
         return f"{head}syntax error: unexpected end of file\n"
     second = "" if interactive else f"{head}`{problem.line_text}'\n"
     if problem.kind == "text":
+        if problem.expected == "for" and not interactive:
+            second = f"{head}syntax error: `{problem.line_text}'\n"
         return f"{head}{problem.token}\n" + second
     if problem.expected == "unary":
         return (

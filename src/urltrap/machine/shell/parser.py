@@ -77,6 +77,13 @@ class BaseParser(WordLexer):
             "token", self.value, self.token_line, token_type=kind, expected=expected, line_text=self.line_at(self.start)
         )
 
+    def missing_word(self) -> ShellSyntaxError:
+        """The error where a word has to follow on the same line: bash takes the end of the text for a newline."""
+        if self.kind == "eof" and self.dialect.bash:
+            line = self.line_at(self.pos)
+            return ShellSyntaxError("token", "newline", self.line, token_type="newline", line_text=line)
+        return self.unexpected()
+
     def need(self, word: str) -> None:
         """Take the reserved word or operator `word`."""
         if self.bare != word:
@@ -335,7 +342,7 @@ class BaseParser(WordLexer):
             self.word = make_word((), self.value, False)
             self.word = Word(self.word.parts, self.value, self.value, self.value)
         if self.kind != "word" or self.word is None:
-            raise self.unexpected("word" if self.dialect.name == "dash" and False else "")
+            raise self.missing_word()
         redir = Redir(op, fd, self.word, None, op == "<<-", line)
         if op in ("<<", "<<-"):
             self.add_here(redir)

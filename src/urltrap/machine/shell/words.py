@@ -28,6 +28,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL = frozenset("@*#?-$!0123456789")
 _ACTIVE = re.compile(r"[*?~\[{]")
 _ASSIGN_START = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^\]]*\])?\+?=\Z")
+_OPEN_SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^\]]*\Z")
 _ARITH_STOP = re.compile(r"[()\\'\"`$\n]")
 _EXTGLOB = frozenset("?*+@!")
 
@@ -90,10 +91,23 @@ class WordLexer(Lexer):
                 self.pos = end
                 self.array = array
                 return Word(tuple(parts), None, None, text[begin:pos])
+            elif (char in " \t" and self.allow_array and self.dialect.arrays
+                  and (end := self._subscript_end(begin, pos)) is not None):
+                parts.append(Lit(text[pos:end]))
+                pos = end
             else:
                 break
         self.pos = pos
         return make_word(tuple(parts), text[begin:pos], self.dialect.braces)
+
+    def _subscript_end(self, begin: int, pos: int) -> int | None:
+        """Where the subscript of ``name[a b]=…`` ends, for a blank inside of it; None where there is none."""
+        if _OPEN_SUBSCRIPT.match(self.text[begin:pos]) is None:
+            return None
+        end = self.text.find("]", pos)
+        if end < 0 or "\n" in self.text[pos:end]:
+            return None
+        return end + 1 if self.text.startswith(("=", "+="), end + 1) else None
 
     def _extglob_here(self, parts: list[Part]) -> bool:
         return (
@@ -148,7 +162,9 @@ class WordLexer(Lexer):
             if self.kind == "newline":
                 continue
             if self.kind == "eof":
-                raise self.unclosed(")", self.token_line, at_end=True)
+                problem = self.unclosed(")", self.token_line)
+                problem.status = 1
+                raise problem
             if self.kind == "op" and self.value == ")":
                 break
             if self.kind == "io":
@@ -345,12 +361,17 @@ class WordLexer(Lexer):
         end = self.arith_end(pos)
         if end is None:
             return None
+        if end < 0:
+            if self.dialect.name == "dash" or not self.dialect.bash:
+                return None
+            raise self.unclosed(")", self.line)
         part = self.arith_part(pos, end)
         self.line += self.text.count("\n", pos, end)
         return part, end + 2
 
     def arith_end(self, pos: int) -> int | None:
-        """The position of the ``))`` that closes arithmetic begun before `pos`; None: it is a command."""
+        """The position of the ``))`` that closes arithmetic begun before `pos`; None: it is a command, -1: the text
+        ends before."""
         text, size = self.text, self.size
         depth = 0
         while pos < size:
@@ -370,17 +391,15 @@ class WordLexer(Lexer):
             elif char in "'`":
                 closing = text.find(char, pos + 1)
                 if closing < 0:
-                    return None
+                    return -1
                 pos = closing
             elif char == '"':
                 closing = text.find('"', pos + 1)
                 if closing < 0:
-                    return None
+                    return -1
                 pos = closing
             pos += 1
-        if depth == 0 and self.dialect.bash:
-            return None
-        return None
+        return -1
 
     def arith_part(self, begin: int, end: int) -> ArithSub:
         """The expression text[begin:end] with its expansions."""

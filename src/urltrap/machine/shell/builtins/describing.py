@@ -64,7 +64,7 @@ def describe(sh: Shell, name: str, *, brief: bool = False, command: str = "type"
         special = "special " if name in _SPECIAL and not bash else ""
         yield from out(f"{name}\n" if brief else f"{name} is a {special}shell builtin\n")
         return True
-    hashed = bash and name in sh.hashed and sh.hashed[name][1] > 0 and not brief
+    hashed = bash and name in sh.hashed and not brief
     path = _executable(sh, name)
     if path is None:
         if bash and not brief:
@@ -74,7 +74,7 @@ def describe(sh: Shell, name: str, *, brief: bool = False, command: str = "type"
         return False
     if brief:
         yield from out(f"{path}\n")
-    elif hashed and command == "type" and sh.extra.get("ran", {}).get(name):
+    elif hashed:
         yield from out(f"{name} is hashed ({path})\n")
     elif bash:
         yield from out(f"{name} is {path}\n")

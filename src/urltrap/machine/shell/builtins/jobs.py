@@ -8,6 +8,7 @@ from urltrap.machine.api import STOPPED
 from urltrap.machine.errors import SysError
 from urltrap.machine.shell.builtins.registry import builtin
 from urltrap.machine.shell.jobs import Job
+from urltrap.machine.shell.messages import child_died
 from urltrap.machine.shell.signals import DESCRIPTIONS
 
 if TYPE_CHECKING:
@@ -203,6 +204,8 @@ def _wait_one(sh: Shell, word: str) -> Gen[int]:
             known = ended[1]
     job = sh.jobs.by_pid(pid)
     if job is not None:
+        if known > 128 and known != 143 and not job.reported and not sh.interactive:
+            yield from child_died(sh, pid, known, job.text)
         job.reported = True
         sh.jobs.remove_reported()
     return known & 255

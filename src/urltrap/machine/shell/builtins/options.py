@@ -195,5 +195,5 @@ def shopt(sh: Shell, argv: list[str]) -> Gen[int]:
             )
         else:
             yield from sh.p.out(f"{word:<15}\t{'on' if on else 'off'}\n" if "o" in flags else
-                                f"{word:<20}\t{'on' if on else 'off'}\n")
+                                f"{word:<15}\t{'on' if on else 'off'}\n")
     return status

@@ -16,7 +16,7 @@ from urltrap.machine.shell.timeformat import strftime
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
-_SPEC = re.compile(r"([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:hh|h|ll|l|L|q|j|z|t)?(\([^)]*\)T|.)?", re.DOTALL)
+_SPEC = re.compile(r"([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:hh|h|ll|l|L|j|z|t)?(\([^)]*\)T|.)?", re.DOTALL)
 _MAX_WIDTH = 1_000_000
 _FLOAT = re.compile(r"[ \t\n]*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)", re.IGNORECASE)
 

@@ -16,13 +16,20 @@ if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
 
+_SPECIAL_ARRAYS = frozenset(("PIPESTATUS", "FUNCNAME", "BASH_SOURCE", "BASH_LINENO", "GROUPS", "DIRSTACK"))
+
+
 def lookup(sh: Shell, name: str) -> str | None:
     """The value of one parameter (not ``@`` or ``*``); None where unset."""
     first = name[0]
     if first.isalpha() or first == "_":
         if name == "_" and not sh.in_trap:
             return sh.last_argument
-        return sh.vars.get(name)
+        value = sh.vars.get(name)
+        if value is None and name in _SPECIAL_ARRAYS and sh.dialect.bash:
+            special = _special_array(sh, name)
+            return special[0] if special else None
+        return value
     if first.isdecimal():
         number = int(name[:9])
         if number == 0:
@@ -146,8 +153,6 @@ def expand_parameter(sh: Shell, param: Param, quoted: bool) -> Gen[str | list[st
         value = _element(sh, param, index)
     else:
         value = lookup(sh, param.name)
-        if value is None and (special := _special_array(sh, param.name)):
-            value = special[0]
     if op in (":-", "-", ":=", "=", ":?", "?", ":+", "+"):
         return (yield from _conditional(sh, param, quoted, value, values, index))
     if values is None and value is None:
@@ -267,8 +272,8 @@ def _substring(
             items = [sh.arg0, *values] if offset == 0 or (offset < 0 and -offset > len(values)) else ["", *values]
             if offset < 0:
                 offset = len(values) + 1 + offset
-        elif offset < 0:
-            offset += len(items)
+        else:
+            return _many_result(sh, param, _slice_array(sh, param, items, offset, length, length_text), quoted)
         if offset < 0:
             return _many_result(sh, param, [], quoted)
         if length is not None and length < 0:
@@ -293,6 +298,24 @@ def _substring(
             raise ExpansionError(f"{length_text}: substring expression < 0")
         return value[offset:end]
     return value[offset : offset + length]
+
+
+def _slice_array(
+    sh: Shell, param: Param, items: list[str], offset: int, length: int | None, length_text: str
+) -> list[str]:
+    """``${a[@]:offset:length}``: the offset is an index, the length counts elements."""
+    if length is not None and length < 0:
+        raise ExpansionError(f"{length_text}: substring expression < 0")
+    var = sh.vars.find(param.name)
+    if var is not None and var.array == "a" and isinstance(var.value, dict):
+        keys = sorted(int(key) for key in var.value)
+        if offset < 0:
+            offset += (keys[-1] + 1) if keys else 0
+        picked = [] if offset < 0 else [item for key, item in zip(keys, items, strict=True) if key >= offset]
+    else:
+        offset = offset + len(items) if offset < 0 else offset
+        picked = [] if offset < 0 else items[max(0, offset - 1) if var is not None and var.array == "A" else offset :]
+    return picked if length is None else picked[:length]
 
 
 def _map(sh: Shell, param: Param, values: list[str]) -> Gen[list[str]]:

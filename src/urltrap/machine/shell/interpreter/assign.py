@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urltrap.machine.shell.ast import ArrayLit, Assign, Word
 from urltrap.machine.shell.expansion.fields import expand_string, expand_word
 from urltrap.machine.shell.expansion.names import element_index
+from urltrap.machine.shell.expansion.transform import trace_quote
 from urltrap.machine.shell.variables import ReadOnlyError, Var
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ def assign_one(sh: Shell, item: Assign) -> Gen[str]:
     if item.index is not None:
         index = yield from expand_string(sh, item.index)
         set_element(sh, item.name, index, value, append=item.append)
-        return f"{item.name}[{index}]={value}"
+        return f"{item.name}[{index}]={_traced(value)}"
     if item.append:
         value = append_value(sh, item.name, value)
     sh.set_var(item.name, value)
-    return f"{item.name}={value}"
+    return f"{item.name}={_traced(value)}"
+
+
+def _traced(value: str) -> str:
+    return trace_quote(value) if value else ""
 
 
 def append_value(sh: Shell, name: str, value: str) -> str:

@@ -241,7 +241,7 @@ def run_select(sh: Shell, node: Select) -> Gen[int]:
             yield from sh.p.err(sh.getvar("PS3", "#? "))
             data, ended = yield from read_record(sh, 0, b"\n")
             if ended and not data:
-                yield from sh.p.err("\n")
+                yield from sh.p.out("\n")
                 result = 1
                 break
             reply = decode(data)

@@ -35,12 +35,11 @@ def run_text(sh: Shell, text: str, *, origin: str, line: int | None = None, top:
     start = line if line is not None else (1 if origin in ("-c", "file") else max(1, sh.line))
     if "\0" in text:
         text = text.replace("\0", "")
-    cacheable = len(text) <= _CACHE_LIMIT and not _uses_aliases(sh)
+    cacheable = len(text) <= _CACHE_LIMIT and not _uses_aliases(sh) and "extglob" not in text
     if cacheable:
         yield from sh.p.tick(1 + len(text) // _STEP_CHARACTERS)
         script = parse_cached(text, sh.dialect.name, start, sh.extglob)
-        if len(script.commands) <= 1 or "extglob" not in text:
-            return (yield from _run_parsed(sh, script, origin, top))
+        return (yield from _run_parsed(sh, script, origin, top))
     return (yield from _run_incrementally(sh, text, origin, start, top))
 
 
@@ -49,7 +48,6 @@ def _uses_aliases(sh: Shell) -> bool:
 
 
 def _run_parsed(sh: Shell, script: Script, origin: str, top: bool) -> Gen[int]:
-    aliases_before = len(sh.aliases)
     sh.status = sh.status if script.commands or script.error else 0
     for first, last, delimiter in script.warnings:
         yield from warn_here(sh, first, last, delimiter)
@@ -57,7 +55,6 @@ def _run_parsed(sh: Shell, script: Script, origin: str, top: bool) -> Gen[int]:
         yield from run_command(sh, node, top)
     if script.error is not None:
         yield from syntax_failure(sh, script.error, origin)
-    assert aliases_before <= len(sh.aliases) or True
     return sh.status
 
 

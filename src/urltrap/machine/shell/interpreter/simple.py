@@ -10,6 +10,7 @@ from urltrap.machine.errors import BudgetError, SysError
 from urltrap.machine.shell.ast import Assign, FunctionDef, Simple
 from urltrap.machine.shell.errors import ExitShell, ExpansionError, ReturnFrom
 from urltrap.machine.shell.expansion.fields import AssignWord, expand_words
+from urltrap.machine.shell.expansion.transform import trace_quote
 from urltrap.machine.shell.interpreter.assign import assign_all
 from urltrap.machine.shell.interpreter.redirect import RedirectError, Saved, apply_redirections, undo
 from urltrap.machine.shell.interpreter.trace import trace, trace_words
@@ -253,8 +254,9 @@ def call_function(sh: Shell, function: FunctionDef, argv: list[str]) -> Gen[int]
 # -- programs
 
 
-def find_program(sh: Shell, name: str, path: str | None = None) -> str | None:
-    """Where PATH has `name`; a file that may not be executed only where there is no other."""
+def find_program(sh: Shell, name: str, path: str | None = None, *, remember: bool = False) -> str | None:
+    """Where PATH has `name`; a file that may not be executed only where there is no other. With `remember` the hash
+    table learns it."""
     if "/" in name:
         return name
     if not name:
@@ -262,11 +264,12 @@ def find_program(sh: Shell, name: str, path: str | None = None) -> str | None:
     if path is None:
         known = sh.hashed.get(name)
         if known is not None:
-            sh.hashed[name] = (known[0], known[1] + 1)
+            if remember:
+                sh.hashed[name] = (known[0], known[1] + 1)
             return known[0]
         search = sh.vars.get("PATH")
-        if search is None:
-            search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" if sh.dialect.bash else ""
+        if not search:
+            return name if sh.dialect.bash else (name if _is_executable(sh, name) else None)
     else:
         search = path
     fallback: str | None = None
@@ -282,17 +285,24 @@ def find_program(sh: Shell, name: str, path: str | None = None) -> str | None:
         if stat.mode & 0o170000 != S_IFREG:
             continue
         if fs.access(candidate, 1):
-            if path is None and folder.startswith("/"):
+            if remember and folder.startswith("/"):
                 sh.hashed[name] = (candidate, 1)
             return candidate
         fallback = fallback or candidate
     return fallback
 
 
+def _is_executable(sh: Shell, path: str) -> bool:
+    try:
+        return sh.p.fs.stat(path).is_file and sh.p.fs.access(path, 1)
+    except SysError:
+        return False
+
+
 def run_program(sh: Shell, argv: list[str], env: dict[str, str], text: str) -> Gen[int]:
     """Start a program and wait for it."""
     plain = [str(word) for word in argv]
-    path = find_program(sh, plain[0])
+    path = find_program(sh, plain[0], remember=True)
     if path is None:
         return (yield from not_found(sh, plain))
     try:
@@ -327,7 +337,10 @@ def not_found(sh: Shell, argv: list[str]) -> Gen[int]:
     sh.tell(argv, "not-found", 127)
     if handler is not None:
         return (yield from call_function(sh, handler, ["command_not_found_handle", *argv]))
-    yield from sh.complain(f"{argv[0]}: {'command not found' if sh.dialect.bash else 'not found'}")
+    shown = argv[0]
+    if sh.dialect.bash and not shown.isprintable():
+        shown = trace_quote(shown)
+    yield from sh.complain(f"{shown}: {'command not found' if sh.dialect.bash else 'not found'}")
     return 127
 
 
