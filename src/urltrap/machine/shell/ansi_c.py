@@ -71,7 +71,9 @@ def _utf8(code: int) -> bytes:
     return chr(code).encode("utf-8", "surrogatepass")
 
 
-def unescape_echo(text: str, *, octal_needs_zero: bool = True, hex_escapes: bool = True) -> tuple[bytes, bool]:
+def unescape_echo(
+    text: str, *, octal_needs_zero: bool = True, hex_escapes: bool = True, unicode: bool = True
+) -> tuple[bytes, bool]:
     """What ``echo -e`` (and printf's %b) makes of `text`, and whether ``\\c`` ended the output.
 
     bash: \\0nnn, \\xHH, \\uHHHH; dash: only the POSIX ones (`hex_escapes` False).
@@ -95,12 +97,12 @@ def unescape_echo(text: str, *, octal_needs_zero: bool = True, hex_escapes: bool
             end = _digits(text, begin, 3, _OCTAL)
             out.append(int(text[begin:end] or "0", 8) & 255)
             pos = end
-        elif char in _SIMPLE and (hex_escapes or char not in "eE"):
+        elif char in _SIMPLE and (hex_escapes or char != "E"):
             out += _SIMPLE[char].encode()
         elif char == "x" and hex_escapes and (end := _digits(text, pos, 2, _HEX)) > pos:
             out.append(int(text[pos:end], 16))
             pos = end
-        elif char in "uU" and hex_escapes and (end := _digits(text, pos, 4 if char == "u" else 8, _HEX)) > pos:
+        elif char in "uU" and hex_escapes and unicode and (end := _digits(text, pos, 4 if char == "u" else 8, _HEX)) > pos:
             out += _utf8(int(text[pos:end], 16))
             pos = end
         else:

@@ -83,6 +83,12 @@ class _Evaluator:
             return
         self.kind = match.lastgroup or ""
         self.token = match.group(self.kind)
+        if self.dialect == "dash" and self.token in ("++", "--", "**"):
+            # dash has no such operators: two single ones
+            self.token = self.token[0]
+            self.pos = match.start(self.kind) + 1
+            self.start = match.start(self.kind)
+            return
         self.start = match.start(self.kind)
         self.pos = match.end()
 
@@ -278,7 +284,7 @@ class _Evaluator:
             except ValueError:
                 raise self.bad_number(token, at) from None
         if "#" in token:
-            if self.dialect != "bash":
+            if self.dialect == "dash":
                 raise self.bad_number(token, at)
             return self.based(token, at)
         if token[0] == "0":

@@ -82,7 +82,7 @@ class Parser(CondParser):
         if word == "{":
             self.enter()
             self.command_position()
-            body = self.compound_list()
+            body = self.compound_list(expected="}")
             self._close("}")
             node = Group(body, line=line)
         elif word == "if":
@@ -90,7 +90,7 @@ class Parser(CondParser):
         elif word in ("while", "until"):
             self.enter()
             self.command_position()
-            condition = self.compound_list()
+            condition = self.compound_list(expected="do")
             node = While(condition, self._do_group(), word == "until", line=line)
         elif word == "for":
             node = self._for(line)
@@ -136,7 +136,7 @@ class Parser(CondParser):
                 return self._finish(ArithCommand(part, line=line), start)
         self.enter()
         self.command_position()
-        body = self.compound_list()
+        body = self.compound_list(expected=")")
         self._close(")")
         return self._finish(Subshell(body, line=line), start)
 
@@ -146,17 +146,17 @@ class Parser(CondParser):
         otherwise: Node | None = None
         self.command_position()
         while True:
-            condition = self.compound_list()
+            condition = self.compound_list(expected="then")
             if self.bare != "then":
                 raise self.unexpected("then")
             self.command_position()
-            clauses.append((condition, self.compound_list()))
+            clauses.append((condition, self.compound_list(expected="fi")))
             if self.bare == "elif":
                 self.command_position()
                 continue
             if self.bare == "else":
                 self.command_position()
-                otherwise = self.compound_list()
+                otherwise = self.compound_list(expected="fi")
             break
         self._close("fi")
         return If(tuple(clauses), otherwise, line=line)
@@ -166,7 +166,7 @@ class Parser(CondParser):
         if self.bare != "do":
             raise self.unexpected("do")
         self.command_position()
-        body = self.compound_list()
+        body = self.compound_list(expected="done")
         self._close("done")
         return body
 
@@ -281,7 +281,7 @@ class Parser(CondParser):
                     self.kind = "word"
                     self.word = Word((), self.value, self.value, self.value)
                 if self.kind != "word" or self.word is None:
-                    raise self.unexpected("word" if not self.dialect.bash and not patterns else "")
+                    raise self.unexpected(")" if not self.dialect.bash and self.kind == "eof" else "")
                 patterns.append(self.word)
                 self.step()
                 if not (self.kind == "op" and self.value == "|"):
@@ -310,6 +310,7 @@ class Parser(CondParser):
 
     def _function_keyword(self, start: int, line: int) -> Node:
         self.step()
+        self.at_function = True
         if self.kind != "word" or self.word is None:
             raise self.missing_word()
         name = self.word.raw

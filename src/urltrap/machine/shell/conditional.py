@@ -33,9 +33,16 @@ class CondParser(BaseParser):
     def _cond_error(self) -> ShellSyntaxError:
         if self.kind == "eof":
             return self.unexpected("]]")
-        problem = self.unexpected()
-        problem.kind = "cond"
-        return problem
+        return ShellSyntaxError("cond", "", self.token_line, status=0)
+
+    def _no_operator(self) -> ShellSyntaxError:
+        """A word alone must be followed by an operator, ``&&``, ``||``, ``)`` or ``]]``."""
+        if self.kind in ("eof", "newline"):
+            return ShellSyntaxError(
+                "cond", "unexpected token `newline', conditional binary operator expected", self.line,
+                status=2, incomplete=False,
+            )  # fmt: skip
+        return ShellSyntaxError("cond", "conditional binary operator expected", self.token_line, status=0)
 
     def _cond_or(self) -> CondExpr:
         left = self._cond_and()
@@ -84,12 +91,11 @@ class CondParser(BaseParser):
             if self.bare == "]]" or self.kind == "op":
                 if self.bare == "]]":
                     raise ShellSyntaxError(
-                        "token", "]]", self.token_line, token_type="word", line_text=self.line_at(self.start),
-                        expected="unary",
-                    )  # fmt: skip
+                        "cond", "unexpected argument `]]' to conditional unary operator", self.token_line, status=0
+                    )
                 return CondTest("", word)
         else:
-            self._cond_step()
+            self.step()
         if self.kind == "redir" and self.value in ("<", ">"):
             op = self.value
             self._cond_step()
@@ -102,6 +108,8 @@ class CondParser(BaseParser):
             self._cond_step()
             self.extglob = extglob
             return CondTest(op, word, self._cond_operand())
+        if self.bare not in ("]]", "&&", "||", ")"):
+            raise self._no_operator()
         return CondTest("", word)
 
     def _cond_operand(self) -> Word:

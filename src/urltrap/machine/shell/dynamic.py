@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 def bind(sh: Shell) -> None:
     """Bind the dynamic variables of the dialect to `sh`."""
     known = sh.vars.dynamic
-    known["LINENO"] = lambda: str(sh.line)
+    if sh.dialect.name != "dash":
+        known["LINENO"] = lambda: str(sh.line if sh.dialect.bash else sh.ash_line)
     hooks = sh.vars.on_set
     hooks["LINENO"] = lambda value: None
     hooks["OPTIND"] = lambda value: sh.__setattr__("getopts_state", ("", 0))

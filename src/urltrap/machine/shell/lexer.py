@@ -226,7 +226,7 @@ class Lexer:
         if not closed:
             if self.dialect.bash and body and not body.endswith("\n"):
                 body += "\n"
-            self.here_warning.append((here.redir.line, self.line + (0 if text.endswith("\n") else 1), here.delimiter))
+            self.here_warning.append((here.redir.line, self.line, here.delimiter))
         if here.quoted:
             here.redir.body = Word((Quoted(body),), body, None, body)
         else:

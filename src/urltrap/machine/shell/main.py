@@ -330,6 +330,10 @@ def _first_variables(sh: Shell) -> None:
     else:
         put("PS2", "> ")
         put("PS4", "+ ")
+        if sh.dialect.name == "ash":
+            level = sh.getvar("SHLVL")
+            put("SHLVL", str(int(level[:6]) + 1 if level.isdecimal() else 1))
+            sh.vars.slot("SHLVL").exported = True
         if sh.vars.get("PS1") is None:
             put("PS1", ("\\w \\$ " if sh.dialect.name == "ash" else "# ") if p.uid == 0 or sh.dialect.name == "ash"
                 else "$ ")

@@ -41,6 +41,9 @@ def _bash(sh: Shell, problem: ShellSyntaxError, origin: str) -> str:
         if problem.expected == "for" and not interactive:
             second = f"{head}syntax error: `{problem.line_text}'\n"
         return f"{head}{problem.token}\n" + second
+    if problem.kind == "cond" and problem.expected != "token":
+        # bash 5.2 prints this line alone and ends its input with status 0
+        return f"{head}{problem.token}\n" if problem.token else ""
     if problem.expected == "unary":
         return (
             f"{head}unexpected argument `{problem.token}' to conditional unary operator\n"

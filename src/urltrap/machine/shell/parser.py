@@ -33,6 +33,7 @@ class BaseParser(WordLexer):
     """Lists, pipelines, simple commands. `compound_command` is filled in by `compound.Parser`."""
 
     last_end = 0
+    at_function = False
 
     def compound_command(self, word: str) -> Node | None:
         """A compound command that starts with the reserved word or operator `word`; None where it starts none."""
@@ -82,7 +83,7 @@ class BaseParser(WordLexer):
         if self.kind == "eof" and self.dialect.bash:
             line = self.line_at(self.pos)
             return ShellSyntaxError("token", "newline", self.line, token_type="newline", line_text=line)
-        return self.unexpected()
+        return self.unexpected("word" if self.kind == "eof" and self.dialect.name == "ash" and self.at_function else "")
 
     def need(self, word: str) -> None:
         """Take the reserved word or operator `word`."""
@@ -112,7 +113,7 @@ class BaseParser(WordLexer):
             elif self.kind != "newline":
                 break
         if not items and not allow_empty:
-            raise self.unexpected(expected)
+            raise self.unexpected(expected if self.kind == "eof" else "")
         return items[0] if len(items) == 1 else Sequence(tuple(items))
 
     def at_end_of_list(self) -> bool:
@@ -258,6 +259,11 @@ class BaseParser(WordLexer):
                 self.allow_array = not words
                 redirs.append(self.redirection())
                 self.allow_array = False
+            elif (kind == "op" and words and self.dialect.name == "ash" and self.value in ("&&", "||")
+                  and isinstance(words[0], Word) and words[0].bare == "[["
+                  and not (isinstance(words[-1], Word) and words[-1].bare == "]]")):
+                words.append(Word((), self.value, self.value, self.value))
+                self.step()
             else:
                 break
         if self.kind == "op" and self.value == "(":

@@ -26,7 +26,7 @@ _DQ_RUN = re.compile(r'[^"\\$`]+')
 _HERE_RUN = re.compile(r"[^\\$`]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPECIAL = frozenset("@*#?-$!0123456789")
-_ACTIVE = re.compile(r"[*?~\[{]")
+_ACTIVE = re.compile(r"[*?~\[{(]")
 _ASSIGN_START = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^\]]*\])?\+?=\Z")
 _OPEN_SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^\]]*\Z")
 _ARITH_STOP = re.compile(r"[()\\'\"`$\n]")
@@ -362,8 +362,9 @@ class WordLexer(Lexer):
         if end is None:
             return None
         if end < 0:
-            if self.dialect.name == "dash" or not self.dialect.bash:
-                return None
+            if not self.dialect.bash:
+                words = "Missing '))'" if self.dialect.name == "dash" else "missing '))'"
+                raise ShellSyntaxError("text", words, self.line, incomplete=True)
             raise self.unclosed(")", self.line)
         part = self.arith_part(pos, end)
         self.line += self.text.count("\n", pos, end)
@@ -500,7 +501,7 @@ class WordLexer(Lexer):
                 end = stop
             return param, end + 1
         if char == "/":
-            op = two if two in ("//", "/#", "/%") else "/"
+            op = two if two == "//" or (two in ("/#", "/%") and self.dialect.bash) else "/"
             at = pos + len(op)
             parts, end = self._segment(at, "/}", False, pattern_in_double=in_double, first_is_text=True)
             param.op, param.arg = op, make_word(parts, text[at:end], False)
@@ -633,7 +634,7 @@ def make_word(parts: tuple[Part, ...], raw: str, braces: bool) -> Word:
 
 def _alive(text: str, braces: bool) -> bool:
     """True where tilde, pathname or brace expansion could change `text`."""
-    if "*" in text or "?" in text:
+    if "*" in text or "?" in text or "(" in text:
         return True
     if "[" in text and "]" in text:
         return True

@@ -37,8 +37,7 @@ def alias(sh: Shell, argv: list[str]) -> Gen[int]:
             if sh.dialect.bash:
                 yield from sh.complain(f"{word}: not found", "alias")
             else:
-                yield from sh.p.err(f"alias: {word} not found\n" if sh.dialect.name == "dash" else
-                                    f"{sh.prefix('alias')}{word}: not found\n")
+                yield from sh.p.err(f"alias: {word} not found\n")
             status = 1
     return status
 
@@ -58,9 +57,7 @@ def unalias(sh: Shell, argv: list[str]) -> Gen[int]:
         if sh.aliases.pop(word, None) is None:
             if sh.dialect.bash:
                 yield from sh.complain(f"{word}: not found", "unalias")
-            elif sh.dialect.name == "dash":
-                yield from sh.p.err(f"unalias: {word} not found\n")
             else:
-                yield from sh.complain(f"{word}: not found", "unalias")
+                yield from sh.p.err(f"unalias: {word} not found\n")
             status = 1
     return status

@@ -78,6 +78,8 @@ def describe(sh: Shell, name: str, *, brief: bool = False, command: str = "type"
         yield from out(f"{name} is hashed ({path})\n")
     elif bash:
         yield from out(f"{name} is {path}\n")
+    elif sh.dialect.name == "dash" and name in sh.hashed:
+        yield from out(f"{name} is a tracked alias for {path}\n")
     else:
         yield from out(f"{name} is {path}\n")
     return True

@@ -126,7 +126,7 @@ def cd(sh: Shell, argv: list[str]) -> Gen[int]:
         now = change(sh, path, physical=physical)
     except SysError as problem:
         yield from sh.complain(_cannot(sh, target, problem), "cd")
-        return 1 if sh.dialect.name != "dash" else 2
+        return 1 if sh.dialect.bash else 2
     if show:
         yield from sh.p.out(now + "\n")
     return 0
@@ -140,7 +140,7 @@ def _through_cdpath(sh: Shell, target: str) -> Gen[str | None]:
         yield from sh.p.tick(1)
         if not folder or folder == ".":
             continue
-        candidate = f"{folder.rstrip('/')}/{target}"
+        candidate = f"{folder.rstrip('/') if sh.dialect.bash else folder}/{target}"
         try:
             if sh.p.fs.stat(candidate).is_dir:
                 return candidate

@@ -52,7 +52,7 @@ def source(sh: Shell, argv: list[str]) -> Gen[int]:
             yield from sh.complain("filename argument required", name)
             yield from sh.p.err(f"{name}: usage: {name} filename [arguments]\n")
             return 2
-        return 0
+        return 2
     path = _find(sh, words[0])
     if path is None:
         yield from _missing(sh, name, words[0], "No such file or directory")

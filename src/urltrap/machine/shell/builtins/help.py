@@ -54,7 +54,7 @@ def help_ash(sh: Shell, argv: list[str]) -> Gen[int]:
         if column > 60:
             text += "\n"
             column = 0
-    yield from sh.p.out(text + "\n\n")
+    yield from sh.p.out(text.rstrip("\n") + "\n")
     return 0
 
 

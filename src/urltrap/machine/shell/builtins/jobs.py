@@ -91,8 +91,9 @@ def jobs(sh: Shell, argv: list[str]) -> Gen[int]:
         for spec in specs:
             job = sh.jobs.find(spec)
             if job is None:
-                yield from sh.complain(f"{spec}: no such job", "jobs")
-                status = 1
+                yield from sh.complain(f"No such job: {spec}" if sh.dialect.name == "dash" else f"{spec}: no such job",
+                                       "jobs")
+                status = 1 if sh.dialect.bash else 2
             else:
                 chosen.append(job)
     for job in chosen:
@@ -172,7 +173,8 @@ def _wait_one(sh: Shell, word: str) -> Gen[int]:
     if word.startswith("%"):
         job = sh.jobs.find(word)
         if job is None:
-            yield from sh.complain(f"{word}: no such job" if sh.dialect.bash else f"No such job: {word}", "wait")
+            yield from sh.complain(f"{word}: no such job" if sh.dialect.name != "dash" else f"No such job: {word}",
+                                   "wait")
             return 127 if sh.dialect.bash else 2
         pid = job.pid
     elif word.isdecimal():
@@ -204,7 +206,7 @@ def _wait_one(sh: Shell, word: str) -> Gen[int]:
             known = ended[1]
     job = sh.jobs.by_pid(pid)
     if job is not None:
-        if known > 128 and known != 143 and not job.reported and not sh.interactive:
+        if known > 128 and (known != 143 or not sh.dialect.bash) and not job.reported and not sh.interactive:
             yield from child_died(sh, pid, known, job.text)
         job.reported = True
         sh.jobs.remove_reported()

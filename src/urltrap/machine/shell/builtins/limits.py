@@ -103,6 +103,9 @@ def ulimit(sh: Shell, argv: list[str]) -> Gen[int]:
                         yield from sh.complain(f"-{letter}: invalid option", "ulimit")
                         yield from sh.p.err("ulimit: usage: ulimit [-SHabcdefiklmnpqrstuvxPRT] [limit]\n")
                         return 2
+                    if sh.dialect.name == "ash":
+                        yield from sh.p.err(f"ulimit: invalid option -- '{letter}'\n")
+                        return 1
                     yield from sh.complain(f"Illegal option -{letter}", "ulimit")
                     raise ExitShell(2)
         else:
@@ -184,7 +187,8 @@ def umask(sh: Shell, argv: list[str]) -> Gen[int]:
             if sh.dialect.bash:
                 yield from sh.complain(f"{text}: octal number out of range", "umask")
                 return 1
-            yield from sh.complain(f"Illegal number: {text}", "umask")
+            yield from sh.complain(f"Illegal number: {text}" if sh.dialect.name == "dash" else f"illegal mode: {text}",
+                                   "umask")
             raise ExitShell(2)
         sh.p.umask = int(text, 8) & 0o777
         return 0
@@ -195,7 +199,7 @@ def umask(sh: Shell, argv: list[str]) -> Gen[int]:
             if sh.dialect.bash:
                 yield from sh.complain(f"`{clause[-1:]}': invalid symbolic mode operator", "umask")
                 return 1
-            yield from sh.complain(f"Illegal mode: {text}", "umask")
+            yield from sh.complain(f"{'Illegal' if sh.dialect.name == 'dash' else 'illegal'} mode: {text}", "umask")
             raise ExitShell(2)
         who, op, perms = match.groups()
         bits = sum({"r": 4, "w": 2, "x": 1, "X": 1}.get(letter, 0) for letter in set(perms))

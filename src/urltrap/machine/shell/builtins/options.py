@@ -22,9 +22,9 @@ _BASH = (
     "nounset", "onecmd", "physical", "pipefail", "posix", "privileged", "verbose", "vi", "xtrace",
 )  # fmt: skip
 _DASH = ("errexit", "noglob", "ignoreeof", "interactive", "monitor", "noexec", "stdin", "xtrace", "verbose", "vi",
-         "emacs", "noclobber", "allexport", "notify", "nounset", "nolog", "debug")  # fmt: skip
-_ASH = ("errexit", "noglob", "ignoreeof", "interactive", "monitor", "noexec", "stdin", "xtrace", "verbose",
-        "noclobber", "allexport", "notify", "nounset", "vi", "pipefail")  # fmt: skip
+         "emacs", "noclobber", "allexport", "notify", "nounset", "privileged", "nolog", "debug")  # fmt: skip
+_ASH = ("errexit", "noglob", "ignoreeof", "monitor", "noexec", "xtrace", "verbose", "noclobber", "allexport",
+        "notify", "nounset", "errtrace", "vi", "pipefail")  # fmt: skip
 SHOPTS = (
     "autocd", "assoc_expand_once", "cdable_vars", "cdspell", "checkhash", "checkjobs", "checkwinsize", "cmdhist",
     "compat31", "compat32", "compat40", "compat41", "compat42", "compat43", "compat44", "complete_fullquote",
@@ -69,7 +69,7 @@ def _list_options(sh: Shell, plus: bool) -> str:
         return "".join("set" + line + "\n" for line in flags.splitlines())
     if sh.dialect.bash:
         return "".join(f"{name:<15}\t{'on' if is_on(sh, name) else 'off'}\n" for name in option_names(sh))
-    return "Current option settings\n" + "".join(
+    return ("Current option settings\n" if sh.dialect.name == "dash" else "") + "".join(
         f"{name:<16}{'on' if is_on(sh, name) else 'off'}\n" for name in option_names(sh)
     )
 

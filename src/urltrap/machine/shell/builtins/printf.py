@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
 _SPEC = re.compile(r"([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:hh|h|ll|l|L|j|z|t)?(\([^)]*\)T|.)?", re.DOTALL)
+_SPEC_DASH = re.compile(r"([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(.)?", re.DOTALL)
 _MAX_WIDTH = 1_000_000
 _FLOAT = re.compile(r"[ \t\n]*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)", re.IGNORECASE)
 
@@ -68,6 +69,8 @@ class _Printer:
             value = -value
         if match.end() != len(stripped) or (body[0] == "0" and any(c in "89" for c in body) and "x" not in body.lower()):
             self.bad(text, False)
+            if self.sh.dialect.name == "ash":
+                return 0
         if value > 0x7FFFFFFFFFFFFFFF or value < -0x8000000000000000:
             if value > 0xFFFFFFFFFFFFFFFF or value < 0:
                 self.errors.append(f"warning: {text}: Numerical result out of range")
@@ -173,7 +176,7 @@ def _one_pass(printer: _Printer, template: str) -> str | None:
             printer.out += b"%"
             pos += 2
             continue
-        match = _SPEC.match(template, pos + 1)
+        match = (_SPEC_DASH if sh.dialect.name == "dash" else _SPEC).match(template, pos + 1)
         assert match is not None  # all of its parts are optional
         message = _convert(printer, match)
         if message is not None:
@@ -239,7 +242,9 @@ def _convert(printer: _Printer, match: re.Match[str]) -> str | None:
     else:
         if sh.dialect.bash:
             return f"`{kind}': invalid format character"
-        return f"%{match.group()}: invalid directive" if sh.dialect.name == "dash" else f"%{kind}: invalid format"
+        if sh.dialect.name == "dash":
+            return f"%{match.group()}: invalid directive"
+        return f"%{match.string[match.start(4):]}: invalid format"
     return None
 
 
@@ -254,6 +259,9 @@ def printf(sh: Shell, argv: list[str]) -> Gen[int]:
         yield from sh.complain(f"{words[0][:2]}: invalid option", "printf")
         yield from sh.p.err("printf: usage: printf [-v var] format [arguments]\n")
         return 2
+    elif sh.dialect.name == "dash" and words and words[0].startswith("-") and words[0] not in ("-", "--"):
+        yield from sh.complain(f"Illegal option {words[0][:2]}", "printf")
+        return 2
     if words[:1] == ["--"]:
         words = words[1:]
     if not words:
@@ -262,9 +270,7 @@ def printf(sh: Shell, argv: list[str]) -> Gen[int]:
         elif sh.dialect.name == "dash":
             yield from sh.complain("usage: printf format [arg ...]", "printf")
         else:
-            yield from sh.p.err("BusyBox v1.35.0 () multi-call binary.\n\nUsage: printf FORMAT [ARG]...\n\n"
-                                "Format and print ARG(s) according to FORMAT (a-la C printf)\n")  # fmt: skip
-            return 1
+            yield from sh.p.err(f"{sh.message_name}: usage: printf FORMAT [ARGUMENT...]\n")
         return 2
     printer = _Printer(sh, [str(word) for word in words[1:]])
     message = None
@@ -282,10 +288,11 @@ def printf(sh: Shell, argv: list[str]) -> Gen[int]:
         assign_name(sh, variable, decode(bytes(printer.out).split(b"\0")[0]))
     elif printer.errors and sh.dialect.bash:
         yield from sh.p.write(1, bytes(printer.out))
-    for text in printer.errors:
-        yield from sh.complain(text, "printf")
-    if message:
-        yield from sh.complain(message, "printf")
+    for text in [*printer.errors, *([message] if message else [])]:
+        if sh.dialect.name == "ash":
+            yield from sh.p.err(f"{sh.message_name}: {text}\n")
+        else:
+            yield from sh.complain(text, "printf")
     if not variable and not (printer.errors and sh.dialect.bash):
         yield from sh.p.write(1, bytes(printer.out))
     if message:

@@ -34,7 +34,7 @@ def _order(name: str) -> int:
 def _name(sh: Shell, text: str) -> str | None:
     upper = text.upper().removeprefix("SIG")
     if upper in _PSEUDO:
-        return upper if sh.dialect.bash or upper == "EXIT" else None
+        return upper if sh.dialect.bash or upper == "EXIT" or (upper == "ERR" and sh.dialect.name == "ash") else None
     number = number_of(text)
     return None if number is None else name_of(number)
 
@@ -62,8 +62,10 @@ def trap(sh: Shell, argv: list[str]) -> Gen[int]:
             if sh.dialect.bash:
                 yield from sh.p.err("trap: usage: trap [-lp] [[arg] signal_spec ...]\n")
                 return 2
-            yield from sh.complain(f"{words[0]}: bad trap" if sh.dialect.name == "dash" else
-                                   f"{words[0]}: invalid signal specification", "trap")
+            if sh.dialect.name == "dash":
+                yield from sh.p.err(f"trap: {words[0]}: bad trap\n")
+            else:
+                yield from sh.complain(f"{words[0]}: invalid signal specification", "trap")
             return 1
         action, targets = None, words
     elif action == "-" or (action is not None and action.isdecimal() and sh.dialect.bash):
@@ -75,8 +77,10 @@ def trap(sh: Shell, argv: list[str]) -> Gen[int]:
     for word in targets:
         name = _name(sh, word)
         if name is None:
-            text = f"{word}: bad trap" if sh.dialect.name == "dash" else f"{word}: invalid signal specification"
-            yield from sh.complain(text, "trap")
+            if sh.dialect.name == "dash":
+                yield from sh.p.err(f"trap: {word}: bad trap\n")
+            else:
+                yield from sh.complain(f"{word}: invalid signal specification", "trap")
             status = 1
             continue
         if action is None:
@@ -103,7 +107,7 @@ def kill(sh: Shell, argv: list[str]) -> Gen[int]:
             yield from sh.complain("Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or\n"
                                    "kill -l [exitstatus]", "kill")  # fmt: skip
             raise ExitShell(2)
-        yield from sh.p.err("kill: you need to specify whom to kill\n")
+        yield from sh.p.err(f"{sh.message_name}: you need to specify whom to kill\n")
         return 1
     if words[0] in ("-l", "-L"):
         return (yield from _list(sh, words[1:]))
@@ -134,7 +138,8 @@ def _invalid(sh: Shell, text: str) -> Gen[None]:
     if sh.dialect.bash:
         yield from sh.complain(f"{text}: invalid signal specification", "kill")
     elif sh.dialect.name == "dash":
-        yield from sh.complain(f"invalid signal number or name: {text}", "kill")
+        yield from sh.complain(f"Illegal option -{text[:1]}", "kill")
+        raise ExitShell(2)
     else:
         yield from sh.p.err(f"{sh.message_name}: bad signal name '{text}'\n")
 
@@ -143,9 +148,9 @@ def _one(sh: Shell, word: str, number: int) -> Gen[int]:
     if word.startswith("%"):
         job = sh.jobs.find(word)
         if job is None:
-            text = f"{word}: no such job" if sh.dialect.bash else f"No such job: {word}"
+            text = f"{word}: no such job" if sh.dialect.name != "dash" else f"No such job: {word}"
             yield from sh.complain(text, "kill")
-            return 1
+            return 1 if sh.dialect.bash else 2
         status = 0
         for pid in job.pids:
             status = (yield from _send(sh, pid, number, word)) or status
@@ -189,9 +194,17 @@ def _list(sh: Shell, words: list[str]) -> Gen[int]:
             yield from sh.p.out("".join(row + "\n" for row in rows))
         return 0
     status = 0
-    for word in words:
+    for word in words[:1] if sh.dialect.name == "dash" else words:
+        if sh.dialect.name == "dash" and (not word.isdecimal() or name_of(int(word[:6]) & 127) is None
+                                          or int(word[:6]) > 192):
+            yield from sh.complain(f"invalid signal number or exit status: {word}" if word.isdecimal() else
+                                   f"Illegal number: {word}", "kill")  # fmt: skip
+            raise ExitShell(2)
         if word.isdecimal():
             number = int(word[:6])
+            if sh.dialect.name == "ash" and name_of(number & 127) is None:
+                yield from sh.p.out(f"{number & 127}\n")
+                continue
             name = name_of(number - 128 if number > 128 else number)
             if name is None or number == 0:
                 if number == 0:

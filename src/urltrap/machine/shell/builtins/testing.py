@@ -80,17 +80,17 @@ class _Test:
             return op != ""
         if self.bash:
             raise _TestError(f"{op}: binary operator expected")
-        if left in self.unary:
-            raise _TestError(f"{right}: unexpected operator" if self.sh.dialect.name == "dash" else
-                             f"{right}: unknown operand")
-        raise _TestError(f"{op}: unexpected operator" if self.sh.dialect.name == "dash" else f"{op}: unknown operand")
+        result = self.either()
+        if self.pos < len(self.words):
+            self.too_many()
+        return result
 
     def too_many(self) -> None:
         if self.bash:
             raise _TestError("too many arguments")
-        word = self.words[self.pos]
-        raise _TestError(f"{word}: unexpected operator" if self.sh.dialect.name == "dash" else
-                         f"{word}: unknown operand")
+        if self.sh.dialect.name == "dash":
+            raise _TestError(f"{self.words[self.pos - 1]}: unexpected operator")
+        raise _TestError(f"{self.words[self.pos]}: unknown operand")
 
     def either(self) -> bool:
         value = self.both()
@@ -115,6 +115,8 @@ class _Test:
             negate = not negate
             self.pos += 1
         if self.pos >= len(words):
+            if self.sh.dialect.name == "dash":
+                return False
             raise _TestError("argument expected")
         word = words[self.pos]
         following = words[self.pos + 1] if self.pos + 1 < len(words) else None
@@ -202,6 +204,7 @@ def double(sh: Shell, argv: list[str]) -> Gen[int]:
     if not words or words[-1] != "]]":
         return (yield from _complain(sh, "missing ]]", "[["))
     words.pop()
+    words = [{"&&": "-a", "||": "-o"}.get(word, word) for word in words]
     if len(words) == 3 and words[1] in ("=", "==", "!="):
         found = compile_pattern(words[2]).matches(words[0])
         return int(found != (words[1] != "!="))

@@ -23,7 +23,7 @@ def lookup(sh: Shell, name: str) -> str | None:
     """The value of one parameter (not ``@`` or ``*``); None where unset."""
     first = name[0]
     if first.isalpha() or first == "_":
-        if name == "_" and not sh.in_trap:
+        if name == "_" and not sh.in_trap and sh.dialect.bash:
             return sh.last_argument
         value = sh.vars.get(name)
         if value is None and name in _SPECIAL_ARRAYS and sh.dialect.bash:
@@ -243,7 +243,7 @@ def _conditional(
         if not (param.name[0].isalpha() or param.name[0] == "_"):
             if sh.dialect.bash:
                 raise ExpansionError(f"${param.name}: cannot assign in this way")
-            raise bad_substitution(sh, "")
+            raise ExpansionError(f"{param.name}: bad variable name", fatal_status=2)
         if param.index is not None:
             ShellNames(sh).set_name(param.name, index, text)
         else:
@@ -294,7 +294,7 @@ def _substring(
         end = size + length
         if end < offset:
             if not sh.dialect.bash:
-                return ""
+                return value[offset:]
             raise ExpansionError(f"{length_text}: substring expression < 0")
         return value[offset:end]
     return value[offset : offset + length]

@@ -32,15 +32,15 @@ def assign_one(sh: Shell, item: Assign) -> Gen[str]:
     if item.index is not None:
         index = yield from expand_string(sh, item.index)
         set_element(sh, item.name, index, value, append=item.append)
-        return f"{item.name}[{index}]={_traced(value)}"
+        return f"{item.name}[{index}]={_traced(sh, value)}"
     if item.append:
         value = append_value(sh, item.name, value)
     sh.set_var(item.name, value)
-    return f"{item.name}={_traced(value)}"
+    return f"{item.name}={_traced(sh, value)}"
 
 
-def _traced(value: str) -> str:
-    return trace_quote(value) if value else ""
+def _traced(sh: Shell, value: str) -> str:
+    return trace_quote(value) if value and sh.dialect.name != "dash" else value
 
 
 def append_value(sh: Shell, name: str, value: str) -> str:

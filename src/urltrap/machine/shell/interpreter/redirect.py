@@ -206,11 +206,7 @@ def _open(sh: Shell, target: str, flags: int, op: str, creating: bool) -> Gen[in
 def _duplicate(sh: Shell, source: int, fd: int, saved: Saved, keep: bool, move: bool) -> Gen[None]:
     p = sh.p
     if source not in p.fds or source in sh.private_fds:
-        if sh.dialect.bash:
-            yield from _fail(sh, f"{source}: Bad file descriptor")
-        if sh.dialect.name == "dash":
-            yield from _fail(sh, f"{source}: Bad file descriptor")
-        yield from _fail(sh, f"dup2({source},{fd}): Bad file descriptor")
+        yield from _fail(sh, f"{source}: Bad file descriptor")
     if source == fd:
         return
     _save(sh, fd, saved, keep)

@@ -35,7 +35,8 @@ def run_text(sh: Shell, text: str, *, origin: str, line: int | None = None, top:
     start = line if line is not None else (1 if origin in ("-c", "file") else max(1, sh.line))
     if "\0" in text:
         text = text.replace("\0", "")
-    cacheable = len(text) <= _CACHE_LIMIT and not _uses_aliases(sh) and "extglob" not in text
+    cacheable = len(text) <= _CACHE_LIMIT and not _uses_aliases(sh) and "extglob" not in text and not (
+        sh.dialect.aliases_in_scripts and "alias" in text)
     if cacheable:
         yield from sh.p.tick(1 + len(text) // _STEP_CHARACTERS)
         script = parse_cached(text, sh.dialect.name, start, sh.extglob)
@@ -112,6 +113,8 @@ def syntax_failure(sh: Shell, problem: Exception, origin: str) -> Gen[None]:
     """Print a syntax error; it ends the shells other than bash, and bash's -c strings by their end."""
     if not isinstance(problem, ShellSyntaxError):
         raise problem
+    if origin == "command substitution" and problem.token == ")" and not sh.dialect.bash:
+        return  # their parser takes it for the end of the substitution
     yield from sh.p.err(syntax_message(sh, problem, origin))
     sh.status = problem.status
     if not sh.dialect.bash and not sh.interactive:

@@ -20,6 +20,10 @@ from urltrap.machine.shell.variables import Var
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
+_REGULAR = frozenset((
+    "umask", "ulimit", "kill", "jobs", "fg", "bg", "wait", "cd", "chdir", "pwd", "read", "getopts", "printf", "echo",
+    "test", "[", "alias", "unalias", "type", "hash", "let",
+))  # fmt: skip
 _SPECIAL = frozenset((
     ".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift", "times",
     "trap", "unset",
@@ -211,6 +215,10 @@ def call_builtin(sh: Shell, argv: list[str]) -> Gen[int]:
     status = 1
     try:
         status = yield from run(sh, argv)
+    except ExitShell as leave:
+        if sh.dialect.bash or argv[0] not in _REGULAR:
+            raise
+        status = leave.status  # an error in a regular builtin does not end dash or BusyBox
     except SysError as problem:
         if problem.errno == errno.EPIPE:
             # A real shell would have died of SIGPIPE in a child; in its own process it says so.
@@ -333,10 +341,11 @@ def replace_by(sh: Shell, argv: list[str], env: dict[str, str]) -> Gen[int]:
 
 def not_found(sh: Shell, argv: list[str]) -> Gen[int]:
     """The dialect's answer to an unknown name; 127."""
-    handler = sh.functions.get("command_not_found_handle") if sh.dialect.bash else None
+    handler = sh.functions.get("command_not_found_handle") if sh.dialect.bash_compat else None
     sh.tell(argv, "not-found", 127)
     if handler is not None:
-        return (yield from call_function(sh, handler, ["command_not_found_handle", *argv]))
+        status = yield from call_function(sh, handler, ["command_not_found_handle", *argv])
+        return status if sh.dialect.bash else 127
     shown = argv[0]
     if sh.dialect.bash and not shown.isprintable():
         shown = trace_quote(shown)

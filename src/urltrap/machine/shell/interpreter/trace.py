@@ -34,13 +34,14 @@ def trace_words(sh: Shell, words: list[str]) -> Gen[None]:
     if sh.dialect.bash:
         text = " ".join(trace_quote(str(word)) for word in words)
     else:
-        text = " ".join(_plain_quote(str(word)) for word in words)
+        quote = str if sh.dialect.name == "dash" else _plain_quote
+        text = " ".join(quote(str(word)) for word in words)
     yield from trace(sh, text)
 
 
 def _plain_quote(word: str) -> str:
     if not word:
         return "''"
-    if any(char in " \t\n;&|<>()$`\\\"'*?[#~" for char in word):
+    if any(char in " \t\n;&|<>()$`\\\"'*?[#~=" for char in word):
         return "'" + word.replace("'", "'\"'\"'") + "'"
     return word
