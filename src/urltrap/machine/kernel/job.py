@@ -221,6 +221,11 @@ class KernelJob:
         queue = self._asked[self._questions] = WaitQueue()
         return self._questions, queue
 
+    def forget(self, number: int) -> None:
+        """Nobody waits for the answer to a question any more."""
+        self._asked.pop(number, None)
+        self.replies.pop(number, None)
+
     def fact(self, event: type[EventBase], fields: dict[str, Any]) -> None:
         """Something to journal."""
         self.effects.append(Fact(event, fields))

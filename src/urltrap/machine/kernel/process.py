@@ -114,16 +114,18 @@ class KernelProcess(ProcessState):
                 raise SysError(errno.EINTR)
             yield (None, until)
 
-    def fetch(self, request: FetchRequest) -> Generator[Any, Any, FetchReply]:
+    def fetch(self, request: FetchRequest, *, output: str = "") -> Generator[Any, Any, FetchReply]:
         """Ask the fetcher, and tell the journal of question and answer."""
         job = self.job
-        self.fact(
-            DownloadAsked, url=request.url, client=request.client, argv=[encode(each) for each in self.argv]
-        )
+        argv = [encode(each) for each in self.argv]
+        self.fact(DownloadAsked, url=request.url, client=request.client, argv=argv, output=encode(output))
         number, queue = job.ask()
         job.effects.append(Fetch(number, request))
-        while (reply := job.replies.pop(number, None)) is None:
-            yield (queue, None)
+        try:
+            while (reply := job.replies.pop(number, None)) is None:
+                yield (queue, None)
+        finally:
+            job.forget(number)  # also where the process is killed meanwhile: the answer is for nobody then
         capture = reply.capture
         self.fact(
             DownloadAnswered, url=request.url, outcome=capture.outcome, status=capture.status, sha256=capture.sha256,
