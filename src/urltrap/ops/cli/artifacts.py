@@ -37,10 +37,10 @@ def artifacts(
         return
     print_table(
         "artifacts",
-        ("last seen (UTC)", "SHA-256", "bytes", "what", "came by", "times"),
+        ("last seen (UTC)", "SHA-256*", "bytes", "what", "came by", "times"),
         (
             (
-                row.last_seen.strftime("%Y-%m-%d %H:%M:%S"),
+                row.last_seen.strftime("%m-%d %H:%M:%S"),
                 row.artifact.sha256,
                 row.artifact.size,
                 "" if row.analysis is None else f"{row.analysis.kind} {row.analysis.architecture}".strip(),

@@ -94,7 +94,7 @@ def url(
     )
     print_table(
         "captures",
-        ("at (UTC)", "as", "outcome*", "status", "bytes", "artifact"),
+        ("at (UTC)", "as", "outcome*", "status", "bytes", "artifact*"),
         (
             (
                 c.at.strftime("%Y-%m-%d %H:%M:%S"),
