@@ -102,7 +102,12 @@ def unescape_echo(
         elif char == "x" and hex_escapes and (end := _digits(text, pos, 2, _HEX)) > pos:
             out.append(int(text[pos:end], 16))
             pos = end
-        elif char in "uU" and hex_escapes and unicode and (end := _digits(text, pos, 4 if char == "u" else 8, _HEX)) > pos:
+        elif (
+            char in "uU"
+            and hex_escapes
+            and unicode
+            and (end := _digits(text, pos, 4 if char == "u" else 8, _HEX)) > pos
+        ):
             out += _utf8(int(text[pos:end], 16))
             pos = end
         else:

@@ -92,9 +92,13 @@ class _Evaluator:
         self.start = match.start(self.kind)
         self.pos = match.end()
 
-    def fail(self, message: str, *, token_from: int | None = None, dash: str = "", ash: str = "") -> ExpansionError:
+    def fail(
+        self, message: str, *, token_from: int | None = None, dash: str = "", ash: str = ""
+    ) -> ExpansionError:
         if self.dialect == "dash":
-            return ExpansionError(f'arithmetic expression: {dash or "expecting EOF"}: "{self.text}"', fatal_status=2)
+            return ExpansionError(
+                f'arithmetic expression: {dash or "expecting EOF"}: "{self.text}"', fatal_status=2
+            )
         if self.dialect == "ash":
             return ExpansionError(ash or "arithmetic syntax error", fatal_status=2)
         at = self.start if token_from is None else token_from
@@ -106,7 +110,11 @@ class _Evaluator:
     def run(self) -> int:
         value = self.comma()
         if self.kind != "end":
-            if self.kind == "bad" or self.kind in ("name", "number") or self.token in ("(", "[", "!", "~", "++", "--"):
+            if (
+                self.kind == "bad"
+                or self.kind in ("name", "number")
+                or self.token in ("(", "[", "!", "~", "++", "--")
+            ):
                 if self.kind == "bad":
                     raise self.fail("syntax error: invalid arithmetic operator", dash="expecting EOF")
                 raise self.fail("syntax error in expression", dash="expecting EOF")
@@ -161,8 +169,9 @@ class _Evaluator:
         left = self.comma()
         self.skip -= not condition
         if not (self.kind == "op" and self.token == ":"):
-            raise self.fail("`:' expected for conditional expression", dash="expecting ':'",
-                            ash="malformed ?: operator")
+            raise self.fail(
+                "`:' expected for conditional expression", dash="expecting ':'", ash="malformed ?: operator"
+            )
         self.advance()
         self.skip += bool(condition)
         right = self.assignment()
@@ -327,8 +336,11 @@ class _Evaluator:
         value = self.names.get_name(name, subscript)
         if value is None:
             if self.names.unset_is_error():
-                text = {"bash": f"{name}: unbound variable", "dash": f"{name}: parameter not set",
-                        "ash": f"{name}: parameter not set"}[self.dialect]
+                text = {
+                    "bash": f"{name}: unbound variable",
+                    "dash": f"{name}: parameter not set",
+                    "ash": f"{name}: parameter not set",
+                }[self.dialect]
                 raise ExpansionError(text, fatal_status=127 if self.dialect == "bash" else 2)
             return 0
         if not value:
@@ -360,8 +372,11 @@ class _Evaluator:
             return wrap(quotient) if op == "/" else wrap(left - quotient * right)
         if op == "**":
             if right < 0:
-                raise self.fail("exponent less than 0", token_from=self.last if at is None else at,
-                                ash="exponent less than 0")
+                raise self.fail(
+                    "exponent less than 0",
+                    token_from=self.last if at is None else at,
+                    ash="exponent less than 0",
+                )
             return wrap(pow(left, right, 1 << 64))
         if op == "+":
             return wrap(left + right)

@@ -1,9 +1,8 @@
-"""The parsed program: words as parts, commands as nodes. Immutable by convention, shared between sessions by a cache."""
+"""The parsed program: words as parts, commands as nodes. Never changed once parsed: a cache shares it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Union
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +75,7 @@ class ArrayLit:
     items: tuple[tuple[Word | None, bool, Word], ...]
 
 
-Part = Union[Lit, Quoted, DoubleQuoted, Param, CommandSub, ArithSub, ProcessSub]
+Part = Lit | Quoted | DoubleQuoted | Param | CommandSub | ArithSub | ProcessSub
 
 
 @dataclass(slots=True, eq=False)
@@ -275,7 +274,7 @@ class CondPair:
     right: CondExpr
 
 
-CondExpr = Union[CondTest, CondNot, CondPair]
+CondExpr = CondTest | CondNot | CondPair
 
 
 @dataclass(slots=True, eq=False)
@@ -285,7 +284,7 @@ class CondCommand(Compound):
     expression: CondExpr
 
 
-Node = Union[
-    Simple, Pipeline, AndOr, Background, Sequence, Subshell, Group, If, While, For, Select, ArithFor, Case,
-    FunctionDef, ArithCommand, CondCommand,
-]  # fmt: skip
+Node = (
+    Simple | Pipeline | AndOr | Background | Sequence | Subshell | Group | If | While | For | Select | ArithFor | Case
+    | FunctionDef | ArithCommand | CondCommand
+)  # fmt: skip

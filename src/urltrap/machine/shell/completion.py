@@ -21,7 +21,9 @@ def complete_command(sh: Shell, prefix: str) -> list[str]:
             entries = sh.p.fs.listdir(folder or ".")
         except SysError:
             continue
-        found.update(name for name in entries if name.startswith(prefix) and sh.p.fs.access(f"{folder}/{name}", 1))
+        found.update(
+            name for name in entries if name.startswith(prefix) and sh.p.fs.access(f"{folder}/{name}", 1)
+        )
     return sorted(found)
 
 

@@ -194,7 +194,11 @@ class Parser(CondParser):
     def _for(self, line: int) -> Node:
         self.enter()
         self.step()
-        if self.dialect.arithmetic_command and self.value == "(" and self.text.startswith("(", self.start + 1):
+        if (
+            self.dialect.arithmetic_command
+            and self.value == "("
+            and self.text.startswith("(", self.start + 1)
+        ):
             end = self.arith_end(self.start + 2)
             if end is not None and end < 0:
                 raise self.unclosed(")", self.line)
@@ -230,7 +234,7 @@ class Parser(CondParser):
         if len(pieces) != 3:
             raise ShellSyntaxError(
                 "text", "syntax error: arithmetic expression required" if len(pieces) < 3 else
-                "syntax error: `;' unexpected", self.token_line, line_text=f"((" + body + "))", expected="for",
+                "syntax error: `;' unexpected", self.token_line, line_text="((" + body + "))", expected="for",
             )  # fmt: skip
         parts: list[ArithSub] = []
         at = begin

@@ -91,7 +91,10 @@ class CondParser(BaseParser):
             if self.bare == "]]" or self.kind == "op":
                 if self.bare == "]]":
                     raise ShellSyntaxError(
-                        "cond", "unexpected argument `]]' to conditional unary operator", self.token_line, status=0
+                        "cond",
+                        "unexpected argument `]]' to conditional unary operator",
+                        self.token_line,
+                        status=0,
                     )
                 return CondTest("", word)
         else:

@@ -44,5 +44,13 @@ def bind(sh: Shell) -> None:
     known["BASH_SUBSHELL"] = lambda: str(sh.in_subshell)
     known["BASH_COMMAND"] = lambda: str(sh.extra.get("command", ""))
     known["HISTCMD"] = lambda: str(len(sh.history) + 1)
-    for name in ("BASHPID", "EPOCHSECONDS", "EPOCHREALTIME", "SRANDOM", "BASH_SUBSHELL", "HISTCMD", "BASH_COMMAND"):
+    for name in (
+        "BASHPID",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "SRANDOM",
+        "BASH_SUBSHELL",
+        "HISTCMD",
+        "BASH_COMMAND",
+    ):
         hooks[name] = lambda value: None

@@ -29,8 +29,9 @@ def read_line(sh: Shell, prompt: str) -> Gen[str | None]:
         columns=terminal.columns,
         history=sh.history,
         bracketed=sh.dialect.bash,
-        complete=lambda text, first: complete_command(sh, text) if first and "/" not in text else
-        complete_path(sh, text),
+        complete=lambda text, first: (
+            complete_command(sh, text) if first and "/" not in text else complete_path(sh, text)
+        ),
         bash=sh.dialect.bash,
     )
     saved = (terminal.icanon, terminal.echo, terminal.icrnl)

@@ -72,7 +72,7 @@ class ExitShell(ShellJump):
 
 
 class DiscardLine(ShellJump):
-    """An expansion failed: the message is printed, the rest of the command line is dropped (interactive shells go on)."""
+    """An expansion failed and its message is printed: the rest of the command line is dropped."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)

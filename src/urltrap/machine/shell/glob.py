@@ -6,11 +6,12 @@ Extended patterns ``@(…) ?(…) *(…) +(…) !(…)`` are understood where as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 _MAGIC = frozenset("*?[\\")
-_CLASSES = {
+_CLASSES: dict[str, Callable[[str], bool]] = {
     "alpha": str.isalpha,
     "digit": lambda c: c in "0123456789",
     "alnum": str.isalnum,

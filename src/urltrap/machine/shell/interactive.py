@@ -88,7 +88,9 @@ def load_history(sh: Shell) -> None:
         data = sh.p.fs.read(path, _MAX_FILE)
     except SysError:
         return
-    sh.history = [line for line in decode(data).split("\n") if line and not line.startswith("#")][-_MAX_HISTORY:]
+    sh.history = [line for line in decode(data).split("\n") if line and not line.startswith("#")][
+        -_MAX_HISTORY:
+    ]
     sh.extra["history_saved"] = len(sh.history)
 
 
@@ -127,8 +129,9 @@ def remember(sh: Shell, text: str) -> None:
 def run_interactive(sh: Shell) -> Gen[None]:
     """The loop of prompt, line, command. Returns at the end of input; raises ExitShell for ``exit``."""
     p = sh.p
-    for number, action in ((2, "catch"), (3, "ignore"), (15, "ignore"), (20, "ignore"), (21, "ignore"), (22, "ignore")):
-        p.trap_signal(number, action)
+    # Caught rather than ignored: what is ignored would stay so in the programs that are started.
+    for number in (2, 3, 15, 20):
+        p.trap_signal(number, "catch")
     sh.extra["caught"] = True
     load_history(sh)
     tty = p.is_tty(0)
@@ -139,8 +142,11 @@ def run_interactive(sh: Shell) -> Gen[None]:
         )
         sh.options.discard("monitor")
     elif not tty:
-        yield from p.err(f"{sh.arg0}: can't access tty; job control turned off\n" if sh.dialect.name == "ash" else
-                         f"{sh.arg0}: 0: can't access tty; job control turned off\n")
+        yield from p.err(
+            f"{sh.arg0}: can't access tty; job control turned off\n"
+            if sh.dialect.name == "ash"
+            else f"{sh.arg0}: 0: can't access tty; job control turned off\n"
+        )
         sh.options.discard("monitor")
     try:
         yield from _loop(sh)

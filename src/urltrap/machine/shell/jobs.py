@@ -17,6 +17,7 @@ class Job:
     reported: bool = False
     disowned: bool = False
     no_hup: bool = False
+    own_group: bool = False
 
     @property
     def pid(self) -> int:

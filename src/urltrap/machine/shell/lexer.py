@@ -124,8 +124,12 @@ class Lexer:
                 self.pos = end
                 return
             # "a<(b)" continues the word in bash; the general path below knows.
-            if not (end < self.size and text[end] in "<>" and self.dialect.process_substitution
-                    and text.startswith("(", end + 1)):
+            if not (
+                end < self.size
+                and text[end] in "<>"
+                and self.dialect.process_substitution
+                and text.startswith("(", end + 1)
+            ):
                 self.kind = "word"
                 self.value = value
                 self.pos = end
@@ -226,7 +230,8 @@ class Lexer:
         if not closed:
             if self.dialect.bash and body and not body.endswith("\n"):
                 body += "\n"
-            self.here_warning.append((here.redir.line, self.line, here.delimiter))
+            last = self.line - 1 if text.endswith("\n") else self.line
+            self.here_warning.append((here.redir.line, last, here.delimiter))
         if here.quoted:
             here.redir.body = Word((Quoted(body),), body, None, body)
         else:

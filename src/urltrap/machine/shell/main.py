@@ -131,7 +131,9 @@ def _read_arguments(sh: Shell, words: list[str], found: _Arguments) -> Gen[None]
                 elif name in option_names(sh):
                     found.options.append((name, on))
                 else:
-                    yield from _usage_error(sh, found, f"{name}: invalid option name", f"Illegal option -o {name}")
+                    yield from _usage_error(
+                        sh, found, f"{name}: invalid option name", f"Illegal option -o {name}"
+                    )
                     return
             elif LETTERS.get(letter) in (*option_names(sh), "onecmd"):
                 found.options.append((LETTERS[letter], on))
@@ -204,7 +206,15 @@ def _long(sh: Shell, words: list[str], position: int, word: str, found: _Argumen
         found.options.append(("posix", True))
     elif name == "verbose":
         found.options.append(("verbose", True))
-    elif name in ("noediting", "restricted", "debugger", "debug", "pretty-print", "dump-strings", "dump-po-strings"):
+    elif name in (
+        "noediting",
+        "restricted",
+        "debugger",
+        "debug",
+        "pretty-print",
+        "dump-strings",
+        "dump-po-strings",
+    ):
         pass
     elif name == "version":
         machine = _machine_type(sh)
@@ -218,7 +228,7 @@ def _long(sh: Shell, words: list[str], position: int, word: str, found: _Argumen
     elif name == "help":
         yield from sh.p.out(
             f"GNU bash, version {_VERSION}-({_machine_type(sh)})\n{_bash_usage(sh)}"
-            f"Type `{sh.arg0} -c \"help set\"' for more information about shell options.\n"
+            f'Type `{sh.arg0} -c "help set"\' for more information about shell options.\n'
             f"Type `{sh.arg0} -c help' for more information about shell builtin commands.\n"
             "Use the `bashbug' command to report bugs.\n\n"
             "bash home page: <http://www.gnu.org/software/bash>\n"
@@ -335,8 +345,12 @@ def _first_variables(sh: Shell) -> None:
             put("SHLVL", str(int(level[:6]) + 1 if level.isdecimal() else 1))
             sh.vars.slot("SHLVL").exported = True
         if sh.vars.get("PS1") is None:
-            put("PS1", ("\\w \\$ " if sh.dialect.name == "ash" else "# ") if p.uid == 0 or sh.dialect.name == "ash"
-                else "$ ")
+            put(
+                "PS1",
+                ("\\w \\$ " if sh.dialect.name == "ash" else "# ")
+                if p.uid == 0 or sh.dialect.name == "ash"
+                else "$ ",
+            )
     sh.vars.changed()
 
 
@@ -403,17 +417,24 @@ def _script_file(sh: Shell, path: str) -> Gen[None]:
             p.close(fd)
     except SysError as problem:
         name = sh.p.argv[0] if sh.p.argv else sh.dialect.name
-        sh.tell([path], "not-found" if problem.errno == 2 else "not-executable", 127 if problem.errno == 2 else 126)
+        sh.tell(
+            [path],
+            "not-found" if problem.errno == 2 else "not-executable",
+            127 if problem.errno == 2 else 126,
+        )
         if sh.dialect.bash:
-            yield from p.err(f"{name}: {path}: {'Is a directory' if problem.errno == 21 else problem.words}\n"
-                             if problem.errno != 21 else f"{path}: {path}: Is a directory\n")
+            yield from p.err(
+                f"{name}: {path}: {'Is a directory' if problem.errno == 21 else problem.words}\n"
+                if problem.errno != 21
+                else f"{path}: {path}: Is a directory\n"
+            )
             raise ExitShell(127 if problem.errno == 2 else 126) from None
         if sh.dialect.name == "dash":
             words = "No such file" if problem.errno == 2 else problem.words
             yield from p.err(f"{name}: 0: cannot open {path}: {words}\n")
         else:
             yield from p.err(f"{name}: can't open '{path}': {problem.words}\n")
-        raise ExitShell(2 if sh.dialect.name == "ash" or problem.errno == 2 else 2) from None
+        raise ExitShell(2) from None
     first = data[:80].split(b"\n", 1)[0]
     if b"\0" in first and sh.dialect.bash:
         yield from p.err(f"{path}: {path}: cannot execute binary file\n")
@@ -444,13 +465,23 @@ def _standard_input(sh: Shell) -> Gen[None]:
         data = yield from source.line()
         text = decode(data.replace(b"\0", b""))
         pending += text
-        if data and wanted and wanted not in text and not (wanted == "eof" and any(c in text for c in _CLOSERS)):
+        if (
+            data
+            and wanted
+            and wanted not in text
+            and not (wanted == "eof" and any(c in text for c in _CLOSERS))
+        ):
             continue
         if not data and not pending:
             return
         yield from sh.p.tick(1 + len(pending) // 64)
-        parser = open_parser(pending, sh.dialect, line=line_number, extglob=sh.extglob,
-                             aliases=sh.aliases if sh.dialect.aliases_in_scripts else None)
+        parser = open_parser(
+            pending,
+            sh.dialect,
+            line=line_number,
+            extglob=sh.extglob,
+            aliases=sh.aliases if sh.dialect.aliases_in_scripts else None,
+        )
         try:
             node = next_command(parser)
         except ShellSyntaxError as problem:

@@ -94,6 +94,9 @@ def child_died(sh: Shell, pid: int, status: int, text: str) -> Gen[None]:
     """What the shell says when a signal ended a foreground child."""
     number = status - 128
     words = DESCRIPTIONS.get(number, "")
+    if number == 15 and sh.dialect.bash and not sh.interactive:
+        yield from sh.p.err("Terminated\n")
+        return
     if not words:
         if number == 2 and sh.interactive:
             yield from sh.p.err("\n")

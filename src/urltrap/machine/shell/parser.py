@@ -10,7 +10,9 @@ from urltrap.machine.shell.ast import (
     AndOr,
     Assign,
     Background,
+    Lit,
     Node,
+    Part,
     Pipeline,
     Redir,
     Sequence,
@@ -75,7 +77,12 @@ class BaseParser(WordLexer):
         if self.kind == "word" and self.bare in CLOSING | OPENING | {"!", "in", "function", "[["}:
             kind = "op"
         return ShellSyntaxError(
-            "token", self.value, self.token_line, token_type=kind, expected=expected, line_text=self.line_at(self.start)
+            "token",
+            self.value,
+            self.token_line,
+            token_type=kind,
+            expected=expected,
+            line_text=self.line_at(self.start),
         )
 
     def missing_word(self) -> ShellSyntaxError:
@@ -83,7 +90,9 @@ class BaseParser(WordLexer):
         if self.kind == "eof" and self.dialect.bash:
             line = self.line_at(self.pos)
             return ShellSyntaxError("token", "newline", self.line, token_type="newline", line_text=line)
-        return self.unexpected("word" if self.kind == "eof" and self.dialect.name == "ash" and self.at_function else "")
+        return self.unexpected(
+            "word" if self.kind == "eof" and self.dialect.name == "ash" and self.at_function else ""
+        )
 
     def need(self, word: str) -> None:
         """Take the reserved word or operator `word`."""
@@ -171,8 +180,13 @@ class BaseParser(WordLexer):
                 break
             seen_prefix = True
             self.command_position()
-        if seen_prefix and self.dialect.bash and (
-            self.kind in ("newline", "eof") or (self.kind == "op" and self.value in (";", "&", "&&", "||", ")"))
+        if (
+            seen_prefix
+            and self.dialect.bash
+            and (
+                self.kind in ("newline", "eof")
+                or (self.kind == "op" and self.value in (";", "&", "&&", "||", ")"))
+            )
         ):
             return Pipeline((), negate, timed, (), self.text[start : self.last_end])
         first = self.command()
@@ -241,7 +255,13 @@ class BaseParser(WordLexer):
                     self.allow_array = declaring and self.dialect.arrays
                     self.step()
                     self.allow_array = False
-                    if self.kind == "op" and self.value == "(" and len(words) == 1 and not assigns and not redirs:
+                    if (
+                        self.kind == "op"
+                        and self.value == "("
+                        and len(words) == 1
+                        and not assigns
+                        and not redirs
+                    ):
                         return self._function(word, start, line)
                     continue
                 item: Word | Assign = word
@@ -259,9 +279,15 @@ class BaseParser(WordLexer):
                 self.allow_array = not words
                 redirs.append(self.redirection())
                 self.allow_array = False
-            elif (kind == "op" and words and self.dialect.name == "ash" and self.value in ("&&", "||")
-                  and isinstance(words[0], Word) and words[0].bare == "[["
-                  and not (isinstance(words[-1], Word) and words[-1].bare == "]]")):
+            elif (
+                kind == "op"
+                and words
+                and self.dialect.name == "ash"
+                and self.value in ("&&", "||")
+                and isinstance(words[0], Word)
+                and words[0].bare == "[["
+                and not (isinstance(words[-1], Word) and words[-1].bare == "]]")
+            ):
                 words.append(Word((), self.value, self.value, self.value))
                 self.step()
             else:
@@ -279,8 +305,11 @@ class BaseParser(WordLexer):
         name = word.bare
         if name is None or (not self.dialect.bash and not _FUNCTION_NAME.match(name)):
             if not self.dialect.bash:
-                raise ShellSyntaxError("text", "Bad function name" if self.dialect.name == "dash" else
-                                       "bad function name", self.line)
+                raise ShellSyntaxError(
+                    "text",
+                    "Bad function name" if self.dialect.name == "dash" else "bad function name",
+                    self.line,
+                )
             name = word.raw
         self.step()
         return self.function_definition(name, start, line, keyword=False)
@@ -323,7 +352,7 @@ class BaseParser(WordLexer):
         first = word.parts[0]
         text = getattr(first, "text", "")
         rest = text[offset:]
-        parts = (type(first)(rest), *word.parts[1:]) if rest else word.parts[1:]
+        parts: tuple[Part, ...] = (Lit(rest), *word.parts[1:]) if rest else word.parts[1:]
         raw = word.raw[offset:]
         if not parts:
             return Word((), "", "", raw)
@@ -392,8 +421,6 @@ class BaseParser(WordLexer):
 
 
 def _starts_literal(word: Word, length: int) -> bool:
-    from urltrap.machine.shell.ast import Lit
-
     if not word.parts:
         return False
     first = word.parts[0]
@@ -413,7 +440,12 @@ class Script:
 
 
 def open_parser(
-    text: str, dialect: Dialect, *, line: int = 1, aliases: dict[str, str] | None = None, extglob: bool = False
+    text: str,
+    dialect: Dialect,
+    *,
+    line: int = 1,
+    aliases: dict[str, str] | None = None,
+    extglob: bool = False,
 ) -> BaseParser:
     """A parser over `text`, ready for `next_command`."""
     from urltrap.machine.shell.compound import Parser
@@ -453,7 +485,12 @@ def parse_cached(text: str, dialect: str, line: int = 1, extglob: bool = False) 
 
 
 def parse_script(
-    text: str, dialect: Dialect, *, line: int = 1, aliases: dict[str, str] | None = None, extglob: bool = False
+    text: str,
+    dialect: Dialect,
+    *,
+    line: int = 1,
+    aliases: dict[str, str] | None = None,
+    extglob: bool = False,
 ) -> Script:
     """Parse all of `text` up to its first syntax error. Raises only BudgetError (nesting)."""
     parser = open_parser(text, dialect, line=line, aliases=aliases, extglob=extglob)

@@ -23,7 +23,9 @@ def _directory(sh: Shell) -> str:
     if trim.isdecimal() and int(trim):
         parts = path.split("/")
         if len(parts) > int(trim) + 1:
-            path = f"{'~' if path.startswith('~') else ''}/.../".replace("//", "/") + "/".join(parts[-int(trim) :])
+            path = f"{'~' if path.startswith('~') else ''}/.../".replace("//", "/") + "/".join(
+                parts[-int(trim) :]
+            )
     return path
 
 

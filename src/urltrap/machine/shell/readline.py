@@ -172,7 +172,13 @@ class Editor:
         self.text = self.text[: self.at] + piece + rest
         self.at += len(piece)
         if self.pasting and self.bash:
-            return b"\x1b[7m" + encode(piece.replace("\n", "\r\n")) + b"\x1b[27m" + encode(rest) + self._back(len(rest))
+            return (
+                b"\x1b[7m"
+                + encode(piece.replace("\n", "\r\n"))
+                + b"\x1b[27m"
+                + encode(rest)
+                + self._back(len(rest))
+            )
         if not rest:
             return encode(piece)
         if self.bash and "\n" not in piece:
@@ -321,7 +327,9 @@ class Editor:
     def _do_clear(self) -> bytes:
         rest = self.text[self.at :]
         head = b"\x1b[H\x1b[2J" if self.bash else b"\x1b[H\x1b[J\r"
-        return head + encode(self.prompt + self.text) + (b"" if self.bash else b"\x1b[J") + self._back(len(rest))
+        return (
+            head + encode(self.prompt + self.text) + (b"" if self.bash else b"\x1b[J") + self._back(len(rest))
+        )
 
     def _do_last_argument(self) -> bytes:
         words = self.history[-1].split() if self.history else []

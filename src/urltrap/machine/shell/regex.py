@@ -76,7 +76,7 @@ class Regex:
             return ("group", number, inner)
         if char == "[":
             end = self._set_end()
-            found = _parse_set(source.replace("\\", "\\\\") if False else source, self.pos, end)
+            found = _parse_set(source, self.pos, end)
             self.pos = end + 1
             return ("set", found)
         if char in "*+?" or (char == "{" and source[self.pos + 1 : self.pos + 2].isdecimal()):
@@ -96,7 +96,12 @@ class Regex:
                 raise RegexError(source)
             char = source[self.pos]
             self.pos += 1
-            shorthand = {"w": (False, "word"), "W": (True, "word"), "s": (False, "space"), "S": (True, "space")}
+            shorthand = {
+                "w": (False, "word"),
+                "W": (True, "word"),
+                "s": (False, "space"),
+                "S": (True, "space"),
+            }
             if char in shorthand:
                 negate, name = shorthand[char]
                 return ("set", CharSet(negate, frozenset(), (), (name,)))

@@ -60,7 +60,9 @@ def listing() -> str:
             rows.append("\t".join(_pad(cell) for cell in cells[:-1]) + "\t" + cells[-1])
             cells = []
     if cells:
-        rows.append("\t".join(_pad(cell) for cell in cells[:-1]) + ("\t" if len(cells) > 1 else "") + cells[-1] + "\t")
+        rows.append(
+            "\t".join(_pad(cell) for cell in cells[:-1]) + ("\t" if len(cells) > 1 else "") + cells[-1] + "\t"
+        )
     return "\n".join(rows) + "\n"
 
 

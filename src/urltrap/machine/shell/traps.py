@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from urltrap.machine.shell.errors import ExitShell, ReturnFrom
+from urltrap.machine.shell.errors import DiscardLine, ExitShell, ReturnFrom
 from urltrap.machine.shell.signals import name_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ def run_pending(sh: Shell) -> Gen[None]:
         action = sh.traps.get(name_of(number) or "")
         if action:
             yield from run_action(sh, action)
+        elif number == 2 and sh.interactive:
+            yield from sh.p.err("\n")
+            sh.status = 130
+            raise DiscardLine(130)
 
 
 def run_exit(sh: Shell) -> Gen[None]:

@@ -122,9 +122,9 @@ def _compound(node: Node, indent: int) -> str:
         return f"for (({head}))\n{pad}do\n{_list(node.body, deeper)};\n{pad}done"
     if isinstance(node, Case):
         rows = []
-        for patterns, body, terminator in node.items:
+        for patterns, inside, terminator in node.items:
             names = " | ".join(word.raw for word in patterns)
-            inner = "" if body is None else _list(body, indent + 8) + "\n"
+            inner = "" if inside is None else _list(inside, indent + 8) + "\n"
             rows.append(f"{_pad(deeper)}{names})\n{inner}{_pad(deeper)}{terminator}")
         return f"case {node.word.raw} in \n" + "\n".join(rows) + f"\n{pad}esac"
     if isinstance(node, ArithCommand | CondCommand):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from urltrap.machine.errors import BudgetError
 
@@ -31,12 +32,12 @@ class Var:
         value = self.value
         if value is None or isinstance(value, str):
             return value
-        return value.get(0) if self.array != "A" else value.get("0")  # type: ignore[call-overload, no-any-return]
+        return value.get(0) if self.array != "A" else value.get("0")  # type: ignore[call-overload]
 
     def copy(self) -> Var:
         """A copy that shares nothing that can change."""
         value = self.value
-        return replace(self, value=dict(value) if isinstance(value, dict) else value)  # type: ignore[arg-type]
+        return replace(self, value=value.copy() if isinstance(value, dict) else value)
 
 
 class ReadOnlyError(Exception):
@@ -184,13 +185,14 @@ class Variables:
         var = self.slot(self.target(name))
         if var.readonly:
             raise ReadOnlyError(name)
-        array = self.as_array(var, associative=isinstance(key, str))
+        array: dict[Any, str] = self.as_array(var, associative=isinstance(key, str))
+        old = array.get(key, "")
         if append:
-            value = array.get(key, "") + value  # type: ignore[call-overload]
-        self.account(len(array.get(key, "")), len(value) + 16)  # type: ignore[call-overload]
-        array[key] = value  # type: ignore[index]
+            value = old + value
+        self.account(len(old), len(value) + 16)
+        array[key] = value
 
-    def as_array(self, var: Var, *, associative: bool) -> dict[int, str] | dict[str, str]:
+    def as_array(self, var: Var, *, associative: bool) -> dict[Any, str]:
         """The array inside `var`, made from its scalar value where it was none."""
         if isinstance(var.value, dict):
             return var.value

@@ -91,10 +91,14 @@ class WordLexer(Lexer):
                 self.pos = end
                 self.array = array
                 return Word(tuple(parts), None, None, text[begin:pos])
-            elif (char in " \t" and self.allow_array and self.dialect.arrays
-                  and (end := self._subscript_end(begin, pos)) is not None):
-                parts.append(Lit(text[pos:end]))
-                pos = end
+            elif (
+                char in " \t"
+                and self.allow_array
+                and self.dialect.arrays
+                and (stop := self._subscript_end(begin, pos)) is not None
+            ):
+                parts.append(Lit(text[pos:stop]))
+                pos = stop
             else:
                 break
         self.pos = pos
@@ -432,17 +436,25 @@ class WordLexer(Lexer):
             following = text[pos + 1 : pos + 2]
             if following == "}":
                 return Param("#", simple=True), pos + 2
-            if _NAME.match(text, pos + 1) or (following in _SPECIAL and text[pos + 2 : pos + 3] in ("}", "[")) or (
-                following.isdigit()
+            if (
+                _NAME.match(text, pos + 1)
+                or (following in _SPECIAL and text[pos + 2 : pos + 3] in ("}", "["))
+                or (following.isdigit())
             ):
                 length = True
                 pos += 1
-        elif char == "!" and self.dialect.bash:
-            if _NAME.match(text, pos + 1) or (
-                text[pos + 1 : pos + 2] in _SPECIAL and text[pos + 1 : pos + 2] not in ("", "}", "-", "?")
-            ):
-                indirect = True
-                pos += 1
+        elif (
+            char == "!"
+            and self.dialect.bash
+            and (
+                _NAME.match(text, pos + 1)
+                or (
+                    text[pos + 1 : pos + 2] in _SPECIAL and text[pos + 1 : pos + 2] not in ("", "}", "-", "?")
+                )
+            )
+        ):
+            indirect = True
+            pos += 1
         match = _NAME.match(text, pos)
         if match is not None:
             name = match.group()
@@ -472,7 +484,9 @@ class WordLexer(Lexer):
                 return Param(name, "len", index=index), pos + 1
             if indirect and index is not None and index.raw in ("@", "*"):
                 return Param(name, "keys", index=index), pos + 1
-            return Param(name, "", index=index, indirect=indirect, simple=index is None and not indirect), pos + 1
+            return Param(
+                name, "", index=index, indirect=indirect, simple=index is None and not indirect
+            ), pos + 1
         if length:
             return self._bad(begin, in_double)
         return self._operator(begin, pos, Param(name, index=index, indirect=indirect), in_double)
@@ -532,7 +546,13 @@ class WordLexer(Lexer):
         return Param("", bad="${" + self.text[begin:end] + "}"), end + 1
 
     def _segment(
-        self, pos: int, stops: str, in_double: bool, *, pattern_in_double: bool = False, first_is_text: bool = False
+        self,
+        pos: int,
+        stops: str,
+        in_double: bool,
+        *,
+        pattern_in_double: bool = False,
+        first_is_text: bool = False,
     ) -> tuple[tuple[Part, ...], int]:
         """Parts up to an unquoted character of `stops` (its position is returned); "" reads to the end of the text."""
         text, size = self.text, self.size
@@ -629,7 +649,9 @@ def make_word(parts: tuple[Part, ...], raw: str, braces: bool) -> Word:
         value = "".join(plain)
         return Word(parts, value, value if bare else None, raw)
     all_literal = all(isinstance(part, Lit) for part in parts)
-    return Word(parts, None, "".join(p.text for p in parts if isinstance(p, Lit)) if all_literal else None, raw)
+    return Word(
+        parts, None, "".join(p.text for p in parts if isinstance(p, Lit)) if all_literal else None, raw
+    )
 
 
 def _alive(text: str, braces: bool) -> bool:

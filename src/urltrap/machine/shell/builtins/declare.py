@@ -28,7 +28,8 @@ _USAGE = {
 def array_text(var: Var) -> str:
     """``([0]="a" [1]="b")``."""
     cells = [
-        f"[{key if var.array == 'a' else _key(key)}]={declare_quote(value)}" for key, value in array_items(var)
+        f"[{key if var.array == 'a' else _key(key)}]={declare_quote(value)}"
+        for key, value in array_items(var)
     ]
     return "(" + " ".join(cells) + (" )" if var.array == "A" and cells else ")")
 
@@ -179,7 +180,7 @@ def _list(sh: Shell, command: str, on: set[str]) -> Gen[int]:
             continue
         if wanted and not wanted <= set(flags_of(var)):
             continue
-        if on or scope is None and "p" in on:
+        if on or (scope is None and "p" in on):
             lines.append(declaration(name, var))
         elif var.value is not None:
             value = var.scalar() or ""

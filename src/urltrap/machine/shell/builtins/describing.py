@@ -47,7 +47,9 @@ def describe(sh: Shell, name: str, *, brief: bool = False, command: str = "type"
             quoted = "'" + value.replace("'", "'\\''") + "'"
             yield from out(f"alias {name}={quoted}\n")
         else:
-            yield from out(f"{name} is aliased to `{value}'\n" if bash else f"{name} is an alias for {value}\n")
+            yield from out(
+                f"{name} is aliased to `{value}'\n" if bash else f"{name} is an alias for {value}\n"
+            )
         return True
     if name in KEYWORDS[sh.dialect.name]:
         yield from out(f"{name}\n" if brief else f"{name} is a shell keyword\n")
@@ -139,7 +141,12 @@ def type_of(sh: Shell, argv: list[str]) -> Gen[int]:
 
 def _all(sh: Shell, name: str) -> Gen[int]:
     found = False
-    if name in KEYWORDS["bash"] or name in sh.functions or find_builtin(sh, name) is not None or name in sh.aliases:
+    if (
+        name in KEYWORDS["bash"]
+        or name in sh.functions
+        or find_builtin(sh, name) is not None
+        or name in sh.aliases
+    ):
         found = yield from describe(sh, name)
         if name in sh.functions and find_builtin(sh, name) is not None:
             yield from sh.p.out(f"{name} is a shell builtin\n")
@@ -211,7 +218,9 @@ def _hash_flags(sh: Shell, words: list[str]) -> Gen[int]:
     if flag == "-l":
         if not sh.hashed:
             yield from sh.p.out("hash: hash table empty\n")
-        yield from sh.p.out("".join(f"builtin hash -p {path} {name}\n" for name, (path, _) in sh.hashed.items()))
+        yield from sh.p.out(
+            "".join(f"builtin hash -p {path} {name}\n" for name, (path, _) in sh.hashed.items())
+        )
         return 0
     yield from sh.complain(f"{flag[:2]}: invalid option", "hash")
     yield from sh.p.err("hash: usage: hash [-lr] [-p pathname] [-dt] [name ...]\n")
@@ -238,9 +247,7 @@ def enable(sh: Shell, argv: list[str]) -> Gen[int]:
         rows: list[str] = []
         for name in sorted(every):
             off = name in sh.disabled
-            if "a" in flags:
-                rows.append(f"enable -n {name}" if off else f"enable {name}")
-            elif off == ("n" in flags):
+            if "a" in flags or off == ("n" in flags):
                 rows.append(f"enable -n {name}" if off else f"enable {name}")
         yield from sh.p.out("".join(row + "\n" for row in rows))
         return 0

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 @builtin(":", "true")
 def true(sh: Shell, argv: list[str]) -> Gen[int]:
     """Nothing, successfully."""
+    yield from ()
     return 0
-    yield
 
 
 @builtin("false")
 def false(sh: Shell, argv: list[str]) -> Gen[int]:
     """Nothing, without success."""
+    yield from ()
     return 1
-    yield
 
 
 def _number(text: str) -> int | None:
@@ -45,7 +45,9 @@ def leave_loop(sh: Shell, argv: list[str]) -> Gen[int]:
     if len(argv) > 1:
         value = _number(argv[1])
         if value is None:
-            text = f"{argv[1]}: numeric argument required" if sh.dialect.bash else f"Illegal number: {argv[1]}"
+            text = (
+                f"{argv[1]}: numeric argument required" if sh.dialect.bash else f"Illegal number: {argv[1]}"
+            )
             yield from sh.complain(text, name)
             raise ExitShell(128 if sh.dialect.bash else 2)
         if value < 1:

@@ -18,8 +18,12 @@ def getopts(sh: Shell, argv: list[str]) -> Gen[int]:
         if sh.dialect.bash:
             yield from sh.p.err("getopts: usage: getopts optstring name [arg ...]\n")
             return 2
-        yield from sh.complain("Usage: getopts optstring var [arg]" if sh.dialect.name == "dash" else
-                               "usage: getopts optstring var [arg]", "getopts")
+        yield from sh.complain(
+            "Usage: getopts optstring var [arg]"
+            if sh.dialect.name == "dash"
+            else "usage: getopts optstring var [arg]",
+            "getopts",
+        )
         raise ExitShell(2)
     spec, name = argv[1], argv[2]
     words = argv[3:] or sh.positional

@@ -32,7 +32,9 @@ def help_bash(sh: Shell, argv: list[str]) -> Gen[int]:
     status = 0
     for word in words:
         pattern = compile_pattern(word)
-        found = [(name, text) for name, text in SYNOPSES.items() if pattern.matches(name) or name.startswith(word)]
+        found = [
+            (name, text) for name, text in SYNOPSES.items() if pattern.matches(name) or name.startswith(word)
+        ]
         exact = [(name, text) for name, text in found if name == word]
         if not found:
             yield from sh.complain(f"no help topics match `{word}'.  Try `help help' or `man -k {word}' or "

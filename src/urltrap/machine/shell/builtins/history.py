@@ -39,8 +39,10 @@ def history(sh: Shell, argv: list[str]) -> Gen[int]:
         count = int(words[0][:9])
     begin = max(0, len(sh.history) - count)
     width = 5 if sh.dialect.bash else 4
-    rows = (f"{number + 1:{width}d}{'  ' if sh.dialect.bash else ' '}{sh.history[number]}\n"
-            for number in range(begin, len(sh.history)))
+    rows = (
+        f"{number + 1:{width}d}{'  ' if sh.dialect.bash else ' '}{sh.history[number]}\n"
+        for number in range(begin, len(sh.history))
+    )
     yield from sh.p.out("".join(rows))
     return 0
 
@@ -49,7 +51,9 @@ def _flagged(sh: Shell, words: list[str]) -> Gen[int]:
     flag, rest = words[0][1], words[1:]
     path = rest[0] if rest else history_file(sh)
     if flag in "wa":
-        text = "".join(line + "\n" for line in sh.history[sh.extra.get("history_saved", 0) if flag == "a" else 0 :])
+        text = "".join(
+            line + "\n" for line in sh.history[sh.extra.get("history_saved", 0) if flag == "a" else 0 :]
+        )
         if not path:
             return 1
         try:

@@ -59,7 +59,9 @@ def job_line(sh: Shell, job: Job, flags: str = "") -> str:
         pid = f"{job.pids[0]} " if "l" in flags else ""
         return f"[{job.number}]{mark}  {pid}{words:<23} {job.text}{ampersand}\n"
     pid = f"{job.pids[0]} " if "l" in flags else ""
-    return f"[{job.number}] {mark} {pid}{words:<25}{job.text}{ampersand if sh.dialect.name == 'ash' else ''}\n"
+    return (
+        f"[{job.number}] {mark} {pid}{words:<25}{job.text}{ampersand if sh.dialect.name == 'ash' else ''}\n"
+    )
 
 
 def notify(sh: Shell) -> Gen[None]:
@@ -91,8 +93,9 @@ def jobs(sh: Shell, argv: list[str]) -> Gen[int]:
         for spec in specs:
             job = sh.jobs.find(spec)
             if job is None:
-                yield from sh.complain(f"No such job: {spec}" if sh.dialect.name == "dash" else f"{spec}: no such job",
-                                       "jobs")
+                yield from sh.complain(
+                    f"No such job: {spec}" if sh.dialect.name == "dash" else f"{spec}: no such job", "jobs"
+                )
                 status = 1 if sh.dialect.bash else 2
             else:
                 chosen.append(job)
@@ -173,8 +176,9 @@ def _wait_one(sh: Shell, word: str) -> Gen[int]:
     if word.startswith("%"):
         job = sh.jobs.find(word)
         if job is None:
-            yield from sh.complain(f"{word}: no such job" if sh.dialect.name != "dash" else f"No such job: {word}",
-                                   "wait")
+            yield from sh.complain(
+                f"{word}: no such job" if sh.dialect.name != "dash" else f"No such job: {word}", "wait"
+            )
             return 127 if sh.dialect.bash else 2
         pid = job.pid
     elif word.isdecimal():
@@ -189,7 +193,7 @@ def _wait_one(sh: Shell, word: str) -> Gen[int]:
             ended = yield from sh.p.wait(pid)
         except SysError as problem:
             if problem.errno == 4:
-                numbers = [number for number in sh.p.pending_signals()]
+                numbers = sh.p.pending_signals()
                 from urltrap.machine.shell.signals import name_of
                 from urltrap.machine.shell.traps import run_action
 
@@ -249,11 +253,17 @@ def resume_foreground(sh: Shell, job: Job) -> Gen[int]:
     from urltrap.machine.shell.interpreter.foreground import wait_foreground
 
     job.stopped = False
-    try:
-        sh.p.kill(-job.pids[0], 18)
-    except SysError:
-        pass  # it has ended already: the wait below says how
-    return (yield from wait_foreground(sh, job.pids, job.text, job))
+    _go_on(sh, job)
+    return (yield from wait_foreground(sh, job.pids, job.text, job, own_group=job.own_group))
+
+
+def _go_on(sh: Shell, job: Job) -> None:
+    """SIGCONT to all of a job."""
+    for pid in job.pids:
+        try:
+            sh.p.kill(pid, 18)
+        except SysError:
+            continue  # it has ended already: whoever waits for it learns how
 
 
 @builtin("bg")
@@ -266,12 +276,11 @@ def background(sh: Shell, argv: list[str]) -> Gen[int]:
         yield from sh.complain(f"job {job.number} already in background", "bg")
         return 0
     job.stopped = False
-    try:
-        sh.p.kill(-job.pids[0], 18)
-    except SysError:
-        pass  # it has ended already: the next prompt says so
+    _go_on(sh, job)
     mark = sh.jobs.mark(job)
-    yield from sh.p.out(f"[{job.number}]{mark} {job.text} &\n" if sh.dialect.bash else f"[{job.number}] {job.text}\n")
+    yield from sh.p.out(
+        f"[{job.number}]{mark} {job.text} &\n" if sh.dialect.bash else f"[{job.number}] {job.text}\n"
+    )
     return 0
 
 

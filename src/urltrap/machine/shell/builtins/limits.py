@@ -118,7 +118,9 @@ def ulimit(sh: Shell, argv: list[str]) -> Gen[int]:
     if values:
         return (yield from _set(sh, table, letters[-1], values[0], which, both))
     for letter in letters:
-        shown = _words(table.get("u" if letter == "p" and not sh.dialect.bash else letter, [None, None])[which])
+        shown = _words(
+            table.get("u" if letter == "p" and not sh.dialect.bash else letter, [None, None])[which]
+        )
         if len(letters) > 1 and sh.dialect.bash:
             words, unit, _, _ = _LIMITS[letter]
             yield from sh.p.out(f"{words}({unit + ', ' if unit else ''}-{letter}) {shown}\n")
@@ -127,14 +129,16 @@ def ulimit(sh: Shell, argv: list[str]) -> Gen[int]:
     return 0
 
 
-def _set(sh: Shell, table: dict[str, list[int | None]], letter: str, value: str, which: int, both: bool) -> Gen[int]:
+def _set(
+    sh: Shell, table: dict[str, list[int | None]], letter: str, value: str, which: int, both: bool
+) -> Gen[int]:
     new: int | None
     if value in ("unlimited", "hard", "soft"):
         new = None if value == "unlimited" else table.get(letter, [None, None])[1 if value == "hard" else 0]
     elif value.isdecimal():
         new = int(value[:18])
     else:
-        yield from sh.complain(f"{value}: invalid number" if sh.dialect.bash else f"bad number", "ulimit")
+        yield from sh.complain(f"{value}: invalid number" if sh.dialect.bash else "bad number", "ulimit")
         if not sh.dialect.bash:
             raise ExitShell(2)
         return 1
@@ -142,7 +146,9 @@ def _set(sh: Shell, table: dict[str, list[int | None]], letter: str, value: str,
     hard = row[1]
     if hard is not None and (new is None or new > hard) and sh.p.uid != 0:
         text = f"{_LIMITS[letter][0].strip()}: cannot modify limit: Operation not permitted"
-        yield from sh.complain(text if sh.dialect.bash else "error setting limit: Operation not permitted", "ulimit")
+        yield from sh.complain(
+            text if sh.dialect.bash else "error setting limit: Operation not permitted", "ulimit"
+        )
         return 1
     if both:
         row[0] = row[1] = new
@@ -176,7 +182,9 @@ def umask(sh: Shell, argv: list[str]) -> Gen[int]:
     symbolic, again = "-S" in argv[1:], "-p" in argv[1:]
     if not words:
         if symbolic:
-            text = ",".join(f"{who}={_letters(sh.p.umask >> shift)}" for who, shift in (("u", 6), ("g", 3), ("o", 0)))
+            text = ",".join(
+                f"{who}={_letters(sh.p.umask >> shift)}" for who, shift in (("u", 6), ("g", 3), ("o", 0))
+            )
             yield from sh.p.out(f"{'umask -S ' if again else ''}{text}\n")
         else:
             yield from sh.p.out(f"{'umask ' if again else ''}{sh.p.umask:04o}\n")
@@ -187,8 +195,9 @@ def umask(sh: Shell, argv: list[str]) -> Gen[int]:
             if sh.dialect.bash:
                 yield from sh.complain(f"{text}: octal number out of range", "umask")
                 return 1
-            yield from sh.complain(f"Illegal number: {text}" if sh.dialect.name == "dash" else f"illegal mode: {text}",
-                                   "umask")
+            yield from sh.complain(
+                f"Illegal number: {text}" if sh.dialect.name == "dash" else f"illegal mode: {text}", "umask"
+            )
             raise ExitShell(2)
         sh.p.umask = int(text, 8) & 0o777
         return 0
@@ -199,7 +208,9 @@ def umask(sh: Shell, argv: list[str]) -> Gen[int]:
             if sh.dialect.bash:
                 yield from sh.complain(f"`{clause[-1:]}': invalid symbolic mode operator", "umask")
                 return 1
-            yield from sh.complain(f"{'Illegal' if sh.dialect.name == 'dash' else 'illegal'} mode: {text}", "umask")
+            yield from sh.complain(
+                f"{'Illegal' if sh.dialect.name == 'dash' else 'illegal'} mode: {text}", "umask"
+            )
             raise ExitShell(2)
         who, op, perms = match.groups()
         bits = sum({"r": 4, "w": 2, "x": 1, "X": 1}.get(letter, 0) for letter in set(perms))

@@ -126,13 +126,18 @@ def set_options(sh: Shell, argv: list[str]) -> Gen[int]:
                     return 0
                 position += 1
                 if name not in option_names(sh):
-                    return (yield from _bad(sh, name, f"{name}: invalid option name", f"Illegal option -o {name}"))
+                    return (
+                        yield from _bad(sh, name, f"{name}: invalid option name", f"Illegal option -o {name}")
+                    )
                 switch(sh, name, on)
                 continue
             known = LETTERS.get(letter)
             if known is None or known not in (*option_names(sh), "onecmd"):
-                return (yield from _bad(sh, letter, f"{word[0]}{letter}: invalid option",
-                                        f"Illegal option {word[0]}{letter}"))
+                return (
+                    yield from _bad(
+                        sh, letter, f"{word[0]}{letter}: invalid option", f"Illegal option {word[0]}{letter}"
+                    )
+                )
             switch(sh, known, on)
         position += 1
     return 0
@@ -142,7 +147,9 @@ def _bad(sh: Shell, what: str, bash: str, other: str) -> Gen[int]:
     if sh.dialect.bash:
         yield from sh.complain(bash, "set")
         if "invalid option name" not in bash:
-            yield from sh.p.err("set: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]\n")
+            yield from sh.p.err(
+                "set: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]\n"
+            )
             return 2
         return 2
     yield from sh.complain(other if sh.dialect.name == "dash" else other.replace("Illegal", "illegal"), "set")
@@ -171,7 +178,9 @@ def shopt(sh: Shell, argv: list[str]) -> Gen[int]:
         status = 0
         for word in words:
             if word not in known:
-                yield from sh.complain(f"{word}: invalid {'option' if 'o' in flags else 'shell option'} name", "shopt")
+                yield from sh.complain(
+                    f"{word}: invalid {'option' if 'o' in flags else 'shell option'} name", "shopt"
+                )
                 status = 1
             elif "s" in flags:
                 state.add(word)
@@ -181,19 +190,26 @@ def shopt(sh: Shell, argv: list[str]) -> Gen[int]:
     status = 0
     for word in words or known:
         if word not in known:
-            yield from sh.complain(f"{word}: invalid {'option' if 'o' in flags else 'shell option'} name", "shopt")
+            yield from sh.complain(
+                f"{word}: invalid {'option' if 'o' in flags else 'shell option'} name", "shopt"
+            )
             status = 1
             continue
-        on = word in state or (word == "login_shell" and sh.login) or (word == "expand_aliases" and sh.interactive)
+        on = (
+            word in state
+            or (word == "login_shell" and sh.login)
+            or (word == "expand_aliases" and sh.interactive)
+        )
         if words and not on:
             status = 1
         if "q" in flags or (not words and (("s" in flags and not on) or ("u" in flags and on))):
             continue
         if "p" in flags:
             yield from sh.p.out(
-                f"set {'-' if on else '+'}o {word}\n" if "o" in flags else f"shopt {'-s' if on else '-u'} {word}\n"
+                f"set {'-' if on else '+'}o {word}\n"
+                if "o" in flags
+                else f"shopt {'-s' if on else '-u'} {word}\n"
             )
         else:
-            yield from sh.p.out(f"{word:<15}\t{'on' if on else 'off'}\n" if "o" in flags else
-                                f"{word:<15}\t{'on' if on else 'off'}\n")
+            yield from sh.p.out(f"{word:<15}\t{'on' if on else 'off'}\n")
     return status

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _SPEC = re.compile(r"([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:hh|h|ll|l|L|j|z|t)?(\([^)]*\)T|.)?", re.DOTALL)
 _SPEC_DASH = re.compile(r"([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(.)?", re.DOTALL)
 _MAX_WIDTH = 1_000_000
-_FLOAT = re.compile(r"[ \t\n]*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)", re.IGNORECASE)
+_FLOAT = re.compile(
+    r"[ \t\n]*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)", re.IGNORECASE
+)
 
 
 class _Printer:
@@ -67,7 +69,9 @@ class _Printer:
         )  # fmt: skip
         if match.group().startswith("-"):
             value = -value
-        if match.end() != len(stripped) or (body[0] == "0" and any(c in "89" for c in body) and "x" not in body.lower()):
+        if match.end() != len(stripped) or (
+            body[0] == "0" and any(c in "89" for c in body) and "x" not in body.lower()
+        ):
             self.bad(text, False)
             if self.sh.dialect.name == "ash":
                 return 0
@@ -144,7 +148,11 @@ def _format_float(value: float, flags: str, width: int, precision: int | None, k
     if kind in "aA":
         text = value.hex() if kind == "a" else value.hex().upper()
     else:
-        spec = "%" + "".join(c for c in flags if c in "+ #") + f".{6 if precision is None else min(precision, 350)}{kind}"
+        spec = (
+            "%"
+            + "".join(c for c in flags if c in "+ #")
+            + f".{6 if precision is None else min(precision, 350)}{kind}"
+        )
         text = spec % value
     if "0" in flags and "-" not in flags and value == value and value not in (float("inf"), float("-inf")):
         sign = text[0] if text[:1] in "+- " else ""
@@ -215,7 +223,9 @@ def _convert(printer: _Printer, match: re.Match[str]) -> str | None:
         printed = match.group()
         if sh.dialect.bash:
             return f"`%{printed}': missing format character" if printed else "`%': missing format character"
-        return f"%{printed}: invalid directive" if sh.dialect.name == "dash" else f"%{printed}: invalid format"
+        return (
+            f"%{printed}: invalid directive" if sh.dialect.name == "dash" else f"%{printed}: invalid format"
+        )
     left = "-" in flags
     if kind == "s":
         data = encode(printer.next() or "")
@@ -244,7 +254,7 @@ def _convert(printer: _Printer, match: re.Match[str]) -> str | None:
             return f"`{kind}': invalid format character"
         if sh.dialect.name == "dash":
             return f"%{match.group()}: invalid directive"
-        return f"%{match.string[match.start(4):]}: invalid format"
+        return f"%{match.string[match.start(4) :]}: invalid format"
     return None
 
 
@@ -278,7 +288,12 @@ def printf(sh: Shell, argv: list[str]) -> Gen[int]:
         before = printer.position
         message = _one_pass(printer, str(words[0]))
         yield from sh.p.tick(1 + len(words[0]) // 32)
-        if message or printer.stopped or printer.position >= len(printer.arguments) or printer.position == before:
+        if (
+            message
+            or printer.stopped
+            or printer.position >= len(printer.arguments)
+            or printer.position == before
+        ):
             break
         if len(printer.out) > 4_000_000:
             raise BudgetError("printf output", 4_000_000)

@@ -93,13 +93,18 @@ def _take(sh: Shell, options: _Options, letter: str, value: str) -> Gen[int | No
             if options.timeout < 0:
                 raise ValueError(value)
         except ValueError:
-            yield from sh.complain(f"{value}: invalid timeout specification" if sh.dialect.bash else "invalid timeout",
-                                   "read")
+            yield from sh.complain(
+                f"{value}: invalid timeout specification" if sh.dialect.bash else "invalid timeout", "read"
+            )
             return 1
     elif letter == "u":
         if not value.isdecimal() or int(value[:6]) not in sh.p.fds:
-            yield from sh.complain(f"{value}: invalid file descriptor: Bad file descriptor" if value.isdecimal() else
-                                   f"{value}: invalid file descriptor specification", "read")
+            yield from sh.complain(
+                f"{value}: invalid file descriptor: Bad file descriptor"
+                if value.isdecimal()
+                else f"{value}: invalid file descriptor specification",
+                "read",
+            )
             return 1
         options.fd = int(value[:6])
     elif letter == "a":
@@ -302,7 +307,7 @@ def _split(sh: Shell, text: str, marks: set[int], count: int | None) -> list[tup
 def _last(
     text: str, pos: int, fields: list[tuple[str, int]], separator: object, space: object
 ) -> list[tuple[str, int]]:
-    """The rest of the line for the last name: trailing blanks go, and one trailing separator of a last single field."""
+    """The rest of the line for the last name, without trailing blanks and without a lone trailing separator."""
     end = len(text)
     while end > pos and space(end - 1):  # type: ignore[operator]
         end -= 1
@@ -340,7 +345,9 @@ def mapfile(sh: Shell, argv: list[str]) -> Gen[int]:
             delimiter = encode(value)[:1] or b"\0"
         elif letter in "nOsu":
             if not value.isdecimal():
-                yield from sh.complain(f"{value}: invalid {'line count' if letter in 'ns' else 'array origin'}", argv[0])
+                yield from sh.complain(
+                    f"{value}: invalid {'line count' if letter in 'ns' else 'array origin'}", argv[0]
+                )
                 return 1
             number = int(value[:9])
             if letter == "n":

@@ -34,7 +34,11 @@ def _order(name: str) -> int:
 def _name(sh: Shell, text: str) -> str | None:
     upper = text.upper().removeprefix("SIG")
     if upper in _PSEUDO:
-        return upper if sh.dialect.bash or upper == "EXIT" or (upper == "ERR" and sh.dialect.name == "ash") else None
+        return (
+            upper
+            if sh.dialect.bash or upper == "EXIT" or (upper == "ERR" and sh.dialect.name == "ash")
+            else None
+        )
     number = number_of(text)
     return None if number is None else name_of(number)
 
@@ -195,8 +199,9 @@ def _list(sh: Shell, words: list[str]) -> Gen[int]:
         return 0
     status = 0
     for word in words[:1] if sh.dialect.name == "dash" else words:
-        if sh.dialect.name == "dash" and (not word.isdecimal() or name_of(int(word[:6]) & 127) is None
-                                          or int(word[:6]) > 192):
+        if sh.dialect.name == "dash" and (
+            not word.isdecimal() or name_of(int(word[:6]) & 127) is None or int(word[:6]) > 192
+        ):
             yield from sh.complain(f"invalid signal number or exit status: {word}" if word.isdecimal() else
                                    f"Illegal number: {word}", "kill")  # fmt: skip
             raise ExitShell(2)

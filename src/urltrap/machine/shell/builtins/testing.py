@@ -61,10 +61,10 @@ class _Test:
         if self.bash:
             raise _TestError(f"{op}: unary operator expected")
         if operand in self.binary:
-            raise _TestError(f"{operand}: argument expected" if self.sh.dialect.name == "dash" else
-                             f"{operand}: argument expected")
-        raise _TestError(f"{op}: unexpected operator" if self.sh.dialect.name == "dash" else
-                         f"{operand}: unknown operand")
+            raise _TestError(f"{operand}: argument expected")
+        raise _TestError(
+            f"{op}: unexpected operator" if self.sh.dialect.name == "dash" else f"{operand}: unknown operand"
+        )
 
     def three(self, words: list[str]) -> bool:
         left, op, right = words
@@ -130,7 +130,9 @@ class _Test:
             value = self.either()
             if self.pos >= len(words) or words[self.pos] != ")":
                 if self.bash:
-                    raise _TestError("`)' expected" + (f", found {words[self.pos]}" if self.pos < len(words) else ""))
+                    raise _TestError(
+                        "`)' expected" + (f", found {words[self.pos]}" if self.pos < len(words) else "")
+                    )
                 raise _TestError("closing paren expected")
             self.pos += 1
         elif word in self.unary and following is not None:

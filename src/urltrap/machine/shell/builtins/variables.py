@@ -75,16 +75,23 @@ def export(sh: Shell, argv: list[str]) -> Gen[int]:
         flag = words.pop(0)
         if flag == "--":
             break
-        allowed = ("nfp" if command == "export" else "aAfp") if sh.dialect.bash else "p" + (
-            "n" if sh.dialect.name == "ash" and command == "export" else "")
+        allowed = (
+            ("nfp" if command == "export" else "aAfp")
+            if sh.dialect.bash
+            else "p" + ("n" if sh.dialect.name == "ash" and command == "export" else "")
+        )
         for letter in flag[1:]:
             if letter not in allowed:
-                yield from sh.complain(f"-{letter}: invalid option" if sh.dialect.bash else f"Illegal option -{letter}",
-                                       command)
+                yield from sh.complain(
+                    f"-{letter}: invalid option" if sh.dialect.bash else f"Illegal option -{letter}", command
+                )
                 if not sh.dialect.bash:
                     raise ExitShell(2)
-                usage = ("export [-fn] [name[=value] ...] or export -p" if command == "export" else
-                         "readonly [-aAf] [name[=value] ...] or readonly -p")
+                usage = (
+                    "export [-fn] [name[=value] ...] or export -p"
+                    if command == "export"
+                    else "readonly [-aAf] [name[=value] ...] or readonly -p"
+                )
                 yield from sh.p.err(f"{command}: usage: {usage}\n")
                 return 2
             remove = remove or letter == "n"
@@ -138,8 +145,9 @@ def unset(sh: Shell, argv: list[str]) -> Gen[int]:
             elif letter in "vn":
                 variables = True
             else:
-                yield from sh.complain(f"-{letter}: invalid option" if sh.dialect.bash else f"Illegal option -{letter}",
-                                       "unset")
+                yield from sh.complain(
+                    f"-{letter}: invalid option" if sh.dialect.bash else f"Illegal option -{letter}", "unset"
+                )
                 if sh.dialect.bash:
                     yield from sh.p.err("unset: usage: unset [-f] [-v] [-n] [name ...]\n")
                     return 2
@@ -200,7 +208,9 @@ def shift(sh: Shell, argv: list[str]) -> Gen[int]:
     count = 1
     if len(argv) > 1:
         if not argv[1].lstrip("-").isdecimal():
-            text = f"{argv[1]}: numeric argument required" if sh.dialect.bash else f"Illegal number: {argv[1]}"
+            text = (
+                f"{argv[1]}: numeric argument required" if sh.dialect.bash else f"Illegal number: {argv[1]}"
+            )
             yield from sh.complain(text, "shift")
             if not sh.dialect.bash:
                 raise ExitShell(2)

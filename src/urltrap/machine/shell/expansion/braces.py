@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from urltrap.machine.errors import BudgetError
 from urltrap.machine.shell.ast import Lit, Part
@@ -96,7 +97,7 @@ def _expand(atoms: Atoms, depth: int) -> list[Atoms]:
         if commas:
             choices = []
             bounds = [begin, *commas, end]
-            for left, right in zip(bounds, bounds[1:], strict=False):
+            for left, right in pairwise(bounds):
                 choices.extend(_expand(atoms[left + 1 : right], depth + 1))
         else:
             sequence = _sequence(atoms[begin + 1 : end])

@@ -71,7 +71,8 @@ class Fields:
         self.have = False
         text = "".join([piece for piece, _ in pieces])
         if "noglob" not in self.sh.options and any(
-            not quoted and (_GLOB.search(piece) or (self.sh.extglob and "(" in piece)) for piece, quoted in pieces
+            not quoted and (_GLOB.search(piece) or (self.sh.extglob and "(" in piece))
+            for piece, quoted in pieces
         ):
             pattern = "".join([quote_pattern(piece) if quoted else piece for piece, quoted in pieces])
             if has_magic(pattern, self.sh.extglob):
@@ -368,8 +369,13 @@ def expand_pattern(sh: Shell, word: Word) -> Gen[str]:
             pieces.append(quote_pattern("".join(inner)))
         elif isinstance(part, Param) and part.op in (":-", "-", ":+", "+", ":=", "="):
             result = yield from expand_parameter(sh, part, False)
-            pieces.append((yield from expand_pattern(sh, result)) if isinstance(result, Word) else
-                          result if isinstance(result, str) else " ".join(result))
+            pieces.append(
+                (yield from expand_pattern(sh, result))
+                if isinstance(result, Word)
+                else result
+                if isinstance(result, str)
+                else " ".join(result)
+            )
         else:
             unquoted: list[str] = []
             yield from _string_parts(sh, (part,), unquoted)

@@ -26,10 +26,10 @@ class ShellNames:
         if var is None:
             return None
         if var.array == "A":
-            return var.value.get(subscript.strip("'\"")) if isinstance(var.value, dict) else None  # type: ignore[call-overload, no-any-return]
+            return var.value.get(subscript.strip("'\"")) if isinstance(var.value, dict) else None  # type: ignore[call-overload]
         key = element_index(self.sh, name, subscript)
         if isinstance(var.value, dict):
-            return var.value.get(key)  # type: ignore[call-overload, no-any-return]
+            return var.value.get(key)  # type: ignore[call-overload]
         return var.value if key == 0 else None
 
     def set_name(self, name: str, subscript: str | None, value: str) -> None:
@@ -56,10 +56,10 @@ def element_index(sh: Shell, name: str, subscript: str) -> int:
     index = evaluate(subscript, ShellNames(sh), sh.dialect.name)
     if index < 0:
         var = sh.vars.find(name)
-        top = max(var.value, default=-1) + 1 if var is not None and isinstance(var.value, dict) else (  # type: ignore[type-var, operator]
-            1 if var is not None and var.value is not None else 0
-        )
-        index += top  # type: ignore[operator, assignment]
+        if var is not None and isinstance(var.value, dict):
+            index += max((int(key) for key in var.value), default=-1) + 1
+        else:
+            index += 1 if var is not None and var.value is not None else 0
         if index < 0:
             raise ExpansionError(f"{name}[{subscript}]: bad array subscript")
     return index

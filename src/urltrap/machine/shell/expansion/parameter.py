@@ -75,7 +75,7 @@ def array_items(var: Var | None) -> list[tuple[str, str]]:
         return [("0", var.value)]
     if var.array == "A":
         return [(str(key), value) for key, value in var.value.items()]
-    return [(str(key), value) for key, value in sorted(var.value.items())]  # type: ignore[type-var]
+    return [(str(key), value) for key, value in sorted(var.value.items())]
 
 
 def _special_array(sh: Shell, name: str) -> list[str] | None:
@@ -117,10 +117,10 @@ def _element(sh: Shell, param: Param, index: str) -> str | None:
             return sh.vars.get(param.name)
         return None
     if var.array == "A":
-        return var.value.get(index) if isinstance(var.value, dict) else None  # type: ignore[call-overload, no-any-return]
+        return var.value.get(index) if isinstance(var.value, dict) else None  # type: ignore[call-overload]
     number = element_index(sh, param.name, index)
     if isinstance(var.value, dict):
-        return var.value.get(number)  # type: ignore[call-overload, no-any-return]
+        return var.value.get(number)  # type: ignore[call-overload]
     return var.value if number == 0 else None
 
 
@@ -269,11 +269,15 @@ def _substring(
     if values is not None:
         items = values
         if param.index is None:
-            items = [sh.arg0, *values] if offset == 0 or (offset < 0 and -offset > len(values)) else ["", *values]
+            items = (
+                [sh.arg0, *values] if offset == 0 or (offset < 0 and -offset > len(values)) else ["", *values]
+            )
             if offset < 0:
                 offset = len(values) + 1 + offset
         else:
-            return _many_result(sh, param, _slice_array(sh, param, items, offset, length, length_text), quoted)
+            return _many_result(
+                sh, param, _slice_array(sh, param, items, offset, length, length_text), quoted
+            )
         if offset < 0:
             return _many_result(sh, param, [], quoted)
         if length is not None and length < 0:
@@ -314,7 +318,11 @@ def _slice_array(
         picked = [] if offset < 0 else [item for key, item in zip(keys, items, strict=True) if key >= offset]
     else:
         offset = offset + len(items) if offset < 0 else offset
-        picked = [] if offset < 0 else items[max(0, offset - 1) if var is not None and var.array == "A" else offset :]
+        picked = (
+            []
+            if offset < 0
+            else items[max(0, offset - 1) if var is not None and var.array == "A" else offset :]
+        )
     return picked if length is None else picked[:length]
 
 

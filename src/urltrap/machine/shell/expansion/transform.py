@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./\-]+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]")
 _BACKSLASHED = frozenset(" \t\n!\"#$&'()*,;<>?[\\]^`{|}~")
-_NAMED = {"\a": "\\a", "\b": "\\b", "\x1b": "\\E", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+_NAMED = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\x1b": "\\E",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
 
 
 def ansi_quote(text: str) -> str:
@@ -85,8 +94,13 @@ def transform(sh: Shell, param: Param, value: str | None, op: str) -> str:
         var = sh.vars.find(param.name)
         if var is None:
             return ""
-        return (var.array or "") + ("i" if var.integer else "") + var.case + ("r" if var.readonly else "") + (
-            "x" if var.exported else "")
+        return (
+            (var.array or "")
+            + ("i" if var.integer else "")
+            + var.case
+            + ("r" if var.readonly else "")
+            + ("x" if var.exported else "")
+        )
     if value is None:
         return ""
     if letter in ("Q", "K", "k"):

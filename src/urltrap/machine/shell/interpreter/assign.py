@@ -65,7 +65,13 @@ def set_element(sh: Shell, name: str, index: str, value: str, *, append: bool = 
 
 
 def assign_array(
-    sh: Shell, name: str, literal: ArrayLit, *, append: bool = False, associative: bool = False, local: bool = False
+    sh: Shell,
+    name: str,
+    literal: ArrayLit,
+    *,
+    append: bool = False,
+    associative: bool = False,
+    local: bool = False,
 ) -> Gen[None]:
     """``name=( … )``."""
     found = sh.vars.find(name)
@@ -73,7 +79,7 @@ def assign_array(
     pairs: list[tuple[int | str, str]] = []
     base: dict[int, str] = {}
     if append and found is not None and isinstance(found.value, dict) and not is_map:
-        base = dict(found.value)  # type: ignore[arg-type]
+        base = {int(key): value for key, value in found.value.items()}
     elif append and found is not None and isinstance(found.value, str):
         base = {0: found.value}
     position = max(base, default=-1) + 1
@@ -118,7 +124,9 @@ def _fields(sh: Shell, word: Word, fields: list[str]) -> Gen[None]:
 def _store(
     sh: Shell, var: Var, pairs: list[tuple[int | str, str]], base: dict[int, str], append: bool, is_map: bool
 ) -> None:
-    values = [(key, sh.with_attributes(var, value) if var.integer or var.case else value) for key, value in pairs]
+    values = [
+        (key, sh.with_attributes(var, value) if var.integer or var.case else value) for key, value in pairs
+    ]
     sh.vars.account(0, sum(len(value) + 16 for _, value in values))
     if is_map:
         kept: dict[str, str] = dict(var.value) if append and isinstance(var.value, dict) else {}  # type: ignore[arg-type]

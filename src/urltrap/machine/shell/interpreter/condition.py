@@ -96,6 +96,5 @@ def _regex(sh: Shell, text: str, word: Word) -> Gen[bool]:
     if groups is None:
         var.value = {}
         return False
-    var.value = {number: value for number, value in enumerate(groups) if value is not None or number}
     var.value = {number: value or "" for number, value in enumerate(groups)}
     return True

@@ -21,7 +21,11 @@ def unary_test(sh: Shell, op: str, operand: str) -> bool:
     if letter == "z":
         return operand == ""
     if letter == "t":
-        return operand.strip().isdecimal() and int(operand.strip()[:6]) in sh.p.fds and sh.p.is_tty(int(operand[:6]))
+        return (
+            operand.strip().isdecimal()
+            and int(operand.strip()[:6]) in sh.p.fds
+            and sh.p.is_tty(int(operand[:6]))
+        )
     if letter == "v":
         name, bracket, rest = operand.partition("[")
         if bracket:
@@ -73,6 +77,7 @@ def unary_test(sh: Shell, op: str, operand: str) -> bool:
 
 def compare_files(sh: Shell, op: str, left: str, right: str) -> bool:
     """``-nt``, ``-ot``, ``-ef``."""
+
     def find(path: str) -> tuple[float, int, int] | None:
         try:
             stat = sh.p.fs.stat(path)

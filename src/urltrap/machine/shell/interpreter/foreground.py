@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from urltrap.machine.api import STOPPED
 from urltrap.machine.errors import SysError
+from urltrap.machine.shell.errors import DiscardLine
 from urltrap.machine.shell.messages import child_died
+from urltrap.machine.shell.signals import name_of
+from urltrap.machine.shell.traps import run_action
 
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
@@ -21,12 +24,17 @@ def give_terminal(sh: Shell, group: int) -> None:
         pass  # no terminal: nothing to give
 
 
-def wait_foreground(sh: Shell, pids: list[int], text: str, job: Job | None = None) -> Gen[int]:
-    """Wait for a foreground job; a stopped one joins the table. The last status."""
+def wait_foreground(
+    sh: Shell, pids: list[int], text: str, job: Job | None = None, *, own_group: bool = False
+) -> Gen[int]:
+    """Wait for a foreground job; a stopped one joins the table. The last status. ^C that ended it drops the rest of
+    the command line (DiscardLine)."""
     from urltrap.machine.shell.builtins.jobs import note
 
-    give_terminal(sh, pids[0])
+    if own_group:
+        give_terminal(sh, pids[0])
     statuses: dict[int, int] = {}
+    interrupted = False
     try:
         while len(statuses) < len(pids):
             waiting = next(pid for pid in pids if pid not in statuses)
@@ -34,7 +42,7 @@ def wait_foreground(sh: Shell, pids: list[int], text: str, job: Job | None = Non
                 ended = yield from sh.p.wait(waiting)
             except SysError as problem:
                 if problem.errno == 4:
-                    yield from sh.run_traps()
+                    interrupted = (yield from _take_signals(sh)) or interrupted
                     continue
                 statuses[waiting] = sh.jobs.ended.get(waiting, 127)
                 continue
@@ -45,13 +53,17 @@ def wait_foreground(sh: Shell, pids: list[int], text: str, job: Job | None = Non
                 if job is None:
                     job = sh.jobs.add(pids, text)
                 job.stopped = True
-                yield from sh.p.err("\n" + f"[{job.number}]+  {'Stopped':<23} {text}\n" if sh.dialect.bash else
-                                    f"\n[{job.number}]+  Stopped                    {text}\n")
+                yield from sh.p.err(
+                    "\n" + f"[{job.number}]+  {'Stopped':<23} {text}\n"
+                    if sh.dialect.bash
+                    else f"\n[{job.number}]+  Stopped                    {text}\n"
+                )
                 return 128 + status - STOPPED
             statuses[pid] = status
             note(sh, pid, status)
     finally:
-        give_terminal(sh, sh.p.group)
+        if own_group:
+            give_terminal(sh, sh.p.group)
     if job is not None:
         job.reported = True
         sh.jobs.remove_reported()
@@ -59,4 +71,19 @@ def wait_foreground(sh: Shell, pids: list[int], text: str, job: Job | None = Non
     last = statuses[pids[-1]]
     if last > 128:
         yield from child_died(sh, pids[-1], last, text)
+    if interrupted and last == 130:
+        sh.status = 130
+        raise DiscardLine(130)
     return last & 255
+
+
+def _take_signals(sh: Shell) -> Gen[bool]:
+    """Run the traps of what arrived; True for a ^C that nobody traps."""
+    interrupted = False
+    for number in sh.p.pending_signals():
+        action = sh.traps.get(name_of(number) or "")
+        if action:
+            yield from run_action(sh, action)
+        elif number == 2:
+            interrupted = True
+    return interrupted

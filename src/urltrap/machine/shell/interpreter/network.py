@@ -14,7 +14,15 @@ from urltrap.model.event import DownloadAsked
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
-_SERVICES = {"http": "80", "https": "443", "ssh": "22", "ftp": "21", "smtp": "25", "telnet": "23", "domain": "53"}
+_SERVICES = {
+    "http": "80",
+    "https": "443",
+    "ssh": "22",
+    "ftp": "21",
+    "smtp": "25",
+    "telnet": "23",
+    "domain": "53",
+}
 _KEPT = 2048
 
 

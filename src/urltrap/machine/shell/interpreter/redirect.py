@@ -231,8 +231,11 @@ def _named(sh: Shell, redir: Redir) -> Gen[None]:
             yield from _fail(sh, f"{target}: Bad file descriptor")
         opened, fresh = source, False
     elif redir.op in ("<<", "<<-", "<<<"):
-        body = target + "\n" if redir.op == "<<<" else (
-            "" if redir.body is None else (yield from expand_string(sh, redir.body)))
+        body = (
+            target + "\n"
+            if redir.op == "<<<"
+            else ("" if redir.body is None else (yield from expand_string(sh, redir.body)))
+        )
         opened, fresh = (yield from here_document(sh, encode(body))), True
     else:
         flags = {"<": O_RDONLY, ">>": O_WRONLY | O_CREAT | O_APPEND, "<>": O_RDWR | O_CREAT}.get(

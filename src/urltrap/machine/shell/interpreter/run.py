@@ -27,6 +27,7 @@ from urltrap.machine.shell.ast import (
 )
 from urltrap.machine.shell.errors import ExitShell
 from urltrap.machine.shell.interpreter import compound, condition
+from urltrap.machine.shell.interpreter.foreground import wait_foreground
 from urltrap.machine.shell.interpreter.redirect import RedirectError, apply_redirections, undo
 from urltrap.machine.shell.interpreter.script import subshell
 from urltrap.machine.shell.interpreter.simple import exec_child, run_simple
@@ -109,11 +110,18 @@ def _report_time(sh: Shell, kind: str, elapsed: float) -> Gen[None]:
         return
     minutes, seconds = divmod(elapsed, 60)
     spent = min(elapsed * 0.3, 0.004)
-    yield from sh.p.err(f"\nreal\t{int(minutes)}m{seconds:.3f}s\nuser\t0m{spent:.3f}s\nsys\t0m{spent / 2:.3f}s\n")
+    yield from sh.p.err(
+        f"\nreal\t{int(minutes)}m{seconds:.3f}s\nuser\t0m{spent:.3f}s\nsys\t0m{spent / 2:.3f}s\n"
+    )
 
 
 def _pipe(sh: Shell, node: Pipeline) -> Gen[int]:
     pids = start_pipeline(sh, node, new_group=False)
+    if sh.option("monitor"):
+        last = yield from wait_foreground(sh, pids, node.text)
+        if "pipefail" in sh.options:
+            return next((status & 255 for status in reversed(sh.pipe_status) if status), 0)
+        return last
     statuses: list[int] = []
     for pid in pids:
         statuses.append((yield from sh.wait_for(pid)))
@@ -200,6 +208,7 @@ def run_background(sh: Shell, node: Background) -> Gen[int]:
         pids = [sh.p.fork(child, new_group=sh.option("monitor"))]
     sh.last_background = pids[-1]
     job = sh.jobs.add(pids, node.text)
+    job.own_group = sh.option("monitor")
     if sh.interactive:
         yield from sh.p.err(f"[{job.number}] {pids[-1]}\n" if sh.dialect.bash else "")
     sh.status = 0
@@ -215,7 +224,12 @@ def run_subshell(sh: Shell, node: Subshell) -> Gen[int]:
         return subshell(shell, lambda: _redirected_body(shell, node))
 
     pid = sh.p.fork(child)
-    status = yield from sh.wait_for(pid)
+    if sh.option("monitor"):
+        status = yield from wait_foreground(sh, [pid], node.text)
+    else:
+        status = yield from sh.wait_for(pid)
+        if status > 128:
+            yield from child_died(sh, pid, status, node.text)
     sh.status = status
     sh.pipe_status = [status]
     if status:

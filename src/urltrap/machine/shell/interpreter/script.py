@@ -35,8 +35,12 @@ def run_text(sh: Shell, text: str, *, origin: str, line: int | None = None, top:
     start = line if line is not None else (1 if origin in ("-c", "file") else max(1, sh.line))
     if "\0" in text:
         text = text.replace("\0", "")
-    cacheable = len(text) <= _CACHE_LIMIT and not _uses_aliases(sh) and "extglob" not in text and not (
-        sh.dialect.aliases_in_scripts and "alias" in text)
+    cacheable = (
+        len(text) <= _CACHE_LIMIT
+        and not _uses_aliases(sh)
+        and "extglob" not in text
+        and not (sh.dialect.aliases_in_scripts and "alias" in text)
+    )
     if cacheable:
         yield from sh.p.tick(1 + len(text) // _STEP_CHARACTERS)
         script = parse_cached(text, sh.dialect.name, start, sh.extglob)
@@ -45,7 +49,11 @@ def run_text(sh: Shell, text: str, *, origin: str, line: int | None = None, top:
 
 
 def _uses_aliases(sh: Shell) -> bool:
-    return sh.interactive or "expand_aliases" in sh.shopts or sh.dialect.aliases_in_scripts and bool(sh.aliases)
+    return (
+        sh.interactive
+        or "expand_aliases" in sh.shopts
+        or (sh.dialect.aliases_in_scripts and bool(sh.aliases))
+    )
 
 
 def _run_parsed(sh: Shell, script: Script, origin: str, top: bool) -> Gen[int]:

@@ -175,7 +175,11 @@ class Shell:
             return
         self.told.add(key)
         self.p.fact(
-            ProgramRun, argv=[encode(word)[:65_536] for word in argv[:1024]], path=path, outcome=outcome, status=status
+            ProgramRun,
+            argv=[encode(word)[:65_536] for word in argv[:1024]],
+            path=path,
+            outcome=outcome,
+            status=status,
         )
 
     # -- variables

@@ -12,6 +12,7 @@ from urltrap.machine.shell.errors import ExitShell, ExpansionError, ReturnFrom
 from urltrap.machine.shell.expansion.fields import AssignWord, expand_words
 from urltrap.machine.shell.expansion.transform import trace_quote
 from urltrap.machine.shell.interpreter.assign import assign_all
+from urltrap.machine.shell.interpreter.foreground import wait_foreground
 from urltrap.machine.shell.interpreter.redirect import RedirectError, Saved, apply_redirections, undo
 from urltrap.machine.shell.interpreter.trace import trace, trace_words
 from urltrap.machine.shell.messages import child_died
@@ -45,7 +46,7 @@ def _run(sh: Shell, node: Simple, replace: bool) -> Gen[int]:
 
     sh.line = node.line
     yield from sh.p.tick(1)
-    if sh.traps:
+    if sh.traps or sh.interactive:
         yield from sh.run_traps()
     sh.subst_status = None
     temporaries = len(sh.temporary_fds)
@@ -314,9 +315,13 @@ def run_program(sh: Shell, argv: list[str], env: dict[str, str], text: str) -> G
     if path is None:
         return (yield from not_found(sh, plain))
     try:
-        pid = sh.p.spawn(plain, path=path, env={**env, "_": path} if sh.dialect.bash else env, fds=sh.child_fds())
+        pid = sh.p.spawn(
+            plain, path=path, env={**env, "_": path} if sh.dialect.bash else env, fds=sh.child_fds()
+        )
     except SysError as problem:
         return (yield from _cannot_run(sh, plain, path, env, problem, False))
+    if "monitor" in sh.options:
+        return (yield from wait_foreground(sh, [pid], text))
     status = yield from sh.wait_for(pid)
     if status > 128:
         yield from child_died(sh, pid, status, text)
@@ -361,9 +366,15 @@ def _cannot_run(
     if problem.errno == errno.ENOEXEC:
         return (yield from _script_or_binary(sh, argv, path, replace))
     if problem.errno == errno.EAGAIN:
-        yield from sh.complain("fork: retry: Resource temporarily unavailable" if sh.dialect.bash else "Cannot fork")
+        yield from sh.complain(
+            "fork: retry: Resource temporarily unavailable" if sh.dialect.bash else "Cannot fork"
+        )
         return 254 if sh.dialect.bash else 2
-    missing = problem.errno in (errno.ENOENT, errno.ENOTDIR) if not sh.dialect.bash else problem.errno == errno.ENOENT
+    missing = (
+        problem.errno in (errno.ENOENT, errno.ENOTDIR)
+        if not sh.dialect.bash
+        else problem.errno == errno.ENOENT
+    )
     sh.tell(argv, "not-found" if missing else "not-executable", 127 if missing else 126, path)
     if not sh.dialect.bash:
         yield from sh.complain(f"{name}: {'not found' if missing else problem.words}")
@@ -397,8 +408,12 @@ def _script_or_binary(sh: Shell, argv: list[str], path: str, replace: bool) -> G
         return 126
     if data[:4] == b"\x7fELF":
         sh.tell(argv, "not-executable", 2, path)
-        yield from sh.p.err(f"{argv[0]}: 1: Syntax error: word unexpected (expecting \")\")\n"
-                            if sh.dialect.name == "dash" else f"{argv[0]}: line 1: syntax error: unexpected word (expecting \")\")\n")
+        where, expecting = argv[0], '(expecting ")")'
+        yield from sh.p.err(
+            f"{where}: 1: Syntax error: word unexpected {expecting}\n"
+            if sh.dialect.name == "dash"
+            else f"{where}: line 1: syntax error: unexpected word {expecting}\n"
+        )
         return 2
     text = decode(data)
 
@@ -409,7 +424,9 @@ def _script_or_binary(sh: Shell, argv: list[str], path: str, replace: bool) -> G
         inner = Fresh(process, sh.dialect, argv[0])
         inner.positional = argv[1:]
         inner.shell_pid = process.pid
-        inner.options = {name for name in ("hashall", "braceexpand", "interactive-comments") if sh.dialect.bash}
+        inner.options = {
+            name for name in ("hashall", "braceexpand", "interactive-comments") if sh.dialect.bash
+        }
         inner.extra["script"] = True
         for key, value in sh.vars.environment().items():
             inner.vars.set(key, value, export=True)
@@ -448,7 +465,9 @@ def _exec(sh: Shell, node: Simple, argv: list[str]) -> Gen[int]:
                 zeroth = words.pop(0)
             else:
                 yield from sh.complain(f"-{letter}: invalid option", "exec")
-                yield from sh.p.err("exec: usage: exec [-cl] [-a name] [command [argument ...]] [redirection ...]\n")
+                yield from sh.p.err(
+                    "exec: usage: exec [-cl] [-a name] [command [argument ...]] [redirection ...]\n"
+                )
                 return 2
     sh.tell([str(word) for word in argv], "builtin", 0)
     if not words:
@@ -462,7 +481,7 @@ def _exec(sh: Shell, node: Simple, argv: list[str]) -> Gen[int]:
     if path is None:
         sh.tell(words, "not-found", 127)
         text = "not found"
-        yield from sh.complain(f"{words[0]}: {text}", "exec" if sh.dialect.name != "ash" else "exec")
+        yield from sh.complain(f"{words[0]}: {text}", "exec")
         if sh.interactive:
             return 127
         raise ExitShell(127)
@@ -488,4 +507,12 @@ def _exec(sh: Shell, node: Simple, argv: list[str]) -> Gen[int]:
     raise ExitShell(status)
 
 
-__all__ = ["Assign", "AssignWord", "call_builtin", "call_function", "exec_child", "find_program", "run_simple"]
+__all__ = [
+    "Assign",
+    "AssignWord",
+    "call_builtin",
+    "call_function",
+    "exec_child",
+    "find_program",
+    "run_simple",
+]
