@@ -1,0 +1,356 @@
+"""systemctl, service, reboot and their kin: units of the persona's residents and of /lib/systemd/system."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from urltrap.machine.api import Process, Run
+from urltrap.machine.errors import SysError
+from urltrap.machine.programs._database import exists
+from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._zone import local
+from urltrap.machine.programs.registry import program
+
+_UNIT_DIRS = ("/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system", "/run/systemd/system")
+_VERBS = frozenset(["start"])
+_KINDS = (".service", ".socket", ".timer", ".target", ".mount", ".path", ".slice", ".scope")
+STATES = "/run/systemd/units-stopped"
+"""Units that somebody stopped, one a line (kept in the machine's own file tree)."""
+
+
+def _unit(name: str) -> str:
+    return name if name.endswith(_KINDS) else f"{name}.service"
+
+
+def _file(p: Process, unit: str) -> str:
+    for folder in _UNIT_DIRS:
+        if exists(p, f"{folder}/{unit}"):
+            return f"{folder}/{unit}"
+    return ""
+
+
+def _pid(p: Process, unit: str) -> int:
+    alive = {row.pid for row in p.processes()}
+    if unit in text_of(p, STATES).split():
+        return 0
+    return next((each.pid for each in p.persona.residents if each.unit == unit and each.pid in alive), 0)
+
+
+def _description(p: Process, unit: str) -> str:
+    for line in text_of(p, _file(p, unit)).splitlines():
+        if line.startswith("Description="):
+            return line.partition("=")[2]
+    return unit
+
+
+def _started(p: Process) -> set[str]:
+    return {line[1:] for line in text_of(p, STATES).split() if line.startswith("+")}
+
+
+def _active(p: Process, unit: str) -> bool:
+    return bool(_pid(p, unit)) or unit in _started(p)
+
+
+def _enabled(p: Process, unit: str) -> str:
+    path = _file(p, unit)
+    if not path:
+        return ""
+    for folder in ("multi-user.target.wants", "sysinit.target.wants", "getty.target.wants", "timers.target.wants",
+                   "sockets.target.wants"):  # fmt: skip
+        if exists(p, f"/etc/systemd/system/{folder}/{unit}"):
+            return "enabled"
+    return "disabled" if "[Install]" in text_of(p, path) else "static"
+
+
+@program("systemctl", "reboot", "poweroff", "halt", "shutdown", "telinit", "runlevel")
+def systemctl(p: Process) -> Run:
+    """Control units; called as reboot, shutdown and so on, end the machine's run."""
+    name = p.argv[0].rpartition("/")[2]
+    if name in ("reboot", "poweroff", "halt", "shutdown", "telinit"):
+        return (yield from _power(p, name))
+    if name == "runlevel":
+        yield from p.out("N 5\n")
+        return 0
+    words = [word for word in p.argv[1:] if not word.startswith("-")]
+    flags = [word for word in p.argv[1:] if word.startswith("-")]
+    if "--version" in flags:
+        yield from p.out("systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT +SELINUX +APPARMOR +IMA +SMACK +SECCOMP "
+        "+GCRYPT -GNUTLS +OPENSSL "
+                         "+ACL +BLKID +CURL +ELFUTILS +FIDO2 +IDN2 -IDN +IPTC +KMOD +LIBCRYPTSETUP +LIBFDISK "
+                         "+PCRE2 -PWQUALITY "
+                         "+P11KIT +QRENCODE +TPM2 +BZIP2 +LZ4 +XZ +ZLIB +ZSTD -BPF_FRAMEWORK -XKBCOMMON +UTMP "
+                         "+SYSVINIT "
+                         "default-hierarchy=unified\n")  # fmt: skip
+        return 0
+    if any(flag in ("-t", "-p", "-n", "--type", "--property") for flag in flags):
+        words = words[1:] if len(words) > 1 and words[1:] else words
+    verb = words[0] if words else "list-units"
+    if verb not in _VERBS:
+        yield from p.err(f"Unknown command verb {verb}.\n")
+        return 1
+    if verb in ("reboot", "poweroff", "halt"):
+        return (yield from _power(p, verb))
+    units = [_unit(word) for word in words[1:]]
+    if verb in ("list-units", "list-unit-files"):
+        return (yield from _list(p, verb, flags))
+    if verb == "is-system-running":
+        yield from p.out("running\n")
+        return 0
+    if verb == "get-default":
+        yield from p.out("graphical.target\n")
+        return 0
+    if verb in (
+        "daemon-reload",
+        "daemon-reexec",
+        "reset-failed",
+        "list-timers",
+        "list-sockets",
+        "list-jobs",
+        "set-default",
+        "isolate",
+    ):
+        if p.uid and verb.startswith("daemon"):
+            yield from p.err("Failed to reload daemon: Interactive authentication required.\n")
+            return 1
+        if verb == "list-jobs":
+            yield from p.out("No jobs running.\n")
+        return 0
+    if verb == "status" and not units:
+        return (yield from _overview(p))
+    if not units:
+        yield from p.err("Too few arguments.\n")
+        return 1
+    quiet = bool({"-q", "--quiet"} & set(flags))
+    status = 0
+    for unit in units:
+        status = max(status, (yield from _one(p, verb, unit, "--now" in flags, quiet)))
+    return status
+
+
+def _one(p: Process, verb: str, unit: str, now: bool, quiet: bool) -> Generator[Any, Any, int]:
+    path = _file(p, unit)
+    if verb in ("is-active", "is-failed"):
+        active = _active(p, unit)
+        if not quiet:
+            yield from p.out(f"{'active' if active else 'inactive'}\n")
+        return 0 if active == (verb == "is-active") else 3 if verb == "is-active" else 1
+    if verb == "is-enabled":
+        state = _enabled(p, unit)
+        if not state:
+            yield from p.err(f"Failed to get unit file state for {unit}: No such file or directory\n")
+            return 1
+        if not quiet:
+            yield from p.out(f"{state}\n")
+        return 0 if state in ("enabled", "static") else 1
+    if verb == "status":
+        return (yield from _status(p, unit))
+    if verb == "cat":
+        if not path:
+            yield from p.err(f"No files found for {unit}.\n")
+            return 1
+        yield from p.out(f"# {path}\n{text_of(p, path)}")
+        return 0
+    if verb == "show":
+        yield from p.out(f"Type=simple\nMainPID={_pid(p, unit)}\nId={unit}\nNames={unit}\n")
+        load, state = "loaded" if path else "not-found", "active" if _active(p, unit) else "inactive"
+        yield from p.out(f"Description={_description(p, unit)}\nLoadState={load}\nActiveState={state}\n")
+        return 0
+    if p.uid:
+        what = {"enable": "enable unit", "disable": "disable unit"}.get(verb, f"{verb} {unit}")
+        yield from p.err(f"Failed to {what}: Interactive authentication required.\n")
+        return 1
+    if not path:
+        if verb in ("enable", "disable", "mask", "unmask"):
+            yield from p.err(f"Failed to {verb} unit: Unit file {unit} does not exist.\n")
+            return 1
+        yield from p.err(
+            f"Failed to {verb} {unit}: Unit {unit} not {'loaded' if verb in ('stop', 'kill') else 'found'}.\n"
+        )
+        return 5
+    if verb in ("enable", "disable"):
+        yield from _install(p, verb, unit, path)
+        verb = {"enable": "start", "disable": "stop"}[verb] if now else ""
+    if verb in ("stop", "kill"):
+        _mark(p, unit, stopped=True)
+    elif verb in ("start", "restart", "reload-or-restart", "try-restart"):
+        yield from p.sleep(0.15)
+        _mark(p, unit, stopped=False)
+    return 0
+
+
+def _mark(p: Process, unit: str, *, stopped: bool) -> None:
+    words = [word for word in text_of(p, STATES).split() if word not in (unit, f"+{unit}")]
+    words.append(unit if stopped else f"+{unit}")
+    try:
+        p.fs.write(STATES, ("\n".join(words) + "\n").encode("utf-8", "surrogateescape"))
+        if stopped and unit != "ssh.service":
+            pid = next((each.pid for each in p.persona.residents if each.unit == unit), 0)
+            if pid:
+                p.kill(pid, 15)
+    except SysError:
+        pass  # the process is gone already, or the disk is full: stop says nothing of either
+
+
+def _install(p: Process, verb: str, unit: str, path: str) -> Generator[Any, Any, None]:
+    link = f"/etc/systemd/system/multi-user.target.wants/{unit}"
+    if verb == "enable":
+        if not exists(p, link) and "[Install]" in text_of(p, path):
+            p.fs.symlink(path, link)
+            yield from p.err(f"Created symlink {link} → {path}.\n")
+    elif exists(p, link):
+        p.fs.unlink(link)
+        yield from p.err(f'Removed "{link}".\n')
+
+
+def _status(p: Process, unit: str) -> Generator[Any, Any, int]:
+    path = _file(p, unit)
+    if not path:
+        yield from p.err(f"Unit {unit} could not be found.\n")
+        return 4
+    pid = _pid(p, unit)
+    active = _active(p, unit)
+    enabled = _enabled(p, unit)
+    clock = local(p, p.boot_time + 6)
+    age = p.now() - p.boot_time - 6
+    since = f"{clock.clock:%a %Y-%m-%d %H:%M:%S} {clock.zone}; {_ago(age)} ago"
+    state = f"active (running) since {since}" if active else "inactive (dead)"
+    preset = f"; preset: {'enabled' if enabled != 'static' else 'disabled'}" if enabled != "static" else ""
+    yield from p.out(f"{'●' if active else '○'} {unit} - {_description(p, unit)}\n     Loaded: loaded ({path}; "
+    f"{enabled}{preset})\n"
+                     f"     Active: {state}\n")  # fmt: skip
+    if pid:
+        row = next(row for row in p.processes() if row.pid == pid)
+        command = " ".join(row.argv)
+        shown = f'"{command}"' if command.startswith("sshd:") else command
+        limit = p.persona.memory.total_kb // 880
+        yield from p.out(
+            f"   Main PID: {pid} ({row.comm})\n      Tasks: 1 (limit: {limit})\n     Memory: {row.rss_kb / 1024:.1f}M\n"
+            f"        CPU: {_spent(row.cpu_seconds)}\n     CGroup: /system.slice/{unit}\n             └─{pid} {shown}\n"
+        )
+    return 0 if active else 3
+
+
+def _spent(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    head = f"{hours}h " if hours else ""
+    return f"{head}{f'{minutes}min ' if minutes or hours else ''}{rest:.3f}s"
+
+
+def _ago(seconds: float) -> str:
+    days = int(seconds // 86_400)
+    if days >= 60:
+        return f"{days // 30} months {days % 30} days"
+    if days >= 7:
+        return f"{days // 7} week{'s' if days >= 14 else ''} {days % 7} day{'s' if days % 7 != 1 else ''}"
+    return f"{days} day{'s' if days != 1 else ''}" if days else f"{int(seconds // 3600)}h"
+
+
+def _overview(p: Process) -> Run:
+    clock = local(p, p.boot_time)
+    yield from p.out(f"● {p.hostname}\n    State: running\n    Units: 241 loaded (incl. loaded aliases)\n     "
+    f"Jobs: 0 queued\n"
+                     f"   Failed: 0 units\n    Since: {clock.clock:%a %Y-%m-%d %H:%M:%S} {clock.zone}; "
+                     f"{_ago(p.now() - p.boot_time)} ago\n  systemd: 252.39-1~deb12u2\n   CGroup: /\n")  # fmt: skip
+    return 0
+
+
+def _list(p: Process, verb: str, flags: list[str]) -> Run:
+    heads = "--no-legend" not in flags
+    if verb == "list-unit-files":
+        found = sorted(name for name in p.fs.listdir("/lib/systemd/system") if name.endswith(_KINDS))
+        width = max(map(len, found), default=10)
+        if heads:
+            yield from p.out(f"{'UNIT FILE':<{width}} STATE           PRESET\n")
+        for name in found:
+            state = _enabled(p, name)
+            yield from p.out(f"{name:<{width}} {state:<15} {'-' if state == 'static' else 'enabled'}\n")
+        if heads:
+            yield from p.out(f"\n{len(found)} unit files listed.\n")
+        return 0
+    if "--failed" in flags:
+        yield from p.out("  UNIT LOAD ACTIVE SUB DESCRIPTION\n0 loaded units listed.\n")
+        return 0
+    units = sorted(
+        {each.unit for each in p.persona.residents if each.unit.endswith(".service") and _pid(p, each.unit)}
+    )
+    width = max(map(len, units), default=10)
+    if heads:
+        yield from p.out(f"  {'UNIT':<{width}} LOAD   ACTIVE SUB     DESCRIPTION\n")
+    for unit in units:
+        yield from p.out(f"  {unit:<{width}} loaded active running {_description(p, unit)}\n")
+    if heads:
+        yield from p.out(
+            "\nLOAD   = Reflects whether the unit definition was properly loaded.\n"
+            "ACTIVE = The high-level unit activation state, i.e. generalization of SUB.\n"
+            "SUB    = The low-level unit activation state, values depend on unit type.\n"
+            f"{len(units)} loaded units listed. Pass --all to see loaded but inactive units, too.\n"
+            "To show all installed unit files use 'systemctl list-unit-files'.\n"
+        )
+    return 0
+
+
+def _power(p: Process, name: str) -> Run:
+    words = p.argv[1:]
+    if p.uid:
+        yield from p.err(f"Call to {name.capitalize()} failed: Interactive authentication "
+        f"required.\n" if name != "shutdown" else
+                         "Failed to set wall message, ignoring: Interactive authentication required.\n")  # fmt: skip
+        return 1
+    if name == "shutdown" and "-c" in words:
+        return 0
+    if name == "shutdown" and not any(word in ("now", "+0") for word in words):
+        clock = local(p, p.now() + 60)
+        kind = "reboot" if "-r" in words else "power-off"
+        yield from p.err(f"{'Reboot' if kind == 'reboot' else 'Shutdown'} scheduled for "
+        f"{clock.clock:%a %Y-%m-%d %H:%M:%S} {clock.zone}, use "
+                         "'shutdown -c' to cancel.\n")  # fmt: skip
+        return 0
+    # The session ends as it does on a real machine: everything of it is killed.
+    try:
+        p.kill(-1, 9)
+    except SysError:
+        pass  # nothing else of his was running
+    return 0
+
+
+@program("service")
+def service(p: Process) -> Run:
+    """The old way to control services."""
+    words = p.argv[1:]
+    if not words or words[0] in ("-h", "--help"):
+        yield from p.err(
+            "Usage: service < option > | --status-all | [ service_name [ command | --full-restart ] ]\n"
+        )
+        return 1
+    if words[0] == "--status-all":
+        for name in sorted(p.fs.listdir("/etc/init.d")):
+            if name not in ("README", "skeleton", "rc.local"):
+                mark = "+" if _active(p, _unit(name)) else "-"
+                yield from p.out(f" [ {mark} ]  {name}\n")
+        return 0
+    name, verb = words[0], words[1] if len(words) > 1 else ""
+    if not verb:
+        yield from p.err(
+            "Usage: service < option > | --status-all | [ service_name [ command | --full-restart ] ]\n"
+        )
+        return 1
+    unit = _unit(name)
+    if not _file(p, unit):
+        if not exists(p, f"/etc/init.d/{name}"):
+            if verb == "status":
+                yield from p.err(f"Unit {unit} could not be found.\n")
+                return 4
+            what = "loaded" if verb == "stop" else "found"
+            yield from p.err(f"Failed to {verb} {unit}: Unit {unit} not {what}.\n")
+            return 5
+        return 0
+    if verb not in ("start", "stop", "restart", "status", "reload", "force-reload", "try-restart"):
+        yield from p.err(
+            f"Usage: /etc/init.d/{name} {{start|stop|reload|force-reload|restart|try-restart|status}}\n"
+        )
+        return 1
+    return (yield from _one(p, "restart" if verb == "force-reload" else verb, unit, False, False))

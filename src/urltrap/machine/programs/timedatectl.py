@@ -1,0 +1,128 @@
+"""timedatectl, loginctl, journalctl: what systemd's other tools tell."""
+
+from __future__ import annotations
+
+from urltrap.machine.api import Process, Run
+from urltrap.machine.programs._database import exists
+from urltrap.machine.programs._system import account
+from urltrap.machine.programs._zone import local, zone_of
+from urltrap.machine.programs.registry import program
+from urltrap.machine.programs.uptime import logged_in
+
+
+@program("timedatectl")
+def timedatectl(p: Process) -> Run:
+    """Show the time settings, or set the zone."""
+    words = [word for word in p.argv[1:] if not word.startswith("-")]
+    if words[:1] == ["set-timezone"] and len(words) > 1:
+        path = f"/usr/share/zoneinfo/{words[1]}"
+        if ".." in words[1] or not exists(p, path):
+            yield from p.err(f"Failed to set time zone: Invalid or not installed time zone '{words[1]}'\n")
+            return 1
+        if exists(p, "/etc/localtime"):
+            p.fs.unlink("/etc/localtime")
+        p.fs.symlink(path, "/etc/localtime")
+        p.fs.write("/etc/timezone", f"{words[1]}\n".encode())
+        return 0
+    if words[:1] in (["set-time"], ["set-ntp"], ["set-local-rtc"]):
+        if words[0] == "set-time":
+            yield from p.err("Failed to set time: Automatic time synchronization is enabled\n")
+            return 1
+        return 0
+    if words and words[0] not in ("status", "show", "timesync-status", "list-timezones"):
+        yield from p.err(f"Unknown command verb {words[0]}.\n")
+        return 1
+    now = p.now()
+    here, there = local(p, now), local(p, now, "UTC0")
+    name = _zone_name(p)
+    offset = (
+        f"{'-' if here.offset < 0 else '+'}{abs(here.offset) // 3600:02d}{abs(here.offset) % 3600 // 60:02d}"
+    )
+    yield from p.out(
+        f"               Local time: {here.clock:%a %Y-%m-%d %H:%M:%S} {here.zone}\n"
+        f"           Universal time: {there.clock:%a %Y-%m-%d %H:%M:%S} UTC\n"
+        f"                 RTC time: {there.clock:%a %Y-%m-%d %H:%M:%S}\n"
+        f"                Time zone: {name} ({here.zone}, {offset})\n"
+        "System clock synchronized: yes\n              NTP service: active\n          RTC in local TZ: no\n"
+    )
+    return 0
+
+
+def _zone_name(p: Process) -> str:
+    zone_of(p)
+    target = p.fs.realpath("/etc/localtime")
+    return target.partition("/zoneinfo/")[2] or "Etc/UTC"
+
+
+@program("loginctl")
+def loginctl(p: Process) -> Run:
+    """Show sessions and users."""
+    words = [word for word in p.argv[1:] if not word.startswith("-")]
+    verb = words[0] if words else "list-sessions"
+    first = p.persona.first_pid % 700
+    people = list(p.connections)
+    if verb == "list-users":
+        users = sorted({each.user for each in people})
+        yield from p.out(" UID USER\n")
+        for name in users:
+            fields = account(p, name)
+            yield from p.out(f"{fields[2] if fields else 0:>4} {name}\n")
+        yield from p.out(f"\n{len(users)} users listed.\n")
+        return 0
+    if verb != "list-sessions":
+        yield from p.err(f"Unknown command verb {verb}.\n" if verb not in ("show-session", "session-status",
+        "user-status", "show-user",
+                         "kill-session", "terminate-session") else "")  # fmt: skip
+        return 1
+    shown = {each.client_port: each for each in logged_in(p)}
+    yield from p.out("SESSION  UID USER SEAT TTY  \n")
+    for number, each in enumerate(people, 1):
+        fields = account(p, each.user)
+        tty = shown[each.client_port].tty if each.client_port in shown else ""
+        yield from p.out(
+            f"{first + number:>7} {fields[2] if fields else 0:>4} {each.user:<4}      {tty:<5}\n"
+        )
+    yield from p.out(f"\n{len(people)} sessions listed.\n")
+    return 0
+
+
+@program("journalctl")
+def journalctl(p: Process) -> Run:
+    """Show the journal: its start and the newest log-ins."""
+    flags = [word for word in p.argv[1:] if word.startswith("-")]
+    if any(flag.startswith(("--vacuum", "--rotate", "--flush", "--sync")) for flag in flags):
+        yield from p.err(
+            "Vacuuming done, freed 0B of archived journals from /var/log/journal.\n"
+            if "--vacuum" in " ".join(flags)
+            else ""
+        )
+        return 0
+    if "--disk-usage" in flags:
+        yield from p.out("Archived and active journals take up 24.0M in the file system.\n")
+        return 0
+    if p.uid:
+        yield from p.err("Hint: You are currently not seeing messages from other users and the system.\n"
+                         "      Users in groups 'adm', 'systemd-journal' can see all messages.\n"
+                         "      Pass -q to turn off this notice.\nNo journal files were opened due to insufficient "
+                         "permissions.\n")  # fmt: skip
+        return 1
+    host = p.hostname
+    server = next((row.pid for row in p.processes() if row.comm == "sshd" and row.ppid == 1), 1)
+
+    def stamp(when: float) -> str:
+        clock = local(p, when).clock
+        return f"{clock:%b %d %H:%M:%S}"
+
+    for when, text in (
+        (p.boot_time, f"kernel: {p.persona.kernel.banner}"),
+        (p.boot_time + 2.1, f"systemd[1]: Detected virtualization {p.persona.hypervisor}."),
+        (p.boot_time + 6.2, "systemd[1]: Started ssh.service - OpenBSD Secure Shell server."),
+        (p.boot_time + 6.3, f"sshd[{server}]: Server listening on 0.0.0.0 port 22."),
+        (p.boot_time + 6.3, f"sshd[{server}]: Server listening on :: port 22."),
+    ):
+        yield from p.out(f"{stamp(when)} {host} {text}\n")
+    for each in p.connections:
+        yield from p.out(f"{stamp(each.since)} {host} sshd[{p.pid - 40}]: Accepted password for {each.user} from "
+        f"{each.client_ip} port "
+                         f"{each.client_port} ssh2\n")  # fmt: skip
+    return 0
