@@ -1,0 +1,142 @@
+"""GNU wget's figures: time stamps, lengths, speeds, the dots and the bar."""
+
+from __future__ import annotations
+
+from urltrap.machine.api import Process
+from urltrap.machine.programs._net import Answer, Place
+from urltrap.machine.programs._zone import local
+
+
+def stamp(p: Process) -> str:
+    """ "2026-11-24 04:59:11"."""
+    return local(p, p.now()).clock.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def hundred(size: float) -> str:
+    """A size as in "(1.2K)"."""
+    if size < 1024:
+        return str(int(size))
+    value = float(size)
+    for unit in "KMGT":
+        value /= 1024
+        if value < 1024 or unit == "T":
+            return f"{value:.1f}{unit}" if value < 10 else f"{int(value + 0.5)}{unit}"
+    return str(int(size))
+
+
+def length_words(answer: Answer, place: Place) -> str:
+    """What stands behind "Length: "."""
+    if place.scheme == "ftp":
+        size = answer.size
+        return f"{size}{f' ({hundred(size)})' if size >= 1024 else ''} (unauthoritative)"
+    kind = answer.header("content-type").partition(";")[0].strip()
+    tail = f" [{kind}]" if kind else ""
+    text = answer.header("content-length")
+    if not text.isdecimal():
+        if answer.header("transfer-encoding") or answer.capture.headers or answer.body is None:
+            return "unspecified" + tail
+        size = answer.size
+    else:
+        size = int(text[:18])
+    return f"{size}{f' ({hundred(size)})' if size >= 1024 else ''}{tail}"
+
+
+def speed_words(size: int, seconds: float) -> str:
+    """ "309 MB/s"."""
+    rate = size / seconds if seconds > 0 else float(size)
+    units = ("B/s", "KB/s", "MB/s", "GB/s")
+    step = 0
+    while rate >= 1024 and step < 3:
+        rate /= 1024
+        step += 1
+    digits = 2 if rate < 9.995 else 1 if rate < 99.95 else 0
+    return f"{rate:.{digits}f} {units[step]}"
+
+
+def _short_speed(size: int, seconds: float) -> str:
+    rate = size / seconds if seconds > 0 else float(size)
+    units = ("", "K", "M", "G")
+    step = 0
+    while rate >= 1024 and step < 3:
+        rate /= 1024
+        step += 1
+    digits = 2 if rate < 9.995 else 1 if rate < 99.95 else 0
+    return f"{rate:4.{digits}f}{units[step]}"
+
+
+def _elapsed(seconds: float) -> str:
+    if seconds >= 100:
+        return f"{int(seconds) // 60}m{int(seconds) % 60}s"
+    digits = 0 if seconds >= 10 or seconds < 0.001 else 1 if seconds >= 1 else 2 if seconds >= 0.1 else 3
+    return f"{seconds:.{digits}f}".rstrip("0").rstrip(".") + "s" if digits > 1 else f"{seconds:.{digits}f}s"
+
+
+def body_progress(answer: Answer, name: str, seconds: float, columns: int) -> str:
+    """What is shown while the body comes: dots, or with `columns` the finished bar."""
+    size = answer.size
+    known = bool(answer.header("content-length")) or not answer.capture.headers
+    if columns:
+        return (
+            _bar("STDOUT" if name == "-" else name.rpartition("/")[2], size, seconds, columns, known) + "\n\n"
+        )
+    lines = []
+    rows = max(1, -(-size // 51_200))
+    shown = min(rows, 3000)
+    for row in range(shown):
+        begin = row * 51_200
+        here = min(size - begin, 51_200)
+        dots = -(-here // 1024) if known or here else 0
+        cells = "." * dots
+        text = " ".join(cells[n : n + 10].ljust(10) for n in range(0, 50, 10))
+        line = f"{begin // 1024:6d}K {text}"
+        last = row == rows - 1
+        if known:
+            percent = 100 if last else (begin + here) * 100 // size if size else 100
+            line += f" {percent:3d}%" if percent < 100 or True else ""
+        rate = _short_speed(size, seconds) if size else "0.00 "
+        line = line if known else line.rstrip() + " " * (59 - len(line.rstrip())) + ""
+        if last:
+            line += f" {rate}={_elapsed(seconds)}"
+        else:
+            left = seconds * (size - begin - here) / size if size else 0
+            line += f" {rate} {max(0, round(left))}s" if known else f" {rate}"
+        lines.append(line)
+    return "\n".join(lines) + "\n\n"
+
+
+def _bar(name: str, size: int, seconds: float, columns: int, known: bool) -> str:
+    shown = name if len(name) <= 19 else name[:19]
+    width = max(5, columns - 58)
+    amount = hundred_bar(size)
+    if known:
+        bar = "100%[" + "=" * (width - 3) + ">]"
+    else:
+        space = width - 2
+        bar = "    [" + (" <=>").ljust(space) + "]"
+    rate = _rate(size, seconds)
+    return f"\r{shown:<19} {bar} {amount:>7}  {rate:>8}    in {_elapsed(seconds):<7}"
+
+
+def hundred_bar(size: int) -> str:
+    """A size as the bar shows it, with two decimals below ten."""
+    if size < 1024:
+        return str(size)
+    value = float(size)
+    for unit in "KMGT":
+        value /= 1024
+        if value < 1024 or unit == "T":
+            return (
+                f"{value:.2f}{unit}"
+                if value < 9.995
+                else f"{value:.1f}{unit}"
+                if value < 99.95
+                else f"{value:.0f}{unit}"
+            )
+    return str(size)
+
+
+def _rate(size: int, seconds: float) -> str:
+    if seconds < 0.15 and size < 200_000:
+        return "--.-KB/s"
+    text = speed_words(size, seconds).replace(" ", "")
+    return text
