@@ -73,9 +73,10 @@ def load_record(blob: bytes) -> list[Entry]:
     if not blob.startswith(MAGIC):
         raise RecordError("this is not a recorded file tree of this version: run `urltrap image build` again")
     try:
-        plain = zstandard.ZstdDecompressor(max_window_size=2**27).decompress(
-            blob[len(MAGIC) :], max_output_size=MAX_UNPACKED
-        )
+        frame = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(blob[len(MAGIC) :])
+        plain = frame.read(MAX_UNPACKED + 1)
+        if len(plain) > MAX_UNPACKED:
+            raise ValueError(f"it unpacks to more than {MAX_UNPACKED} bytes")
         length = int.from_bytes(plain[:8], "little")
         rows = json.loads(plain[8 : 8 + length])
         return _entries(rows, plain, 8 + length)

@@ -13,7 +13,13 @@ from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.registry import program
 
 _UNIT_DIRS = ("/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system", "/run/systemd/system")
-_VERBS = frozenset(["start"])
+_VERBS = frozenset({
+    "start", "stop", "restart", "reload", "try-restart", "reload-or-restart", "enable", "disable", "mask",
+    "unmask", "is-active", "is-enabled", "is-failed", "status", "show", "cat", "list-units",
+    "list-unit-files", "list-timers", "daemon-reload", "daemon-reexec", "reboot", "poweroff", "halt",
+    "kill", "reset-failed", "edit", "get-default", "set-default", "isolate", "is-system-running",
+    "list-sockets", "list-jobs", "preset", "link", "revert", "condrestart", "list-dependencies",
+})  # fmt: skip
 _KINDS = (".service", ".socket", ".timer", ".target", ".mount", ".path", ".slice", ".scope")
 STATES = "/run/systemd/units-stopped"
 """Units that somebody stopped, one a line (kept in the machine's own file tree)."""
