@@ -292,7 +292,7 @@ def process_names(row: ProcessInfo, parts: tuple[str, ...], view: ProcessView) -
     if parts and parts[0] == "task" and len(parts) == 1:
         return [str(row.pid)]
     if parts and parts[0] == "task":
-        return [name for name in process_names(row, parts[2:], view) if name != "task"]
+        return [name for name in process_names(row, parts[2:], view) if name not in ("task", "net")]
     if parts and parts[0] in ("fd", "fdinfo"):
         if view.uid not in (0, row.uid):
             raise SysError(errno.EACCES)
