@@ -18,34 +18,33 @@ function nameCountries(root) {
   }
 }
 
-// `<div data-live="ADDRESS">` gets the event `pulse` when the server says that there is something new, at most once
-// in two seconds. A page that nobody looks at waits until somebody does, and a reader's selection is left alone.
+// `<div data-live="ADDRESS" data-pulse="STATE">` gets the event `pulse` when the server tells another state than the one
+// that it shows, at most once in two seconds. A page that nobody looks at waits until somebody does, and one that is
+// being read (something selected, focused or unfolded) is left alone.
 const REST = 2000;
-let waiting = false;
-let last = 0;
+let state = null;
+let last = -REST;
 
 function refresh() {
   const element = document.querySelector("[data-live]");
-  if (!element || !waiting) return;
+  if (!element || state === null || state === element.dataset.pulse) return;
   const selected = String(document.getSelection() ?? "") !== "";
-  const busy = element.contains(document.activeElement) || element.querySelector("details[open]");
-  if (document.hidden || selected || busy || Date.now() - last < REST) return;
-  waiting = false;
-  last = Date.now();
+  const read = element.contains(document.activeElement) || element.querySelector("details[open]");
+  if (document.hidden || selected || read || performance.now() - last < REST) return;
+  last = performance.now();
   htmx.trigger(element, "pulse");
 }
 
 function watch(address) {
   const source = new EventSource(address);
-  let first = true;
-  source.addEventListener("pulse", () => {
-    waiting ||= !first; // the first one says what the page already shows
-    first = false;
+  source.addEventListener("pulse", ({ data }) => {
+    state = data;
     refresh();
   });
   setInterval(refresh, 500);
   document.addEventListener("visibilitychange", refresh);
   addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // came back with a closed stream
 }
 
 document.addEventListener("htmx:load", (event) => nameCountries(event.detail.elt));

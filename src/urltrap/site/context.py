@@ -68,6 +68,7 @@ def make_templates(assets: Assets, settings: Settings) -> Environment:
         marked=text.marked,
         plain=text.plain,
         defang=defang,
+        echo=echo,
         number=words.number,
         size=words.size,
         duration=words.duration,
@@ -99,6 +100,14 @@ def link(path: str, **filters: object) -> str:
         {name: _fit(value)[0] for name, value in filters.items() if value not in (None, "", b"")}
     )
     return quote(path) + (f"?{query}" if query else "")
+
+
+def echo(value: str | None) -> str:
+    """What a form's field shows again: empty for text with hidden characters, which the field could not show as such.
+
+    The filter itself goes on and stands above the list, with its hidden characters as escapes.
+    """
+    return value if value and value.isprintable() else ""
 
 
 def login_link(username: bytes = b"", password: bytes = b"") -> str:

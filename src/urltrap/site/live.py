@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 
 import structlog
@@ -18,6 +17,11 @@ LOOK_SECONDS = 1.0
 """How often the store is asked while somebody watches; nobody watching: never."""
 _ALIVE_SECONDS = 20.0
 MOST_WATCHERS = 64
+
+
+def pulse_key(pulse: Pulse) -> str:
+    """The state of the store in a word: a page carries that of what it shows, and compares."""
+    return f"{pulse.events}-{pulse.urls}"
 
 
 class LiveUpdates:
@@ -47,8 +51,7 @@ class LiveUpdates:
             while not self._closed:
                 if self._pulse != shown and self._pulse is not None:
                     shown = self._pulse
-                    body = {"events": shown.events, "urls": shown.urls}
-                    yield f"event: pulse\ndata: {json.dumps(body)}\n\n"
+                    yield f"event: pulse\ndata: {pulse_key(shown)}\n\n"
                     continue
                 if not await self._wait(shown):
                     yield ": still here\n\n"  # finds out whether the other end is

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from urltrap.model.views import CountryRow, TimelinePoint, TopKind
 from urltrap.site import charts
 from urltrap.site.context import Site, render, site_of
+from urltrap.site.live import pulse_key
 from urltrap.site.pages.queries import Query, get
 from urltrap.site.ranges import BEGINNING, Range, RangeName, range_of
 from urltrap.store.queries import overview as overview_queries
@@ -62,12 +63,14 @@ def overview(request: Request, query: Annotated[OverviewQuery, FromQuery()]) -> 
     site = site_of(request)
     now = site.now()
     span = range_of(query.range, now)
+    pulse = overview_queries.pulse(site.store)  # first: a page may show more than it says, never less
     points = overview_queries.timeline(site.store, span.since or BEGINNING)
     countries = overview_queries.countries(site.store, span.since)
     sensors, row = charts.bars(points, span, now)
     return render(
         request,
         "overview.html",
+        pulse=pulse_key(pulse),
         span=span,
         **_figures(site, now, span, points, countries),
         sensors_seen=sensors,

@@ -1,0 +1,209 @@
+"""Each page in a real browser: nothing fails, nothing is forbidden, nothing overflows, and what draws is drawn."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+from tests.site import hostile
+from tests.site.conftest import NOW
+from tests.store.conftest import visit
+
+from urltrap.model.settings import Settings
+from urltrap.site.app import create_app
+from urltrap.store import Store
+from urltrap.store.intake import ingest
+from urltrap.store.queries import artifacts, sessions, urls
+
+WIDTHS = {"desktop": (1360, 900), "phone": (390, 844)}
+
+
+@contextmanager
+def served(store: Store) -> Iterator[str]:
+    """The site on a free loopback port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = create_app(store, Settings(), now=lambda: NOW)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, ws="none", lifespan="on", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def believable(filled_store: Store) -> Iterator[str]:
+    with served(filled_store) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def hostile_site(hostile_store: Store) -> Iterator[str]:
+    with served(hostile_store) as address:
+        yield address
+
+
+@contextmanager
+def quiet_page(browser: Browser, size: str = "desktop", scheme: str = "light") -> Iterator[Page]:
+    """A page on which an error, a violation of the policy, a dialog or a request to another host fails the test."""
+    width, height = WIDTHS[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "console",
+        lambda message: problems.append(message.text) if message.type in ("error", "warning") else None,
+    )
+    page.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda request: None if local(request.url) else problems.append(request.url))
+    yield page
+    context.close()
+    assert problems == []
+
+
+def local(address: str) -> bool:
+    return re.match(r"http://127\.0\.0\.1:|data:|blob:", address) is not None
+
+
+def pages_of(store: Store) -> list[str]:
+    session = next(row for row in sessions.page(store).rows if row.commands > 1).id
+    url = urls.page(store).rows[0].id
+    artifact = artifacts.page(store).rows[0].artifact.sha256
+    return [
+        "/", "/?range=30d", "/sessions", "/logins", f"/sessions/{session}", "/urls", f"/urls/{url}", "/artifacts",
+        f"/artifacts/{artifact}", "/feeds",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+def test_every_page_is_quiet_and_fits_its_window(
+    browser: Browser, believable: str, filled_store: Store, size: str
+) -> None:
+    with quiet_page(browser, size) as page:
+        for path in pages_of(filled_store):
+            page.goto(believable + path)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+def test_every_hostile_page_is_quiet_and_fits_its_window(
+    browser: Browser, hostile_site: str, hostile_store: Store, size: str
+) -> None:
+    with quiet_page(browser, size) as page:
+        for path in [
+            *pages_of(hostile_store)[:4],
+            f"/sessions/{hostile.SESSION}",
+            *pages_of(hostile_store)[5:],
+        ]:
+            page.goto(hostile_site + path)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_timeline_and_map_are_drawn_and_lead_to_the_sessions(
+    browser: Browser, believable: str, scheme: str
+) -> None:
+    with quiet_page(browser, scheme=scheme) as page:
+        page.goto(believable + "/?range=7d")
+        page.wait_for_selector("#timeline svg path", state="attached")
+        page.wait_for_selector("#map svg path", state="attached")
+        assert page.locator("#map svg path").count() > 150
+        assert "ssh" in (page.text_content("#timeline svg") or "")
+        page.hover("#timeline")
+        page.hover("#map")
+        fills = page.eval_on_selector_all(
+            "#map svg path", "paths => paths.map(path => path.getAttribute('fill'))"
+        )
+        assert len({fill for fill in fills if fill and fill != "none"}) >= 3
+
+
+def test_a_bar_of_the_timeline_is_a_link(browser: Browser, believable: str) -> None:
+    with quiet_page(browser) as page:
+        page.goto(believable + "/?range=30d")
+        page.wait_for_selector("#timeline svg path", state="attached")
+        box = page.locator("#timeline").bounding_box()
+        assert box is not None
+        # The last day of the month holds most of the sessions; its bar stands at the right edge, above the axis.
+        with page.expect_navigation():
+            page.mouse.click(box["x"] + box["width"] - 38, box["y"] + box["height"] - 32)
+        assert "/sessions?sensor=" in page.url and "until=" in page.url
+        assert page.locator("tbody tr").count() > 0
+
+
+def test_a_country_on_the_map_is_a_link(browser: Browser, believable: str) -> None:
+    with quiet_page(browser) as page:
+        page.goto(believable + "/?range=all")
+        page.wait_for_selector("#map svg path", state="attached")
+        shades = page.locator("#map svg path").evaluate_all(
+            "paths => paths.map(path => [getComputedStyle(path).fill, path.getBoundingClientRect()])"
+            ".map(([fill, box]) => [fill, box.x + box.width / 2, box.y + box.height / 2])"
+        )
+        darkest = next(shade for shade in shades if shade[0] == "rgb(10, 90, 99)")
+        with page.expect_navigation():
+            page.mouse.click(darkest[1], darkest[2])
+        assert page.url.endswith("/sessions?country=CN")
+
+
+def test_a_recording_plays(browser: Browser, hostile_site: str) -> None:
+    with quiet_page(browser) as page:
+        page.goto(f"{hostile_site}/sessions/{hostile.SESSION}/replay")
+        page.wait_for_selector(".ap-player")
+        page.click(".ap-player")
+        page.wait_for_function("() => document.querySelector('.ap-player')?.innerText.includes('bye')")
+
+
+def test_an_open_overview_shows_an_attack_without_a_reload(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    from urltrap.store import open_store
+
+    store = open_store(str(tmp_path_factory.mktemp("live") / "urltrap.db"))
+    with served(store) as address, quiet_page(browser) as page:
+        page.goto(address)
+        assert "Nothing yet" in page.inner_text("#live")
+        page.evaluate("window.stayed = true")
+        with page.expect_response(lambda response: response.url.endswith("/?range=24h")):
+            ingest(store, "w", visit(1, b"uname -a", at=NOW.replace(minute=1)), (1, 1))
+        page.wait_for_selector("#live table.list tbody a[href^='/sessions/']")
+        page.wait_for_selector("#timeline svg path", state="attached")
+        assert page.evaluate("window.stayed") is True
+        page.goto("about:blank")
+    store.close()
+
+
+def test_pages_work_without_javascript(browser: Browser, believable: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(believable)
+    page.click("text=30d")
+    page.click("nav >> text=Sessions")
+    page.select_option("select[name=classed]", "dropper")
+    page.click("button")
+    assert "classed=dropper" in page.url
+    page.click("tbody tr >> nth=0 >> a >> nth=0")
+    assert "What happened" in page.inner_text("main")
+    context.close()
