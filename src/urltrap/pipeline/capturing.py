@@ -7,13 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import work
 from urltrap.store.schema import sightings, urls
-from urltrap.store.sightings import captured_since
+from urltrap.store.sightings import newest_captures
 
 ASKED_ELSEWHERE = timedelta(seconds=45)
 """How long the trap's own request for the same URL is waited for before the pipeline asks instead."""
@@ -59,7 +59,7 @@ class CaptureStage:
         with workshop.store.begin() as connection:
             window = timedelta(seconds=workshop.settings.egress.window_seconds)
             row = connection.execute(select(urls).where(urls.c.key == job.subject)).mappings().first()
-            if row is None or row["held"] or captured_since(connection, [job.subject], now - window):
+            if row is None or row["held"] or self._is_captured(connection, job.subject, now - window):
                 work.finish(connection, self.name, [job.subject])
                 return 1
             if job.attempts >= _MOST_ATTEMPTS:
@@ -90,6 +90,10 @@ class CaptureStage:
             )
         self._ask(workshop, job.subject, request)
         return 1
+
+    def _is_captured(self, connection: Connection, key: str, since: datetime) -> bool:
+        at = newest_captures(connection, [key]).get(key)
+        return at is not None and at >= since
 
     def _lease(self, workshop: Workshop) -> timedelta:
         return timedelta(seconds=2 * workshop.settings.egress.total_seconds + 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -43,6 +43,15 @@ _RUNNERS = {
     b"sh", b"bash", b"ash", b"dash", b"zsh", b"busybox", b"nohup", b"perl", b"python", b"python2", b"python3", b"php",
     b"setsid", b"exec", b"source", b".", b"sudo",
 }  # fmt: skip
+# Shapes first, names afterwards: a pattern per name would be compiled for every URL.
+_CHMOD = re.compile(
+    rb"\bchmod\s+(?:-\w{1,8}\s+)?(?:[ugoa]{0,4}\+[rwX]{0,3}x|0?[0-7]{0,3}[1357])[rwx]{0,3}\s+([^;&|\n]{1,400})"
+)
+_STARTED = re.compile(
+    rb"(?:(?:^|[;&|(\n])[ \t]{0,8}|\b(?:then|do|else|sudo|nohup|exec|setsid)\s{1,8})(\.{0,2}/[^\s;&|<>'\"]{1,255})"
+    rb"|(?:^|[\s;&|(/])(?:(?:ba|da|a)?sh|nohup|exec|perl|python\d?|php)\s{1,8}(?:-\w{1,8}\s{1,8})?"
+    rb"([^\s;&|<>'\"-][^\s;&|<>'\"]{0,255})"
+)
 _EXECUTABLE_MODE = re.compile(rb"[ugoa]*\+[rwX]*x[rwx]*|0?[0-7]*[1357][0-7]*")
 
 
@@ -208,19 +217,13 @@ def _base(path: bytes) -> bytes:
     return path.rpartition(b"/")[2]
 
 
-def _text_runs(text: bytes, names: Iterable[bytes]) -> bool:
-    for name in names:
-        if name not in text:
-            continue
-        quoted = re.escape(name)
-        if re.search(
-            rb"chmod\s+(?:-\w+\s+)?(?:[ugoa]*\+[rwX]*x|0?[0-7]*[1357])\S*\s+[^;&|\n]{0,200}" + quoted
-            + rb"|(?:^|[;&|\s])(?:\./|/[\w./-]{1,100}/)" + quoted + rb"(?=[\s;&|]|$)"
-            + rb"|(?:^|[;&|\s])(?:ba|da|a)?sh\s+(?:\./)?" + quoted + rb"(?=[\s;&|]|$)",
-            text,
-        ):  # fmt: skip
+def _text_runs(text: bytes, names: set[bytes]) -> bool:
+    if not any(name in text for name in names):
+        return False
+    for match in _CHMOD.finditer(text):
+        if names.intersection(_base(argument.strip(b"'\"")) for argument in match[1].split()):
             return True
-    return False
+    return any(_base(match[1] or match[2]) in names for match in _STARTED.finditer(text))
 
 
 def _carries_own(workshop: Workshop, connection: Connection, row: Any, seen: Sequence[Any]) -> bool:

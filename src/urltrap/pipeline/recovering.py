@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, tuple_
 
 from urltrap import recover
 from urltrap.model.event import Captured, CommandEntered, DownloadAsked, Event, decode_event
-from urltrap.model.sighting import Recovered
-from urltrap.pipeline.stage import each
+from urltrap.pipeline.stage import BATCH, note_failure
 from urltrap.pipeline.workshop import Workshop
-from urltrap.store import work
+from urltrap.store import StoreError, work
+from urltrap.store.intake import in_parts
 from urltrap.store.rows import url_key
 from urltrap.store.schema import events, sessions, urls
-from urltrap.store.sightings import DEEPEST, Seen, captured_since, save_sightings
+from urltrap.store.sightings import DEEPEST, Seen, newest_captures, save_sightings
 
 SETTLE = timedelta(milliseconds=500)
 """A named URL waits this long before the pipeline asks for it: mostly the attacker's own program does, with the same
@@ -25,42 +27,90 @@ _LARGEST_SCRIPT = 1_000_000
 _LEAST_CERTAIN = 60
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """One job with what it needs: its event, and the session that the event belongs to."""
+
+    job: work.Job
+    event: Event
+    session: dict[str, Any]
+    artifact: str
+
+
 class RecoverStage:
     """Jobs: "SESSION/SEQ" (the event's text) and "SESSION/SEQ/SHA256" (an artifact that is a script)."""
 
     name = "recover"
 
     def run(self, workshop: Workshop) -> int:
-        """Recover a batch."""
-        return each(workshop, self.name, lambda connection, job: _recover(workshop, connection, job))
+        """Recover a batch; a text that fails is tried again later and stops nobody."""
+        due = work.due(workshop.store, self.name, workshop.now(), BATCH)
+        if not due:
+            return 0
+        failed: list[tuple[work.Job, Exception]] = []
+        seen: list[Seen] = []
+        with workshop.store.connect() as connection:
+            for text in _load(connection, due):
+                try:
+                    found = _recover(workshop, connection, text)
+                except StoreError:
+                    raise
+                except Exception as error:
+                    failed.append((text.job, error))
+                    continue
+                if found is not None and found.recovered:
+                    seen.append(found)
+        bad = {job.subject for job, _ in failed}
+        with workshop.store.begin() as connection:
+            held = save_sightings(connection, seen)
+            _make_due(workshop, connection, seen, held)
+            work.finish(connection, self.name, [job.subject for job in due if job.subject not in bad])
+        for job, reason in failed:
+            note_failure(workshop, job, reason)
+        return len(due) - len(failed)
 
 
-def _recover(workshop: Workshop, connection: Connection, job: work.Job) -> None:
-    session_id, seq, *artifact = job.subject.split("/")
-    body = connection.execute(
-        select(events.c.body).where(events.c.session == session_id, events.c.seq == int(seq))
-    ).scalar()
-    if body is None:
-        return
-    event = decode_event(body)
-    session = _session_of(connection, event)
-    if artifact:
-        seen = _from_artifact(workshop, connection, event, session, artifact[0])
-    else:
-        seen = _from_event(workshop, event, session)
-    if seen is None or not seen.recovered:
-        return
-    held = save_sightings(connection, [seen])
-    _make_due(workshop, connection, seen, held)
+def _load(connection: Connection, due: Sequence[work.Job]) -> list[_Text]:
+    parts: list[tuple[work.Job, str, int, str]] = []
+    for job in due:
+        owner, number, artifact = (*job.subject.split("/", 2), "")[:3]
+        parts.append((job, owner, int(number), artifact))
+    bodies: dict[tuple[str, int], Event] = {}
+    for keys in in_parts(dict.fromkeys((part[1], part[2]) for part in parts)):
+        rows = connection.execute(
+            select(events.c.session, events.c.seq, events.c.body).where(
+                tuple_(events.c.session, events.c.seq).in_(keys)
+            )
+        )
+        bodies.update(((row.session, row.seq), decode_event(row.body)) for row in rows)
+    owners: dict[str, dict[str, Any]] = {}
+    for ids in in_parts(dict.fromkeys(_owner(event) for event in bodies.values())):
+        rows = connection.execute(
+            select(sessions.c.id, sessions.c.src_ip, sessions.c.dst_ip, sessions.c.sensor).where(
+                sessions.c.id.in_(ids)
+            )
+        )
+        owners.update(
+            (row.id, {"src_ip": row.src_ip, "dst_ip": row.dst_ip, "sensor": row.sensor}) for row in rows
+        )
+    nobody = {"src_ip": "", "dst_ip": "", "sensor": ""}
+    loaded = []
+    for job, session, seq, artifact in parts:
+        event = bodies.get((session, seq))
+        if event is not None:
+            loaded.append(_Text(job, event, owners.get(_owner(event), nobody), artifact))
+    return loaded
 
 
-def _session_of(connection: Connection, event: Event) -> dict[str, Any]:
-    # A capture is the fetcher's own event; it belongs to the session that it was made for.
-    id_ = event.capture.for_session if isinstance(event, Captured) else event.session
-    row = connection.execute(
-        select(sessions.c.src_ip, sessions.c.dst_ip, sessions.c.sensor).where(sessions.c.id == id_)
-    ).mappings().first()  # fmt: skip
-    return dict(row) if row else {"src_ip": "", "dst_ip": "", "sensor": ""}
+def _owner(event: Event) -> str:
+    """The session that an event belongs to: a capture is the fetcher's own, made for somebody else's session."""
+    return event.capture.for_session if isinstance(event, Captured) else event.session
+
+
+def _recover(workshop: Workshop, connection: Connection, text: _Text) -> Seen | None:
+    if text.artifact:
+        return _from_artifact(workshop, connection, text.event, text.session, text.artifact)
+    return _from_event(workshop, text.event, text.session)
 
 
 def _from_event(workshop: Workshop, event: Event, session: dict[str, Any]) -> Seen | None:
@@ -94,17 +144,24 @@ def _from_artifact(
     )  # fmt: skip
 
 
-def _make_due(workshop: Workshop, connection: Connection, seen: Seen, held: dict[str, bool]) -> None:
+def _make_due(
+    workshop: Workshop, connection: Connection, seen: Sequence[Seen], held: dict[str, bool]
+) -> None:
     now = workshop.now()
     work.put(connection, "lookup", [key for key, is_held in held.items() if not is_held], now)
     work.put(connection, "judge", held, now)
-    if seen.depth > DEEPEST:
-        return
-    wanted = [key for key in (_worth(item) for item in seen.recovered) if key and not held.get(key, True)]
+    # Which moment each URL was worth asking for last: an attempt within the window before it answers for it.
+    wanted: dict[str, datetime] = {}
+    for part in seen:
+        if part.depth > DEEPEST:
+            continue
+        for item in part.recovered:
+            if item.confidence < _LEAST_CERTAIN or item.flags:
+                continue
+            key = url_key(item.url)
+            if not held.get(key, True):
+                wanted[key] = max(wanted.get(key, part.at), part.at)
     window = timedelta(seconds=workshop.settings.egress.window_seconds)
-    fresh = captured_since(connection, wanted, max(seen.at - window, now - window))
-    work.put(connection, "capture", [key for key in wanted if key not in fresh], now + SETTLE)
-
-
-def _worth(item: Recovered) -> str | None:
-    return url_key(item.url) if item.confidence >= _LEAST_CERTAIN and not item.flags else None
+    attempts = newest_captures(connection, list(wanted))
+    due = [key for key, at in wanted.items() if key not in attempts or attempts[key] < min(at, now) - window]
+    work.put(connection, "capture", due, now + SETTLE)

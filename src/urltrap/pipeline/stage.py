@@ -57,14 +57,15 @@ def each(
             if failed is None:
                 raise
             job = failed[0]
-            _note_failure(workshop, job, error)
+            note_failure(workshop, job, error)
             due = [other for other in due if other.subject != job.subject]
             continue
         return done + len(handled)
     return done
 
 
-def _note_failure(workshop: Workshop, job: work.Job, error: Exception) -> None:
+def note_failure(workshop: Workshop, job: work.Job, error: Exception) -> None:
+    """Keep the failure with the job, which is tried again later, and log it."""
     with workshop.store.begin() as connection:
         until = work.failed(connection, job, workshop.now(), f"{type(error).__name__}: {error}")
     log.error(
@@ -81,4 +82,6 @@ def _note_failure(workshop: Workshop, job: work.Job, error: Exception) -> None:
 def _where(error: Exception) -> str:
     """The innermost places of a failure. No values: they are attackers' bytes or settings."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
-    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, func, select, tuple_, update
 
 from urltrap.model.sighting import Recovered
 from urltrap.model.url import Url, parse_url
@@ -78,17 +78,16 @@ def save_sightings(connection: Connection, batch: Sequence[Seen]) -> dict[str, b
     return held
 
 
-def captured_since(connection: Connection, keys: Sequence[str], since: datetime) -> set[str]:
-    """Those of the URLs that have a capture at or after `since` (one for which nothing was sent does not count)."""
-    found: set[str] = set()
+def newest_captures(connection: Connection, keys: Sequence[str]) -> dict[str, datetime]:
+    """The moment of the newest capture of each URL that has one (one for which nothing was sent does not count)."""
+    found: dict[str, datetime] = {}
     for part in in_parts(keys):
-        found.update(
-            connection.execute(
-                select(captures.c.url_key)
-                .where(captures.c.url_key.in_(part), captures.c.at >= since, captures.c.outcome != "limited")
-                .distinct()
-            ).scalars()
+        rows = connection.execute(
+            select(captures.c.url_key, func.max(captures.c.at).label("at"))
+            .where(captures.c.url_key.in_(part), captures.c.outcome != "limited")
+            .group_by(captures.c.url_key)
         )
+        found.update((row.url_key, row.at) for row in rows)
     return found
 
 
