@@ -10,7 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-_MAGIC = frozenset("*?[\\")
+from urltrap.machine.errors import BudgetError
+
+MAX_WORK = 400_000
+"""States looked at for one match or replacement; patterns that have to be tried everywhere end here."""
 _CLASSES: dict[str, Callable[[str], bool]] = {
     "alpha": str.isalpha,
     "digit": lambda c: c in "0123456789",
@@ -179,6 +182,7 @@ class Pattern:
         self._start = self._add(_State("", -1))
         end, _ = self._sequence(pattern, 0, self._start, "")
         self._accept = end
+        self.work = 0
         self._start_set = self._closure([self._start])
 
     # -- building
@@ -300,6 +304,9 @@ class Pattern:
         found: list[int] = []
         pos, size = begin, len(text)
         while True:
+            self.work += len(current) + 1
+            if self.work > MAX_WORK:
+                raise BudgetError("pattern steps", MAX_WORK)
             if waiting:
                 arrived = waiting.pop(pos, None)
                 if arrived:
@@ -343,6 +350,7 @@ class Pattern:
         """True where the pattern matches all of `text`."""
         if self.literal is not None:
             return (text.lower() if self.fold else text) == self.literal
+        self.work = 0
         ends = self.ends(text)
         return bool(ends) and ends[-1] == len(text)
 
@@ -366,7 +374,9 @@ def remove_prefix(text: str, pattern: str, longest: bool, extglob: bool = False)
         literal = unquote_pattern(pattern[1:])
         at = text.rfind(literal)
         return text if at < 0 else text[at + len(literal) :]
-    ends = compile_pattern(pattern, extglob).ends(text)
+    compiled = compile_pattern(pattern, extglob)
+    compiled.work = 0
+    ends = compiled.ends(text)
     if not ends:
         return text
     return text[ends[-1] if longest else ends[0] :]
@@ -377,6 +387,7 @@ def remove_suffix(text: str, pattern: str, longest: bool, extglob: bool = False)
     if pattern == "*":
         return "" if longest else text
     compiled = compile_pattern(pattern, extglob)
+    compiled.work = 0
     if compiled.literal is not None:
         return text.removesuffix(compiled.literal)
     if pattern.endswith("*") and not pattern.endswith("\\*") and not has_magic(pattern[:-1], extglob):
@@ -395,6 +406,7 @@ def remove_suffix(text: str, pattern: str, longest: bool, extglob: bool = False)
 def replace(text: str, pattern: str, new: str, op: str, extglob: bool = False) -> str:
     """``${x/p/r}`` and its relatives: `op` is "/", "//", "/#" or "/%"."""
     compiled = compile_pattern(pattern, extglob)
+    compiled.work = 0
     if not pattern and op in ("/", "//"):
         return text
     if compiled.literal is not None and op in ("/", "//"):

@@ -26,6 +26,7 @@ class Var:
     case: str = ""  # "l" or "u"
     nameref: bool = False
     array: str = ""  # "a" or "A"
+    owner: object = None  # the table that may change it in place; others copy first
 
     def scalar(self) -> str | None:
         """The value as ``$name`` gives it: of an array its element 0."""
@@ -57,12 +58,15 @@ class Variables:
         self.on_set: dict[str, Callable[[str], None]] = {}
         self._size = 0
         self._environment: dict[str, str] | None = None
+        self._token = object()
 
     def fork(self) -> Variables:
         """An independent copy for a subshell (dynamic ones are bound again by the shell)."""
         other = Variables()
-        other.scopes = [{name: var.copy() for name, var in scope.items()} for scope in self.scopes]
+        other.scopes = [scope.copy() for scope in self.scopes]
         other._size = self._size
+        other._environment = self._environment
+        self._token = object()  # from now on both copy a variable before they change it
         return other
 
     # -- looking up
@@ -149,7 +153,10 @@ class Variables:
             else:
                 scope, var = self.scopes[0], None
         if var is None:
-            var = scope[name] = Var()
+            var = scope[name] = Var(owner=self._token)
+        elif var.owner is not self._token:
+            var = scope[name] = var.copy()
+            var.owner = self._token
         return var
 
     def set(self, name: str, value: str, *, export: bool = False) -> None:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 Builtin = Callable[["Shell", list[str]], "Gen[int]"]
 
-_FAMILIES = ("flow", "output", "printf", "variables", "declare", "directories", "evaluation", "options", "jobs",
-             "reading", "testing", "describing", "aliases", "limits", "help", "history", "signals", "getopts")  # fmt: skip
+_FAMILIES = (
+    "flow", "output", "printf", "variables", "declare", "directories", "evaluation", "options", "jobs", "reading",
+    "testing", "describing", "aliases", "limits", "help", "history", "signals", "getopts",
+)  # fmt: skip
 _BUILTINS: dict[tuple[str, str], Builtin] = {}
 
 

@@ -188,9 +188,11 @@ def unset(sh: Shell, argv: list[str]) -> Gen[int]:
 
 
 def _unset_element(sh: Shell, name: str, index: str) -> Gen[None]:
-    var = sh.vars.find(name)
-    if var is None or not isinstance(var.value, dict):
+    found = sh.vars.find(name)
+    if found is None or not isinstance(found.value, dict):
         return
+    var = sh.vars.slot(sh.vars.target(name))
+    assert isinstance(var.value, dict)  # a copy of what was found
     if index in ("@", "*"):
         var.value.clear()
     elif var.array == "A":

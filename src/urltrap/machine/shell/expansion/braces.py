@@ -11,7 +11,7 @@ from urltrap.machine.shell.ast import Lit, Part
 
 _NUMBERS = re.compile(r"([-+]?\d{1,18})\.\.([-+]?\d{1,18})(?:\.\.([-+]?\d{1,18}))?\Z")
 _LETTERS = re.compile(r"([A-Za-z])\.\.([A-Za-z])(?:\.\.([-+]?\d{1,18}))?\Z")
-MAX_WORDS = 200_000
+MAX_WORDS = 70_000
 _MAX_DEPTH = 40
 
 Atoms = list[str | Part]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./\-]+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]")
+_SPECIAL = re.compile(r"[ \t\n!\"#$&'()*,;<>?\[\\\]^`{|}~]")
 _BACKSLASHED = frozenset(" \t\n!\"#$&'()*,;<>?[\\]^`{|}~")
 _NAMED = {
     "\a": "\\a",
@@ -59,7 +60,7 @@ def declare_quote(text: str) -> str:
 
 def set_quote(text: str) -> str:
     """A value as ``set`` lists it: bare where it is safe."""
-    if text and not any(char in _BACKSLASHED for char in text) and not _CONTROL.search(text):
+    if text and not _SPECIAL.search(text) and not _CONTROL.search(text):
         return text
     return "" if not text else single_quote(text)
 
@@ -82,7 +83,7 @@ def trace_quote(text: str) -> str:
         return "''"
     if _CONTROL.search(text):
         return ansi_quote(text)
-    if any(char in _BACKSLASHED for char in text):
+    if _SPECIAL.search(text):
         return single_quote(text)
     return text
 

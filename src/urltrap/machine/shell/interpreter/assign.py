@@ -40,6 +40,8 @@ def assign_one(sh: Shell, item: Assign) -> Gen[str]:
 
 
 def _traced(sh: Shell, value: str) -> str:
+    if "xtrace" not in sh.options:
+        return ""
     return trace_quote(value) if value and sh.dialect.name != "dash" else value
 
 

@@ -84,7 +84,7 @@ def run_while(sh: Shell, node: While) -> Gen[int]:
     result = 0
     with _Loop(sh):
         while True:
-            yield from sh.p.tick(1)
+            yield from sh.p.tick(4)
             sh.quiet_errors += 1
             try:
                 status, going = yield from _once(sh, node.condition)
@@ -120,7 +120,7 @@ def run_for(sh: Shell, node: For) -> Gen[int]:
     result = 0
     with _Loop(sh):
         for item in items:
-            yield from sh.p.tick(1)
+            yield from sh.p.tick(4)
             try:
                 sh.set_var(node.name, item)
             except ExpansionError as problem:
@@ -154,7 +154,7 @@ def run_arithmetic(sh: Shell, node: ArithCommand) -> Gen[int]:
     from urltrap.machine.shell.interpreter.run import check_error
 
     sh.line = node.line
-    yield from sh.p.tick(1)
+    yield from sh.p.tick(4)
     try:
         value = yield from arithmetic_value(sh, node.expression)
         sh.status = int(value == 0)
@@ -174,7 +174,7 @@ def run_arith_for(sh: Shell, node: ArithFor) -> Gen[int]:
         yield from arithmetic_value(sh, node.init)
         with _Loop(sh):
             while True:
-                yield from sh.p.tick(1)
+                yield from sh.p.tick(4)
                 if node.test.text.strip() and not (yield from arithmetic_value(sh, node.test)):
                     break
                 result, going = yield from _once(sh, node.body)
@@ -202,7 +202,7 @@ def run_case(sh: Shell, node: Case) -> Gen[int]:
         matched = fall_through
         if not matched:
             for word in patterns:
-                yield from sh.p.tick(1)
+                yield from sh.p.tick(4)
                 try:
                     pattern = yield from expand_pattern(sh, word)
                 except ExpansionError as problem:
@@ -234,7 +234,7 @@ def run_select(sh: Shell, node: Select) -> Gen[int]:
     show = True
     with _Loop(sh):
         while True:
-            yield from sh.p.tick(1)
+            yield from sh.p.tick(4)
             if show:
                 yield from sh.p.err(_menu(items, sh.p.window()[0]))
             show = False
@@ -281,7 +281,7 @@ def _menu(items: list[str], columns: int) -> str:
 
 def run_function_definition(sh: Shell, node: FunctionDef) -> Gen[int]:
     """``name() body``: remember it."""
-    yield from sh.p.tick(1)
+    yield from sh.p.tick(4)
     sh.functions[node.name] = node
     sh.status = 0
     return 0

@@ -50,8 +50,9 @@ def open_error(sh: Shell, path: str, problem: SysError, creating: bool) -> str:
             problem.errno, problem.words
         )
         return f"cannot {'create' if creating else 'open'} {path}: {words}"
-    words = {errno.ENOENT: "nonexistent directory" if creating else "no such file",
-             errno.ENOTDIR: "nonexistent directory" if creating else "no such file"}.get(problem.errno, problem.words)  # fmt: skip
+    words = problem.words
+    if problem.errno in (errno.ENOENT, errno.ENOTDIR):
+        words = "nonexistent directory" if creating else "no such file"
     return f"can't {'create' if creating else 'open'} {path}: {words}"
 
 

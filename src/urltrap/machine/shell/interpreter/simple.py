@@ -21,6 +21,8 @@ from urltrap.machine.shell.variables import Var
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
+_STEPS = 8
+"""What one simple command costs, in the kernel's steps (a step is about a microsecond)."""
 _REGULAR = frozenset((
     "umask", "ulimit", "kill", "jobs", "fg", "bg", "wait", "cd", "chdir", "pwd", "read", "getopts", "printf", "echo",
     "test", "[", "alias", "unalias", "type", "hash", "let",
@@ -45,7 +47,7 @@ def _run(sh: Shell, node: Simple, replace: bool) -> Gen[int]:
     from urltrap.machine.shell.interpreter.run import check_error
 
     sh.line = node.line
-    yield from sh.p.tick(1)
+    yield from sh.p.tick(_STEPS)
     if sh.traps or sh.interactive:
         yield from sh.run_traps()
     sh.subst_status = None
@@ -184,9 +186,8 @@ def _with_assignments(sh: Shell, node: Simple, run: object) -> Gen[int]:
     kept = _remember(sh, node)
     yield from assign_all(sh, node.assigns)
     for item in node.assigns:
-        var = sh.vars.find(item.name)
-        if var is not None:
-            var.exported = True
+        if sh.vars.find(item.name) is not None:
+            sh.vars.slot(sh.vars.target(item.name)).exported = True
     sh.vars.changed()
     try:
         return (yield from run())  # type: ignore[operator, no-any-return]
