@@ -74,6 +74,8 @@ def walk(
     yield parts, node
     if node.mode & S_IFMT == S_IFDIR:
         for name in mount.listdir(parts, view):
+            if name == "exe" and not read(f"{parts[0]}/cmdline", view):
+                continue  # a thread of the kernel has the name, but nothing behind it
             yield from walk(mount, view, (*parts, name))
 
 

@@ -26,11 +26,19 @@ usage:\tcrontab [-u user] [-n] file
 
 \t-i\t(prompt before deleting user's crontab)
 """
-_FIELD = re.compile(
-    rb"^(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*$"
-)
+_NUMBERS = re.compile(rb"^(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?(,(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?)*$")
+_MONTHS = rb"[0-9]+|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_DAYS = rb"[0-9]+|sun|mon|tue|wed|thu|fri|sat"
+
+
+def _named(names: bytes) -> re.Pattern[bytes]:
+    one = rb"(\*|(" + names + rb")(-(" + names + rb"))?)(/[0-9]+)?"
+    return re.compile(rb"^" + one + rb"(," + one + rb")*$", re.I)
+
+
 _SETTING = re.compile(rb"^[A-Za-z_][A-Za-z0-9_]*\s*=")
-_FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
+_FIELDS = (("minute", _NUMBERS), ("hour", _NUMBERS), ("day-of-month", _NUMBERS), ("month", _named(_MONTHS)),
+           ("day-of-week", _named(_DAYS)))  # fmt: skip
 
 
 def _first_error(data: bytes) -> tuple[int, str] | None:
@@ -52,8 +60,8 @@ def _first_error(data: bytes) -> tuple[int, str] | None:
             ):
                 return number - 1, "bad time specifier"
             words = [b"*"] * 5 + words[1:]
-        for place, name in enumerate(_FIELDS):
-            if place >= len(words) or not _FIELD.match(words[place]):
+        for place, (name, shape) in enumerate(_FIELDS):
+            if place >= len(words) or not shape.match(words[place]):
                 return number - 1, f"bad {name}"
         if len(words) < 6:
             return number - 1, "bad command"
