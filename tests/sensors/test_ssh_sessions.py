@@ -201,3 +201,16 @@ async def test_shutdown_closes_the_records_of_open_sessions(trap_builder: TrapBu
         await client.create_process("wait")
         await trap.sensor.stop()
     assert [event.reason for event in trap.journal.of(Disconnected)] == ["shutdown"]
+
+
+async def test_shutdown_does_not_wait_for_commands_whose_clients_have_left(trap_builder: TrapBuilder) -> None:
+    trap = await trap_builder()
+    trap.sensor.linger_seconds = 3600.0
+    async with trap.connect() as client:
+        await client.create_process("wait")
+        client.abort()
+    while not trap.sensor.finishing:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await trap.sensor.stop()
+    assert trap.journal.of(Disconnected)[0].reason in ("client", "reset")
+    assert trap.machine.jobs[0].hung_up

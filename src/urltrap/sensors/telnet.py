@@ -70,6 +70,7 @@ class TelnetSensor:
 
     async def stop(self) -> None:
         """Stop listening, end all connections and wait until their records are closed."""
+        self.shared.linger_seconds = 0.0
         for server in self._servers:
             server.close()
         for connection in list(self.connections):

@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -58,14 +59,30 @@ async def run_trap(
     `worker` names the journal folder of this process, `workers` is how many processes share the ports. `ready` is
     called once with "NAME HOST:PORT" for each address, after binding and `drop`. TrapError where it cannot start.
     """
-    limit = _raise_descriptor_limit()
-    keys = data / "keys"
-    secret, host_keys = _read_secret(keys / "secret"), load_host_keys(keys)
-    ssh_sockets = _bind_all(settings.sensors.ssh.listen, workers) if settings.sensors.ssh.enabled else []
-    telnet_sockets = (
-        _bind_all(settings.sensors.telnet.listen, workers) if settings.sensors.telnet.enabled else []
-    )
-    drop()
+    with contextlib.ExitStack() as cleanup:
+        ssh, telnet = settings.sensors.ssh, settings.sensors.telnet
+        secret, host_keys = _read_secret(data / "keys" / "secret"), load_host_keys(data / "keys")
+        ssh_sockets = _bind_all(ssh.listen if ssh.enabled else [], workers, cleanup)
+        telnet_sockets = _bind_all(telnet.listen if telnet.enabled else [], workers, cleanup)
+        limit = _raise_descriptor_limit()
+        drop()
+        await _run(
+            settings, data, worker, secret, host_keys, (ssh_sockets, telnet_sockets), limit, ready, stop
+        )
+
+
+async def _run(
+    settings: Settings,
+    data: Path,
+    worker: str,
+    secret: bytes,
+    host_keys: list[Any],
+    sockets: tuple[list[socket.socket], list[socket.socket]],
+    limit: int,
+    ready: Callable[[list[str]], None],
+    stop: asyncio.Event,
+) -> None:
+    ssh_sockets, telnet_sockets = sockets
     persona = _read_persona(data / "persona.json")
     image = load_base_image(persona, public_key_lines(host_keys))
     quarantine = Quarantine(data / "quarantine")
@@ -197,8 +214,12 @@ def _raise_descriptor_limit() -> int:
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
-def _bind_all(addresses: list[str], workers: int) -> list[socket.socket]:
-    return [bind(address, workers) for address in addresses]
+def _bind_all(addresses: list[str], workers: int, cleanup: contextlib.ExitStack) -> list[socket.socket]:
+    sockets = []
+    for address in addresses:
+        sockets.append(bind(address, workers))
+        cleanup.callback(sockets[-1].close)
+    return sockets
 
 
 def bind(address: str, workers: int = 1) -> socket.socket:

@@ -85,6 +85,8 @@ class SshConnection(AuthenticatingConnection):
 
     def end(self, reason: CloseReason, detail: str = "") -> None:
         """Close the connection from our side and say why in the record."""
+        if self._transport is None:
+            return  # it has ended already
         if self._reason is None:
             self._reason, self._detail = reason, detail
         self._force_close(None)
@@ -142,13 +144,10 @@ class SshConnection(AuthenticatingConnection):
         """Let commands go on for a while, keep the files, close the record: in this order, whatever fails."""
         duration = self.session.elapsed_ms
         try:
-            running = [asyncio.ensure_future(program.wait()) for program in self._programs]
-            if running and self._reason not in ("budget", "shutdown"):
-                await asyncio.wait(running, timeout=self.sensor.linger_seconds)
+            if self._programs and self._reason not in ("budget", "shutdown"):
+                await self._linger()
             for program in list(self._programs):
                 program.hang_up()
-            for waiter in running:
-                waiter.cancel()
             await self.files.finish()
         except Exception as error:
             self.broke(error)
@@ -159,6 +158,20 @@ class SshConnection(AuthenticatingConnection):
             self.session.close(self._why(exc), self._detail, duration_ms=duration)
             self.sensor.connections.discard(self)
             self.sensor.admission.leave(self.session.endpoints.src_ip)
+
+    async def _linger(self) -> None:
+        """Wait until all commands have ended, the time for it is over, or the sensor stops."""
+        running = asyncio.ensure_future(self._all_ended())
+        stopping = asyncio.ensure_future(self.sensor.stopping.wait())
+        waiters: set[asyncio.Future[Any]] = {running, stopping}
+        await asyncio.wait(waiters, timeout=self.sensor.linger_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for waiter in waiters:
+            waiter.cancel()
+        await asyncio.gather(*waiters, return_exceptions=True)
+
+    async def _all_ended(self) -> None:
+        for program in list(self._programs):
+            await program.wait()
 
     def _close_machine(self) -> None:
         if self._machine is None:

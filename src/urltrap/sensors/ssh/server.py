@@ -102,7 +102,7 @@ class SshSensor:
         self.known_contents = KnownContents()
         self.connections: set[SshConnection] = set()
         self.finishing: set[asyncio.Task[None]] = set()
-        self.stopping = False
+        self.stopping = asyncio.Event()
         self._host_keys = host_keys
         self._servers: list[asyncio.Server] = []
 
@@ -120,7 +120,7 @@ class SshSensor:
 
     async def stop(self) -> None:
         """Stop listening, end all connections and wait until their records are closed."""
-        self.stopping = True
+        self.stopping.set()
         for server in self._servers:
             server.close()
         for connection in list(self.connections):
