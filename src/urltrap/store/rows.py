@@ -154,7 +154,9 @@ def _identified(batch: Batch, event: ClientIdentified) -> None:
 
 def _login(batch: Batch, event: LoginTried) -> None:
     session = batch.sessions[event.session]
-    session["login_tries"] += 1
+    # Every OpenSSH client asks with method "none" first, to learn which others there are: that tries nothing.
+    tried = event.method != "none" or event.accepted
+    session["login_tries"] += tried
     if event.accepted or not session["accepted"]:
         session["username"], session["password"] = event.username, event.password
     session["accepted"] = session["accepted"] or event.accepted
@@ -162,6 +164,8 @@ def _login(batch: Batch, event: LoginTried) -> None:
         "logins", event, at=event.at, method=event.method, username=event.username, password=event.password,
         public_key=event.public_key, key_fingerprint=event.key_fingerprint[:128], accepted=event.accepted,
     )  # fmt: skip
+    if not tried:
+        return
     batch.count(event.at, session["sensor"], "logins")
     batch.tally(event, "username", event.username)
     if event.password is not None:
