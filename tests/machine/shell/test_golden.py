@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from tests.golden import record_shell as recorder
+from tests.machine.shell import harness
 
 _HERE = Path(__file__).parent
 
 
-def _load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-harness = _load("shell_harness", _HERE / "harness.py")
-recorder = _load("record_shell", _HERE.parent.parent / "golden" / "record_shell.py")
 GOLDEN: dict[str, list[tuple[str, int, str, str]]] = json.loads((_HERE / "golden.json").read_text())
 
 # What is known to differ, and why. An entry that starts to agree fails the test: take it out then.

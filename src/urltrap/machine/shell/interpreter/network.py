@@ -30,8 +30,8 @@ def open_socket(sh: Shell, path: str, kind: str, host: str, port: str, failure: 
     """Always fails, with bash's two lines; the address is journalled first."""
     number = _SERVICES.get(port, port)
     if not number.isdecimal() or not 0 <= int(number[:9]) <= 65_535:
-        yield from sh.complain(f"{port}: invalid service")
-        yield from sh.complain(f"{path}: Name or service not known")
+        yield from sh.complain(f"{port}: Servname not supported for ai_socktype")
+        yield from sh.complain(f"{path}: Invalid argument")
         raise failure
     sh.p.fact(
         DownloadAsked,

@@ -447,8 +447,6 @@ def _exec(sh: Shell, node: Simple, argv: list[str]) -> Gen[int]:
         except RedirectError:
             if not sh.interactive and not sh.dialect.bash:
                 raise ExitShell(sh.dialect.empty_redirect_status) from None
-            if not sh.interactive:
-                raise ExitShell(1) from None
             return 1
     words = [str(word) for word in argv[1:]]
     login = clear = False
