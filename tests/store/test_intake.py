@@ -249,7 +249,9 @@ def test_a_megabyte_command_comes_back_equal(store: Store) -> None:
 
 def test_asking_which_log_in_methods_there_are_is_no_try(store: Store) -> None:
     batch = visit(1, logins=0, accepted=False)
-    asked = LoginTried(session=session_id(1), seq=40, at=START, method="none", username=b"root", accepted=False)
+    asked = LoginTried(
+        session=session_id(1), seq=40, at=START, method="none", username=b"root", accepted=False
+    )
     ingest(store, "w", [*batch, asked], (1, 1))
     assert sessions.page(store).rows[0].classed == "probe"
     assert (overview.counters(store, START).logins, top.top(store, "username")) == (0, [])

@@ -15,14 +15,13 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     SmallInteger,
     String,
     Table,
 )
 
-from urltrap.store.types import Blob, Json, LongText, Micros
+from urltrap.store.types import Blob, Digest, Json, LongText, Micros
 
 metadata = MetaData(
     naming_convention={
@@ -265,7 +264,7 @@ tallies = _table(
     "tallies",
     _need("day", Micros, primary_key=True),
     _need("what", String(16), primary_key=True),
-    _need("key", LargeBinary(32), primary_key=True),
+    _need("key", Digest, primary_key=True),
     _need("value", Blob),
     _need("second", Blob),
     _need("n", BigInteger),

@@ -68,3 +68,6 @@ Blob = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 
 LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 """Text of ours that may be long; attackers' text goes into `Blob`."""
+
+Digest = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
+"""A SHA-256 as bytes, which may be part of a key (MySQL's BLOB may not)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal_column, select
 
 from urltrap.model.views import Counters, CountryRow, Pulse, TimelinePoint
 from urltrap.store.engine import Store
@@ -90,13 +90,13 @@ def countries(store: Store, since: datetime | None = None) -> list[CountryRow]:
     else:
         query = (
             select(
-                func.coalesce(addresses.c.country, "").label("country"),
+                func.coalesce(addresses.c.country, literal_column("''")).label("country"),
                 func.count().label("sessions"),
                 func.count(sessions.c.src_ip.distinct()).label("addresses"),
             )
             .select_from(sessions.outerjoin(addresses, addresses.c.address == sessions.c.src_ip))
             .where(sessions.c.started >= since, sessions.c.connected)
-            .group_by(func.coalesce(addresses.c.country, ""))
+            .group_by(func.coalesce(addresses.c.country, literal_column("''")))
         )
     with store.connect() as connection:
         rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import zstandard
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
 
 from urltrap.model.event import TerminalFrames, TerminalRequested, decode_event
 from urltrap.model.session import SessionSummary
@@ -127,7 +127,7 @@ def _conditions(store: Store, wanted: SessionFilter) -> list[Any]:
         if value is not None:
             conditions.append(sessions.c[name] == value)
     if wanted.country is not None:
-        conditions.append(func.coalesce(addresses.c.country, "") == wanted.country)
+        conditions.append(func.coalesce(addresses.c.country, literal_column("''")) == wanted.country)
     if wanted.asn is not None:
         conditions.append(addresses.c.asn == wanted.asn)
     if wanted.since is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, literal_column, select
 
 from urltrap.model.views import TopKind, TopRow
 from urltrap.store.engine import Store
@@ -56,7 +56,7 @@ def _addresses(store: Store, limit: int, since: datetime | None) -> list[TopRow]
         ).order_by(addresses.c.sessions.desc(), addresses.c.address)
     else:
         n = func.count().label("n")
-        country = func.coalesce(addresses.c.country, "").label("country")
+        country = func.coalesce(addresses.c.country, literal_column("''")).label("country")
         query = (
             select(sessions.c.src_ip.label("address"), country, n)
             .select_from(sessions.outerjoin(addresses, addresses.c.address == sessions.c.src_ip))

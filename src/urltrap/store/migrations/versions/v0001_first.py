@@ -370,7 +370,7 @@ def upgrade() -> None:
         "tallies",
         sa.Column("day", types.Micros(), nullable=False),
         sa.Column("what", sa.String(length=16), nullable=False),
-        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("key", types.Digest, nullable=False),
         sa.Column("value", types.Blob, nullable=False),
         sa.Column("second", types.Blob, nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
