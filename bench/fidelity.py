@@ -1,7 +1,7 @@
 """How much our machine is like a real one: attackers' lines in Debian's bash, in BusyBox's ash, and in machine/.
 
     python bench/fidelity.py [--diff OUT.md|OUT.jsonl] [--only PATTERN] [--program NAME] [--limit N]
-                             [--jobs N] [--root DIR] [--commands FILE] [--cowrie]
+                             [--jobs N] [--rebuild] [--root DIR] [--commands FILE] [--cowrie]
 
 The references are made once in --root (default ~/.cache/urltrap-fidelity; root, mmdebstrap and busybox needed) and
 asked only for lines that are not recorded there: later runs need only our side. Lines run only in cells without
@@ -39,7 +39,9 @@ def run_side(
     side: Side, chosen: list[lines.Line], options: argparse.Namespace, progress: Progress
 ) -> tuple[list[Compared], Captures]:
     """Record what is missing (where that can be done here), compare the rest."""
-    environment = load(side, options.root)
+    environment = load(side, options.root, rebuild=options.rebuild)
+    if environment.stale:
+        print(f"{side}: the machine's image changed since the reference was made: --rebuild", file=sys.stderr)
     captures = Captures(options.root, environment)
     texts = [line.text for line in chosen]
     if can_run() == "":
@@ -74,6 +76,9 @@ def main() -> None:
     parser.add_argument("--program", help="only lines in which our machine ran this program or builtin")
     parser.add_argument("--limit", type=int, help="only the N lines that were seen most")
     parser.add_argument("--side", choices=sorted(KINDS), help="only one of the machines")
+    parser.add_argument(
+        "--rebuild", action="store_true", help="furnish the references again and record all anew"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
         "--cowrie", action="store_true", help="the same figure for Cowrie (recorded in --root)"

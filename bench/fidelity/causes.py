@@ -16,6 +16,10 @@ _SILENT = frozenset(
     ("rm", "mkdir", "rmdir", "chmod", "chown", "cp", "mv", "ln", "touch", "cd", "export", "unset", "kill", "sleep",
      "chattr", "echo", "true", ":", "tar")
 )  # fmt: skip
+_BUILTINS = frozenset(
+    ("return", "exit", "cd", "export", "kill", "read", "set", "unset", "ulimit", "umask", "shift", "break", "eval",
+     "exec", "trap", "wait", "type", "command", "local", "declare", "printf", "echo", "test", "[", "history", "let")
+)  # fmt: skip
 _SHELL = (b"bash", b"ash", b"sh", b"environment")
 
 
@@ -84,6 +88,10 @@ def _who(where: str, expected: str, got: str, offset: int, trace: Trace, line: s
     if where == "stderr":
         for text in (expected, got):
             spoken = _MESSAGE.match(text.encode())
+            if spoken and spoken[1] in (b"E", b"W"):
+                return "apt"
+            if spoken and spoken[1] == b"Usage":
+                return f"usage of {(text.split() or ['?', '?'])[1]}"
             if spoken and spoken[1].rpartition(b"/")[2] not in _SHELL:
                 return spoken[1].rpartition(b"/")[2].decode()
         for text in (expected, got):
@@ -126,5 +134,10 @@ def _words(message: bytes) -> str:
     text = message.decode("utf-8", "replace")
     text = re.sub(r"`[^']*'|‘[^’]*’|\"[^\"]*\"|'[^']*'", "X", text)
     text = re.sub(r"line \d+", "line N", text)
-    found = re.match(r"(\w+: (?:-c: )?(?:line N: )?)\S+(: .*)", text)
-    return (f"{found[1]}X{found[2]}" if found and "syntax" not in text else text)[:90]
+    if "syntax" in text or "unexpected EOF" in text:
+        return text[:90]
+    found = re.match(r"(\w+): (?:-c: )?(?:line N: )?([^:]+): (.*)", text)
+    if found is None:
+        return text[:90]
+    name = found[2] if found[2] in _BUILTINS else "X"
+    return f"{found[1]}: {name}: {found[3].rpartition(': ')[2]}"[:90]

@@ -89,9 +89,12 @@ def equal_to(reference: Result, other: Result, line: str, side: Side, *, merged:
 
 @dataclass(frozen=True)
 class Figures:
-    """The shares, in per cent. `templates` counts a template as equal where every compared line of it is."""
+    """The shares, in per cent. `templates` counts a template as equal where every compared line of it is, `syntax` the
+    lines that either shell refused (`syntax_compared` of them)."""
 
     lines: int
+    templates_compared: int
+    syntax_compared: int
     templates: float
     templates_by_share: float
     weighted: float
@@ -116,14 +119,14 @@ def figures(rows: Sequence[Compared]) -> Figures:
     refused = [row for row in counted if row.refused or not row.syntax_equal]
     return Figures(
         lines=len(rows),
+        templates_compared=len(kept),
+        syntax_compared=len(refused),
         templates=_share(sum(all(row.equal for row in group) for group in kept.values()), len(kept)),
         templates_by_share=_share(
             sum(sum(row.equal for row in group) / len(group) for group in kept.values()), len(kept)
         ),
         weighted=_share(sum(row.weight for row in counted if row.equal), sum(row.weight for row in counted)),
-        syntax=_share(sum(row.syntax_equal for row in counted), len(counted))
-        if not refused
-        else _share(sum(row.syntax_equal for row in refused), len(refused)),
+        syntax=_share(sum(row.syntax_equal for row in refused), len(refused)),
         excluded_templates=_share(len(by_template) - len(kept), len(by_template)),
         excluded_weight=_share(sum(row.weight for row in rows) - sum(row.weight for row in counted),
                                sum(row.weight for row in rows)),

@@ -43,27 +43,49 @@ def start(venv: Path, state: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=state, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
 
+class Collector(asyncssh.SSHClientSession[bytes]):
+    """What comes over one channel, whatever order the server sends it in."""
+
+    def __init__(self) -> None:
+        self.streams = {0: bytearray(), 1: bytearray()}
+        self.status: int | None = None
+        self.closed = asyncio.Event()
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        """Bytes of stdout, or of stderr where `datatype` is 1."""
+        self.streams[datatype or 0] += data
+
+    def exit_status_received(self, status: int) -> None:
+        """The command's end."""
+        self.status = status
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The channel is closed."""
+        self.closed.set()
+
+
 async def ask(text: str) -> dict[str, Any]:
     """One line on a connection of its own: a fresh machine, as each attacker gets it."""
-    ended, out, err, status = "exit", b"", b"", None
+    ended, got = "exit", Collector()
     try:
         async with asyncio.timeout(SECONDS):
             async with asyncssh.connect(
                 "127.0.0.1", PORT, username="root", password="hunter-7719", known_hosts=None, client_keys=None,
                 config=None,
             ) as connection:  # fmt: skip
-                result = await connection.run(text, stdin=asyncssh.DEVNULL, encoding=None)
-                out, err, status = (
-                    bytes(result.stdout or b""),
-                    bytes(result.stderr or b""),
-                    result.exit_status,
-                )
+                try:
+                    channel, _ = await connection.create_session(lambda: got, text, encoding=None)
+                    channel.write_eof()
+                except (AttributeError, OSError):
+                    # Cowrie may answer and close before it confirms the request; what it said has been received.
+                    pass
+                await got.closed.wait()
     except TimeoutError:
         ended = "wall"
     except (asyncssh.Error, OSError) as error:
         ended = f"error: {error}"
-    encoded = [base64.b64encode(part).decode() for part in (out, err)]
-    return {"stdout": encoded[0], "stderr": encoded[1], "status": status, "ended": ended}
+    encoded = [base64.b64encode(got.streams[number]).decode() for number in (0, 1)]
+    return {"stdout": encoded[0], "stderr": encoded[1], "status": got.status, "ended": ended}
 
 
 async def serve(texts: list[str]) -> None:

@@ -74,6 +74,7 @@ def persona_from(kind: Kind, probe: str, now: float) -> Persona:
 def _cpu(text: str) -> dict[str, object]:
     blocks = [block for block in text.strip().split("\n\n") if block]
     first = _pairs(blocks[0])
+    amd = first.get("vendor_id") == "AuthenticAMD"  # whose "cache size" is that of the second level
     bits = re.findall(r"\d+", first.get("address sizes", "40 48"))
     return {
         "count": len(blocks),
@@ -88,7 +89,7 @@ def _cpu(text: str) -> dict[str, object]:
         "bogomips": float(first.get("bogomips", "2000")),
         "flags": tuple(first.get("flags", "").split()),
         "bugs": tuple(first.get("bugs", "").split()),
-        "l3_kb": int((first.get("cache size", "0").split() or ["0"])[0]),
+        "l2_kb" if amd else "l3_kb": int((first.get("cache size", "0").split() or ["0"])[0]),
         "physical_bits": int(bits[0]),
         "virtual_bits": int(bits[1]),
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.resources
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from fidelity.reference import CONNECTION, Environment, Result, persona_from_nothing
+from fidelity.reference import CONNECTION, Environment, Result, of_the_device
 from urltrap.machine.effects import Fact, Fetch, FetchReply, Output, ProgramCrashed
 from urltrap.machine.fs.image import Image
 from urltrap.machine.image import RECORDS, load_image
@@ -146,16 +147,11 @@ class _Watched:
 
 def _image(persona: Persona) -> Image:
     blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
-    if not persona.is_server:
-        own = persona_from_nothing(persona.kind, persona.made).kernel.machine
-        persona = persona.model_copy(update={"kernel": persona.kernel.model_copy(update={"machine": own})})
-    return load_image(blob, persona)
+    return load_image(blob, of_the_device(persona))
 
 
 def _refused(effect: Fetch, now: float) -> FetchReply:
     """What the reference's network answers: names do not resolve, everything else refuses the connection."""
-    from datetime import UTC, datetime
-
     url = effect.request.url.decode("utf-8", "replace")
     host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0].strip("[]")
     numeric = host.replace(".", "").isdigit() or host == "localhost"

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fidelity.cell import FIRST_ID
-from fidelity.facts import PROBE, persona_from
+from fidelity.facts import PROBE, SEED, persona_from
 from urltrap.machine.api import Connection
 from urltrap.machine.image import RECORDS
 from urltrap.machine.image.load import persona_tree
 from urltrap.machine.image.record import Entry
-from urltrap.machine.persona import Persona
+from urltrap.machine.persona import Persona, generate
 from urltrap.machine.persona.model import Kind
 from urltrap.ops.image_build import PACKAGES, _own_sources
 
@@ -35,6 +35,8 @@ LAYOUT = "1"
 WALL_SECONDS = 5.0
 _PRIVATE = ("root", "home", "var/log", "var/tmp", "tmp", "run")
 """Folders whose content is only the persona's."""
+_PACKAGES_OWN = "/var/lib/dpkg/"
+"""The image keeps a shortened copy; apt needs the whole."""
 _DEVICE_BITS = ("proc", "sys", "dev")
 CONNECTION = Connection("ssh", "198.51.100.23", 50514, "192.0.2.10", 22, "root", 0.0)
 
@@ -72,6 +74,8 @@ class Environment:
     root: Path
     persona: Persona
     version: str
+    stale: bool = False
+    """True where the machine's image changed since: make it again (`rebuild`), or lines that read files differ."""
 
 
 class Cells:
@@ -110,9 +114,10 @@ class Cells:
 
     def close(self) -> None:
         """End the process."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
         self._process.wait(30)
+        self._process.stdout.close()
 
 
 def cgroups() -> list[Path]:
@@ -140,16 +145,17 @@ def can_run() -> str:
     return ""
 
 
-def load(side: Side, folder: Path, *, build: bool = True) -> Environment:
+def load(side: Side, folder: Path, *, build: bool = True, rebuild: bool = False) -> Environment:
     """The prepared reference of `side` in `folder`; made first where it is not there and `build` is True."""
     known = folder / f"{side}.json"
-    if not known.is_file():
+    if rebuild or not known.is_file():
         if not build:
             raise ReferenceError(f"there is no reference in {folder}: run bench/fidelity.py as root once")
         _make(side, folder)
     saved = json.loads(known.read_text())
     persona = Persona.model_validate(saved["persona"])
-    return Environment(side, folder / side / "tree", persona, saved["version"])
+    stale = saved["files"] != tree_digest(persona)
+    return Environment(side, folder / side / "tree", persona, saved["version"], stale)
 
 
 def _make(side: Side, folder: Path) -> None:
@@ -184,16 +190,17 @@ def _make(side: Side, folder: Path) -> None:
     for name in ("", "bin", "lib", "lib64") if side == "ash" else ("",):
         os.utime(root / name, (persona.installed, persona.installed))
     text = persona.model_dump_json()
-    facts = f"{LAYOUT}\0{side}\0{','.join(PACKAGES)}\0{text}"
+    files = tree_digest(persona)
+    facts = f"{LAYOUT}\0{side}\0{','.join(PACKAGES)}\0{text}\0{files}"
     version = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    (folder / f"{side}.json").write_text(json.dumps({"version": version, "persona": json.loads(text)}))
+    (folder / f"{side}.json").write_text(
+        json.dumps({"version": version, "files": files, "persona": json.loads(text)})
+    )
 
 
 def persona_from_nothing(kind: Kind, now: float) -> Persona:
     """A persona of the kind before the cell was asked."""
-    from urltrap.machine.persona import generate
-
-    return generate(b"urltrap fidelity comparison", kind, now)
+    return generate(SEED, kind, now)
 
 
 def _bootstrap(raw: Path) -> None:
@@ -245,13 +252,7 @@ def _own(path: bytes, uid: int, gid: int, mode: int | None) -> None:
 
 def prepare(root: Path, persona: Persona) -> None:
     """Write the persona's tree into a reference's root: contents, links, modes, owners and times."""
-    blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
-    claimed = persona
-    if not persona.is_server:
-        # The tree of a device knows the device's own processor; what uname says is the cell's.
-        own = persona_from_nothing(persona.kind, persona.made).kernel.machine
-        claimed = persona.model_copy(update={"kernel": persona.kernel.model_copy(update={"machine": own})})
-    entries = persona_tree(blob, claimed, {}).entries
+    entries = claimed_tree(persona)
     _remove_strangers(root, entries)
     ordered = sorted(entries.values(), key=lambda entry: entry.path.split("/"))
     for entry in ordered:
@@ -262,6 +263,26 @@ def prepare(root: Path, persona: Persona) -> None:
         if entry.path.split("/")[1] not in _DEVICE_BITS and os.path.lexists(path):
             when = entry.mtime or persona.installed
             os.utime(path, (when, when), follow_symlinks=False)
+
+
+def of_the_device(persona: Persona) -> Persona:
+    """The persona as its tree is made from it: a device's tree knows the device's processor, uname says the cell's."""
+    if persona.is_server:
+        return persona
+    own = persona_from_nothing(persona.kind, persona.made).kernel.machine
+    return persona.model_copy(update={"kernel": persona.kernel.model_copy(update={"machine": own})})
+
+
+def claimed_tree(persona: Persona) -> dict[str, Entry]:
+    """The files that the persona's machine has, by path."""
+    blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
+    return persona_tree(blob, of_the_device(persona), {}).entries
+
+
+def tree_digest(persona: Persona) -> str:
+    """A digest of these files: what the reference was furnished with."""
+    rows = sorted(repr(dataclasses.astuple(entry)) for entry in claimed_tree(persona).values())
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _remove_strangers(root: Path, entries: dict[str, Entry]) -> None:
@@ -303,7 +324,7 @@ def _put(root: Path, entry: Entry) -> None:
 
 
 def _put_file(path: bytes, entry: Entry, present: bool) -> None:
-    if present and (entry.elf or entry.data is None):
+    if present and (entry.elf or entry.data is None or entry.path.startswith(_PACKAGES_OWN)):
         return
     if present:
         os.unlink(path)
