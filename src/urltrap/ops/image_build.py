@@ -8,6 +8,7 @@ sizes and the texts that somebody may read. Nothing in it is ever executed by us
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -167,14 +168,11 @@ _LEAVE_OUT = (
     "/etc/apt/sources.list",
     "/var/lib/systemd/random-seed",
 )
-_HOSTS = (
-    b"deb.debian.org",
-    b"security.debian.org",
-    b"pypi.org",
-    b"pythonhosted.org",
-    b"npmjs.",
-    b"archive.ubuntu.com",
+_ARCHIVES = re.compile(
+    rb"\b(?:deb|security|archive|ftp|snapshot|registry|files|mirrors?)\.[a-z]+\.(?:org|com|net)\b"
 )
+"""Hosts that packages come from: a text that names one says where the image was built, so it is left out."""
+
 _STATUS_FIELDS = (
     "Package",
     "Essential",
@@ -332,7 +330,7 @@ def _look_into(path: bytes, entry: Entry) -> None:
 
 def _worth_keeping(entry: Entry, data: bytes, runs: bool) -> bool:
     path = entry.path
-    if len(data) != entry.size or entry.size > KEEP_BYTES or any(host in data for host in _HOSTS):
+    if len(data) != entry.size or entry.size > KEEP_BYTES or _ARCHIVES.search(data):
         return False
     if path.startswith(_SKIP_CONTENT):
         return False
