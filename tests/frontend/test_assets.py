@@ -107,6 +107,76 @@ def test_a_chart_is_drawn_from_the_json_beside_it(site: tuple[Path, str], page: 
     assert "Tue" in page.text_content("[data-chart] svg")
 
 
+def test_a_chart_in_an_area_without_size_is_drawn_when_it_gets_one(
+    site: tuple[Path, str], page: Page
+) -> None:
+    folder, address = site
+    body = (
+        '<script type="application/json" id="counts">{"FR": 7}</script>'
+        '<section hidden><div data-map="counts" class="sized"></div></section>'
+    )
+    (folder / "index.html").write_text(page_source(["map.js"], body), "utf-8")
+    page.goto(address)
+    assert page.locator("[data-map] svg").count() == 0
+    page.evaluate("document.querySelector('section').hidden = false")
+    page.wait_for_selector("[data-map] svg path", state="attached")
+
+
+def test_a_bar_leads_to_the_path_that_it_carries_and_never_to_another_host(
+    site: tuple[Path, str], page: Page
+) -> None:
+    folder, address = site
+
+    def chart(link: str) -> dict[str, Any]:
+        return {
+            "animation": False,
+            "grid": {"left": 0, "right": 0, "top": 0, "bottom": 0},
+            "xAxis": {"type": "category", "data": ["Mon"]},
+            "yAxis": {},
+            "tooltip": {"trigger": "axis"},
+            "series": [{"type": "bar", "barWidth": "100%", "data": [{"value": 5, "link": link}]}],
+        }
+
+    (folder / "there.html").write_text(page_source([], "there"), "utf-8")
+    for link, leads in (
+        ("/there.html", "/there.html"),
+        ("//other.example/", "/"),
+        ("javascript:alert(1)", "/"),
+    ):
+        body = (
+            f'<script type="application/json" id="numbers">{json.dumps(chart(link))}</script>'
+            '<div data-chart="numbers" class="sized"></div>'
+        )
+        (folder / "index.html").write_text(page_source(["charts.js"], body), "utf-8")
+        page.goto(address)
+        page.wait_for_selector("[data-chart] svg path", state="attached")
+        page.click("[data-chart]")
+        page.wait_for_url(address + leads)
+
+
+def test_a_chart_changes_its_colours_with_the_scheme(site: tuple[Path, str], page: Page) -> None:
+    folder, address = site
+    body = (
+        f'<script type="application/json" id="numbers">{json.dumps(CHART)}</script>'
+        '<div data-chart="numbers" class="sized"></div>'
+    )
+    (folder / "index.html").write_text(page_source(["charts.js"], body), "utf-8")
+    page.emulate_media(color_scheme="light")
+    page.goto(address)
+    page.wait_for_selector("[data-chart] svg path[fill='#0d7f8a']", state="attached")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("[data-chart] svg path[fill='#3fb3be']", state="attached")
+
+
+def test_countries_are_named_in_the_readers_language(site: tuple[Path, str], page: Page) -> None:
+    folder, address = site
+    body = '<p data-country="DE">DE</p><p data-country="XX">XX</p><p data-country="d&lt;">d&lt;</p>'
+    (folder / "index.html").write_text(page_source(["app.js"], body), "utf-8")
+    page.goto(address)
+    page.wait_for_function("() => document.querySelector('p').textContent === 'Germany'")
+    assert page.locator("p").all_inner_texts() == ["Germany", "XX", "d<"]
+
+
 def test_the_map_knows_countries_by_their_two_letters(site: tuple[Path, str], page: Page) -> None:
     folder, address = site
     body = (

@@ -70,6 +70,7 @@ def make_templates(assets: Assets, settings: Settings) -> Environment:
         defang=defang,
         echo=echo,
         number=words.number,
+        counted=words.counted,
         size=words.size,
         duration=words.duration,
         day=lambda moment: moment.strftime("%Y-%m-%d"),

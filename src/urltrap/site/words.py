@@ -85,6 +85,11 @@ def number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def counted(value: int, one: str, many: str = "") -> str:
+    """1 URL, 2 URLs."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
 def size(value: int | None) -> str:
     """A number of bytes in the unit that suits it."""
     if value is None:
