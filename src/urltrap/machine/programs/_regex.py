@@ -82,12 +82,14 @@ class Matcher:
 
     def all(self, text: str) -> Iterator[Found]:
         """All matches from left to right that do not overlap."""
-        pos = 0
+        pos, last = 0, -1
         while pos <= len(text):
             found = self.search(text, pos)
             if found is None:
                 return
-            yield found
+            if found.end > found.start or found.start != last:
+                yield found
+            last = found.end
             pos = found.end if found.end > found.start else found.end + 1
 
 
