@@ -17,7 +17,7 @@ from urltrap.store import work
 from urltrap.store.intake import in_parts
 from urltrap.store.rows import url_key
 from urltrap.store.schema import facts, observations, urls
-from urltrap.store.upsert import upsert
+from urltrap.store.upsert import insert_new, upsert
 
 log = structlog.get_logger("urltrap.pipeline")
 
@@ -52,10 +52,12 @@ class LookUpStage:
             upsert(
                 connection,
                 observations,
-                list(rows.values()),
+                [row for row in rows.values() if row["result"] != "error"],
                 replace=["at", "result", "detail", "tags", "reference"],
                 lowest=["first_listed"],
             )
+            # That a provider cannot say does not take back what it said before.
+            insert_new(connection, observations, [row for row in rows.values() if row["result"] == "error"])
             work.put(connection, "judge", [row.key for row in found], now)
             work.finish(connection, self.name, keys)
         return len(due)
