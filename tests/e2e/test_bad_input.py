@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from tests.support.running import RunningTrap, eventually
+
+pytestmark = pytest.mark.e2e
+
+MEMORY_BOUND_KB = 400_000
+
+
+def resident_kb(trap: RunningTrap, process: str) -> int:
+    pid = trap.status()["processes"][process]["pid"]
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def others_are_unharmed(trap: RunningTrap) -> None:
+    assert trap.ssh("echo fine", timeout=30).stdout == b"fine\n"
+    assert resident_kb(trap, "trap-0") < MEMORY_BOUND_KB
+
+
+def events(trap: RunningTrap, kind: str) -> list[dict[str, object]]:
+    return [
+        event
+        for row in trap.json("sessions", "--limit", "1000")
+        for event in trap.json("show", row["id"])["events"]
+        if event["kind"] == kind
+    ]
+
+
+@pytest.mark.parametrize("port", ["ssh_port", "telnet_port"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: os.urandom(200_000),
+        lambda: b"\x00" * 100_000,
+        lambda: b"\xff" * 100_000,
+        lambda: b"A" * 1_000_000,
+        lambda: b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["random", "zeros", "iac", "one-megabyte-line", "http"],
+)
+def test_garbage_on_a_port_ends_that_connection_only(
+    trap: RunningTrap, port: str, make: Callable[[], bytes]
+) -> None:
+    with socket.create_connection(("127.0.0.1", getattr(trap, port)), timeout=20) as connection:
+        try:
+            connection.sendall(make())
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+        except (ConnectionError, TimeoutError):
+            pass  # being cut off is a fine answer to garbage
+    others_are_unharmed(trap)
+
+
+def test_half_open_connections_do_not_keep_others_out(trap: RunningTrap) -> None:
+    held = [
+        socket.create_connection(("127.0.0.1", port), timeout=10)
+        for port in [trap.ssh_port, trap.telnet_port] * 20
+    ]
+    try:
+        others_are_unharmed(trap)
+    finally:
+        for connection in held:
+            connection.close()
+
+
+HOSTILE = {
+    "yes-gigabyte": "yes | head -c 1G",
+    "zero": "cat /dev/zero",
+    "fork-bomb": ":(){ :|:& };:",
+    "endless-loop": "while :; do :; done",
+    "doubling": "a=aaaaaaaa; while :; do a=$a$a; done",
+    "braces": "echo {1..10000000}",
+    "big-file": "dd if=/dev/zero of=/tmp/big bs=1M count=10000",
+    "recursion": "f() { f; f; }; f",
+}
+
+
+@pytest.mark.parametrize("command", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_command_is_bounded_and_harms_nobody(trap: RunningTrap, command: str) -> None:
+    try:
+        done = trap.ssh(command, timeout=45)
+    except subprocess.TimeoutExpired:
+        pytest.fail("the session was not ended by a budget")
+    assert len(done.stdout) <= 20_000_000
+    others_are_unharmed(trap)
+
+
+def test_a_spent_budget_is_told_once_per_session(trap: RunningTrap) -> None:
+    trap.ssh("while :; do :; done", timeout=45)
+
+    def told() -> bool:
+        by_session: dict[object, int] = {}
+        for event in events(trap, "budget.spent"):
+            by_session[event["session"]] = by_session.get(event["session"], 0) + 1
+        return bool(by_session) and max(by_session.values()) == 1
+
+    eventually(told, "one budget.spent event")
+
+
+def test_ten_thousand_arguments_and_a_megabyte_line_are_taken(trap: RunningTrap) -> None:
+    done = trap.ssh("cat > /tmp/l; sh /tmp/l | tail -c 8", stdin=b"echo " + b"x " * 10_000 + b"end-10k\n")
+    assert done.stdout == b"end-10k\n", done
+    done = trap.ssh("sh | tail -c 8", stdin=b"echo " + b"y" * 1_000_000 + b" end-1M\n")
+    assert done.stdout == b" end-1M\n", done
+
+
+def test_invalid_utf8_comes_through_equal(trap: RunningTrap) -> None:
+    done = subprocess.run(
+        [
+            b"ssh",
+            *(part.encode() for part in trap.ssh_options()),
+            b"-p",
+            str(trap.ssh_port).encode(),
+            b"root@127.0.0.1",
+            b"echo \xff\xfe\x80 ok",
+        ],
+        env=trap.env,
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.stdout == b"\xff\xfe\x80 ok\n"
+    others_are_unharmed(trap)
+
+
+def test_no_traceback_was_logged(trap: RunningTrap) -> None:
+    assert "Traceback" not in trap.log_text()
