@@ -21,7 +21,7 @@ _DAEMONS = (
     36_885),
     ("/lib/libuci.so", 40_981), ("/lib/libubus.so.20220615", 36_889), ("/lib/libc.so", 597_349),
     ("/lib/libgcc_s.so.1", 131_101),
-    ("/usr/lib/libnftables.so.1.1.0", 530_449),
+    ("/usr/lib/libnftables.so.1.1.0", 530_449), ("/bin/passwd", 16_421), ("/usr/bin/crontab", 12_321),
 )  # fmt: skip
 _INIT = (
     "boot", "bootcount", "cron", "dnsmasq", "done", "dropbear", "firewall", "gpio_switch", "led", "log", "network",

@@ -35,8 +35,6 @@ def dev(view: ProcessView) -> bytes:
 def route(view: ProcessView) -> bytes:
     """/proc/net/route."""
     own, name = own_addressing(view), view.persona.primary.name
-    if not view.persona.is_server:
-        name = view.persona.network.interfaces[2].name
     rows = [
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT",
         f"{name}\t00000000\t{hex4(own.gateway)}\t0003\t0\t0\t0\t00000000\t0\t0\t0",
@@ -50,7 +48,7 @@ def route(view: ProcessView) -> bytes:
 def arp(view: ProcessView) -> bytes:
     """/proc/net/arp: the router is always known."""
     own, network = own_addressing(view), view.persona.network
-    name = view.persona.primary.name if view.persona.is_server else network.interfaces[2].name
+    name = view.persona.primary.name
     return (
         "IP address       HW type     Flags       HW address            Mask     Device\n"
         f"{own.gateway:<16} 0x1         0x2         {network.gateway_mac}     *        {name}\n"

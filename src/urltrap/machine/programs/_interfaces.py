@@ -34,7 +34,6 @@ class Shown:
 def interfaces(p: Process) -> list[Shown]:
     """All interfaces in the kernel's order; the outer one has the address that the visitor reached."""
     persona = p.persona
-    outer = persona.network.interfaces[-1] if not persona.is_server else persona.primary
     own = addressing(persona, p.connection.server_ip)
     rows: dict[str, tuple[int, int, int, int]] = {}
     for line in p.fs.read("/proc/net/dev").decode().splitlines()[2:]:
@@ -46,7 +45,7 @@ def interfaces(p: Process) -> list[Shown]:
         counters = rows.get(each.name, (0, 0, 0, 0))
         if each.name == "lo":
             shown.append(Shown(each, "127.0.0.1", 8, "", "255.0.0.0", counters))
-        elif each is outer:
+        elif each is persona.primary:
             shown.append(Shown(each, own.address, own.prefix, own.broadcast, own.netmask, counters))
         else:
             head = each.address.rpartition(".")[0]
@@ -56,4 +55,4 @@ def interfaces(p: Process) -> list[Shown]:
 
 def outer_name(p: Process) -> str:
     """The name of the interface that leads outside."""
-    return p.persona.primary.name if p.persona.is_server else p.persona.network.interfaces[-1].name
+    return p.persona.primary.name
