@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from urltrap.machine.errors import BudgetError
-from urltrap.machine.shell.ast import Node
+from urltrap.machine.shell.ast import AndOr, Node, Sequence, Simple
 from urltrap.machine.shell.errors import (
     BreakLoop,
     ContinueLoop,
@@ -60,11 +60,20 @@ def _run_parsed(sh: Shell, script: Script, origin: str, top: bool) -> Gen[int]:
     sh.status = sh.status if script.commands or script.error else 0
     for first, last, delimiter in script.warnings:
         yield from warn_here(sh, first, last, delimiter)
+    if origin == "-c" and script.commands and script.error is None:
+        sh.final = _last_simple(script.commands[-1])
     for node in script.commands:
         yield from run_command(sh, node, top)
     if script.error is not None:
         yield from syntax_failure(sh, script.error, origin)
     return sh.status
+
+
+def _last_simple(node: Node) -> Node | None:
+    """The simple command that ends `node`, where nothing comes after it."""
+    while isinstance(node, Sequence | AndOr):
+        node = node.items[-1] if isinstance(node, Sequence) else node.rest[-1][1]
+    return node if isinstance(node, Simple) else None
 
 
 def _run_incrementally(sh: Shell, text: str, origin: str, start: int, top: bool) -> Gen[int]:

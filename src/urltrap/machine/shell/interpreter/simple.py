@@ -35,7 +35,7 @@ _SPECIAL = frozenset((
 
 def run_simple(sh: Shell, node: Simple) -> Gen[int]:
     """Run one simple command."""
-    return _run(sh, node, False)
+    return _run(sh, node, node is sh.final and not sh.traps and not sh.function_depth and not sh.source_depth)
 
 
 def exec_child(sh: Shell, node: Simple) -> Gen[int]:
