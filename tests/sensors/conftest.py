@@ -14,7 +14,16 @@ import asyncssh
 import pytest
 
 from urltrap.machine.api import Connection
-from urltrap.machine.effects import BytesContent, Effect, Fact, Fetch, FetchReply, FileClosed, Output
+from urltrap.machine.effects import (
+    BytesContent,
+    Effect,
+    Fact,
+    Fetch,
+    FetchReply,
+    FileClosed,
+    Output,
+    ProgramCrashed,
+)
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.event import CommandEntered, Event, EventBase, decode_event, encode_event
 from urltrap.model.settings import CredentialSettings, SessionLimits, SshSettings
@@ -118,6 +127,9 @@ class FakeJob:
             return []
         if name == "crash":
             raise RuntimeError("a defect of the machine")
+        if name == "segfault":  # a program of the machine has a defect
+            self._status = 139
+            return [ProgramCrashed("segfault", ("segfault",), "Traceback: here")]
         if name == "wait":
             return []
         if name == "background":  # ends at once, and writes a file a moment later

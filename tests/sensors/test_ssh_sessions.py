@@ -214,3 +214,10 @@ async def test_shutdown_does_not_wait_for_commands_whose_clients_have_left(trap_
     await trap.sensor.stop()
     assert trap.journal.of(Disconnected)[0].reason in ("client", "reset")
     assert trap.machine.jobs[0].hung_up
+
+
+async def test_a_defect_of_a_program_is_a_crash_to_the_attacker_and_a_line_to_the_operator(
+    trap: Trap, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (await run(trap, "segfault")).exit_status == 139
+    assert "Traceback: here" in capsys.readouterr().out
