@@ -9,7 +9,8 @@ from urltrap.machine.programs._system import gnu_usage
 from urltrap.machine.programs.registry import program
 
 
-def _size(kilobytes: int) -> str:
+def size_words(kilobytes: int) -> str:
+    """A size as lsblk and fdisk show it: one decimal where it is not whole."""
     value, step = float(kilobytes), 0
     while value >= 1024 and step < 4:
         value /= 1024
@@ -100,11 +101,11 @@ def _row(p: Process, disk: Disk, part: Partition | None, mark: str, exact: bool)
     return {
         "NAME": mark + name, "KNAME": name, "MAJ:MIN": f"{disk.major}:{disk.minor if part is None else part.minor}",
         "RM": "0",
-        "SIZE": str(size * 1024) if exact else _size(size), "RO": "0", "TYPE": "disk" if part is None else "part",
+        "SIZE": str(size * 1024) if exact else size_words(size), "RO": "0", "TYPE": "disk" if part is None else "part",
         "MOUNTPOINTS": point, "MOUNTPOINT": point, "FSTYPE": kind,
         "FSVER": {"ext4": "1.0", "swap": "1", "vfat": "FAT16"}.get(kind, ""), "LABEL": "",
         "UUID": part.uuid if part else "",
-        "PARTUUID": part.partuuid if part else "", "FSAVAIL": _size(mounted.available_kb) if mounted else "",
+        "PARTUUID": part.partuuid if part else "", "FSAVAIL": size_words(mounted.available_kb) if mounted else "",
         "FSUSE%": f"{mounted.used_kb * 100 // mounted.size_kb}%" if mounted else "",
         "MODEL": disk.model if part is None else "",
         "SERIAL": disk.serial if part is None else "", "ROTA": str(int(disk.rotational)), "TRAN": "",

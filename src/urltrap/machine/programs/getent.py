@@ -1,0 +1,84 @@
+"""getent and chage: entries of the account databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from urltrap.machine.api import Process, Run
+from urltrap.machine.programs._database import row
+from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs.registry import program
+
+_FILES = {"passwd": "/etc/passwd", "group": "/etc/group", "shadow": "/etc/shadow", "gshadow": "/etc/gshadow",
+          "hosts": "/etc/hosts", "services": "/etc/services", "protocols": "/etc/protocols",
+          "networks": "/etc/networks",
+          "ahosts": "/etc/hosts", "ahostsv4": "/etc/hosts", "ethers": "/etc/ethers", "rpc": "/etc/rpc"}  # fmt: skip
+
+
+@program("getent")
+def getent(p: Process) -> Run:
+    """Look entries up in the system's databases."""
+    words = [word for word in p.argv[1:] if not word.startswith("-")]
+    if not words:
+        yield from p.err(
+            "Usage: getent [OPTION...] database [key ...]\nTry `getent --help' or `getent --usage' "
+            "for more information.\n"
+        )
+        return 1
+    path = _FILES.get(words[0])
+    if path is None:
+        yield from p.err(
+            f"Unknown database: {words[0]}\nTry `getent --help' or `getent --usage' for more information.\n"
+        )
+        return 1
+    colons = path in ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
+    lines = [line for line in text_of(p, path).splitlines() if line.strip() and not line.startswith("#")]
+    if len(words) == 1:
+        for line in lines:
+            yield from p.out(f"{line}\n" if colons else f"{_host(line.split())}\n")
+        return 0
+    status = 0
+    for key in words[1:]:
+        found = False
+        for line in lines:
+            fields = line.split(":") if colons else line.split()
+            hit = (
+                key == fields[0]
+                or (colons and len(fields) > 2 and key == fields[2])
+                or (not colons and key in fields[1:])
+            )
+            if hit and not found:
+                yield from p.out(f"{line}\n" if colons else f"{_host(fields)}\n")
+                found = True
+        status = status if found else 2
+    return status
+
+
+def _host(fields: list[str]) -> str:
+    return f"{fields[0]:<15} {' '.join(fields[1:])}"
+
+
+@program("chage")
+def chage(p: Process) -> Run:
+    """Show how long a password is valid."""
+    words = [word for word in p.argv[1:] if not word.startswith("-")]
+    if "-l" not in p.argv:
+        if p.uid:
+            yield from p.err("chage: Permission denied.\n")
+            return 1
+        return 0
+    name = words[0] if words else ""
+    fields = row(p, "/etc/shadow", name)
+    if fields is None or row(p, "/etc/passwd", name) is None:
+        yield from p.err(f"chage: user '{name}' does not exist in /etc/passwd\n")
+        return 1
+    day = int(fields[2]) if len(fields) > 2 and fields[2].isdigit() else 0
+    changed = datetime.fromtimestamp(day * 86_400, UTC)
+    yield from p.out(
+        f"Last password change\t\t\t\t\t: {changed:%b %d, %Y}\nPassword expires\t\t\t\t\t: never\n"
+        "Password inactive\t\t\t\t\t: never\nAccount expires\t\t\t\t\t\t: never\n"
+        "Minimum number of days between password change\t\t: 0\nMaximum number of days between password "
+        "change\t\t: 99999\n"
+        "Number of days of warning before password expires\t: 7\n"
+    )
+    return 0
