@@ -210,7 +210,7 @@ def test_a_pipeline_killed_at_any_statement_ends_with_the_same_store(bench: Benc
     fill(bench)
     bench.line.drain()
     open_store(str(bench.folder / "killed.db")).close()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     killed = 0
     for last in (7, 30, 60, 110, 170):
         done = subprocess.run(
