@@ -24,7 +24,7 @@ from urltrap.machine.shell.ast import (
 )
 from urltrap.machine.shell.conditional import CondParser
 from urltrap.machine.shell.errors import ShellSyntaxError
-from urltrap.machine.shell.parser import OPENING
+from urltrap.machine.shell.grammar import OPENING
 from urltrap.machine.shell.words import WordLexer
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

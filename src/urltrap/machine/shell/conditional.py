@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urltrap.machine.shell.ast import CondExpr, CondNot, CondPair, CondTest, Lit, Part, Quoted, Word
 from urltrap.machine.shell.errors import ShellSyntaxError
-from urltrap.machine.shell.parser import BaseParser
+from urltrap.machine.shell.grammar import BaseParser
 from urltrap.machine.shell.words import make_word
 
 UNARY = frozenset("-" + letter for letter in "abcdefghknoprstuvwxzGLNORS")

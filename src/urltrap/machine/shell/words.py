@@ -18,22 +18,21 @@ from urltrap.machine.shell.ast import (
     Quoted,
     Word,
 )
+from urltrap.machine.shell.braced import SPECIAL, BracedLexer
 from urltrap.machine.shell.errors import ShellSyntaxError
-from urltrap.machine.shell.lexer import Lexer
+from urltrap.machine.shell.wordmake import make_word
 
 _LITERAL_RUN = re.compile(r"[^ \t\n|&;<>()$`\\\"']+")
 _DQ_RUN = re.compile(r'[^"\\$`]+')
 _HERE_RUN = re.compile(r"[^\\$`]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SPECIAL = frozenset("@*#?-$!0123456789")
-_ACTIVE = re.compile(r"[*?~\[{(]")
 _ASSIGN_START = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^\]]*\])?\+?=\Z")
 _OPEN_SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^\]]*\Z")
 _ARITH_STOP = re.compile(r"[()\\'\"`$\n]")
 _EXTGLOB = frozenset("?*+@!")
 
 
-class WordLexer(Lexer):
+class WordLexer(BracedLexer):
     """The lexer's half that reads words into parts."""
 
     def parse_substitution(self, pos: int, line: int) -> tuple[Node | None, int, int]:
@@ -334,7 +333,7 @@ class WordLexer(Lexer):
             return Param(match.group(), simple=True), match.end()
         if char == "":
             return (Quoted("$") if in_double else Lit("$")), pos + 1
-        if char in _SPECIAL:
+        if char in SPECIAL:
             return Param(char, simple=True), pos + 2
         if char == "{":
             return self._brace(pos + 2, in_double)
@@ -416,250 +415,5 @@ class WordLexer(Lexer):
         self.depth -= 1
         return ArithSub(parts, body)
 
-    # -- ${…}
 
-    def _brace(self, pos: int, in_double: bool) -> tuple[Part, int]:
-        self.enter()
-        try:
-            return self._brace_inner(pos, in_double)
-        finally:
-            self.depth -= 1
-
-    def _brace_inner(self, pos: int, in_double: bool) -> tuple[Part, int]:
-        text, size = self.text, self.size
-        begin = pos
-        if pos >= size:
-            raise self.unclosed("}", self.line)
-        char = text[pos]
-        indirect = length = False
-        if char == "#":
-            following = text[pos + 1 : pos + 2]
-            if following == "}":
-                return Param("#", simple=True), pos + 2
-            if (
-                _NAME.match(text, pos + 1)
-                or (following in _SPECIAL and text[pos + 2 : pos + 3] in ("}", "["))
-                or (following.isdigit())
-            ):
-                length = True
-                pos += 1
-        elif (
-            char == "!"
-            and self.dialect.bash
-            and (
-                _NAME.match(text, pos + 1)
-                or (
-                    text[pos + 1 : pos + 2] in _SPECIAL and text[pos + 1 : pos + 2] not in ("", "}", "-", "?")
-                )
-            )
-        ):
-            indirect = True
-            pos += 1
-        match = _NAME.match(text, pos)
-        if match is not None:
-            name = match.group()
-            pos = match.end()
-        elif pos < size and text[pos].isdigit():
-            end = pos + 1
-            while end < size and text[end].isdigit():
-                end += 1
-            name = text[pos:end]
-            pos = end
-        elif pos < size and text[pos] in _SPECIAL:
-            name = text[pos]
-            pos += 1
-        else:
-            return self._bad(begin, in_double)
-        if indirect and text[pos : pos + 2] in ("*}", "@}"):
-            return Param(name, "names", Word((), text[pos], text[pos], text[pos])), pos + 2
-        index: Word | None = None
-        if pos < size and text[pos] == "[" and self.dialect.arrays:
-            index_parts, end = self._segment(pos + 1, "]", False)
-            index = make_word(index_parts, text[pos + 1 : end], False)
-            pos = end + 1
-        if pos >= size:
-            raise self.unclosed("}", self.line)
-        if text[pos] == "}":
-            if length:
-                return Param(name, "len", index=index), pos + 1
-            if indirect and index is not None and index.raw in ("@", "*"):
-                return Param(name, "keys", index=index), pos + 1
-            return Param(
-                name, "", index=index, indirect=indirect, simple=index is None and not indirect
-            ), pos + 1
-        if length:
-            return self._bad(begin, in_double)
-        return self._operator(begin, pos, Param(name, index=index, indirect=indirect), in_double)
-
-    def _operator(self, begin: int, pos: int, param: Param, in_double: bool) -> tuple[Part, int]:
-        text = self.text
-        char = text[pos]
-        two = text[pos : pos + 2]
-        if two in (":-", ":=", ":?", ":+"):
-            return self._with_word(param, two, pos + 2, in_double)
-        if char in "-=?+":
-            return self._with_word(param, char, pos + 1, in_double)
-        if char in "#%":
-            op = two if two in ("##", "%%") else char
-            parts, end = self._segment(pos + len(op), "}", False, pattern_in_double=in_double)
-            param.op, param.arg = op, make_word(parts, text[pos + len(op) : end], False)
-            return param, end + 1
-        if not self.dialect.bash_compat:
-            return self._bad(begin, in_double)
-        if char == ":":
-            parts, end = self._segment(pos + 1, ":}", True)
-            param.op, param.arg = ":", make_word(parts, text[pos + 1 : end], False)
-            if text[end] == ":":
-                parts, stop = self._segment(end + 1, "}", True)
-                param.arg2 = make_word(parts, text[end + 1 : stop], False)
-                end = stop
-            return param, end + 1
-        if char == "/":
-            op = two if two == "//" or (two in ("/#", "/%") and self.dialect.bash) else "/"
-            at = pos + len(op)
-            parts, end = self._segment(at, "/}", False, pattern_in_double=in_double, first_is_text=True)
-            param.op, param.arg = op, make_word(parts, text[at:end], False)
-            if text[end] == "/":
-                parts, stop = self._segment(end + 1, "}", False, pattern_in_double=in_double)
-                param.arg2 = make_word(parts, text[end + 1 : stop], False)
-                end = stop
-            return param, end + 1
-        if not self.dialect.bash:
-            return self._bad(begin, in_double)
-        if char in "^,":
-            op = two if two in ("^^", ",,") else char
-            parts, end = self._segment(pos + len(op), "}", False)
-            param.op, param.arg = op, make_word(parts, text[pos + len(op) : end], False)
-            return param, end + 1
-        if char == "@" and text[pos + 2 : pos + 3] == "}" and text[pos + 1] in "QEPAaUuLKk":
-            param.op = "@" + text[pos + 1]
-            return param, pos + 3
-        return self._bad(begin, in_double)
-
-    def _with_word(self, param: Param, op: str, pos: int, in_double: bool) -> tuple[Part, int]:
-        parts, end = self._segment(pos, "}", in_double)
-        param.op, param.arg = op, make_word(parts, self.text[pos:end], False)
-        return param, end + 1
-
-    def _bad(self, begin: int, in_double: bool) -> tuple[Part, int]:
-        _, end = self._segment(begin, "}", in_double)
-        return Param("", bad="${" + self.text[begin:end] + "}"), end + 1
-
-    def _segment(
-        self,
-        pos: int,
-        stops: str,
-        in_double: bool,
-        *,
-        pattern_in_double: bool = False,
-        first_is_text: bool = False,
-    ) -> tuple[tuple[Part, ...], int]:
-        """Parts up to an unquoted character of `stops` (its position is returned); "" reads to the end of the text."""
-        text, size = self.text, self.size
-        opened = self.line
-        parts: list[Part] = []
-        begin = pos
-        brackets = 0
-        nested = stops == "]"
-        colon = ":" in stops
-        questions = parens = 0
-        while pos < size:
-            char = text[pos]
-            if char in stops and not (first_is_text and pos == begin and char == "/"):
-                if char == "]" and brackets:
-                    brackets -= 1
-                elif char == ":" and (questions or parens):
-                    questions -= 1 if questions else 0
-                else:
-                    return tuple(parts), pos
-            if char == "[" and nested:
-                brackets += 1
-            elif colon and char == "?":
-                questions += 1
-            elif colon and char == "(":
-                parens += 1
-            elif colon and char == ")":
-                parens -= 1
-            if char == "\\" and pos + 1 < size:
-                following = text[pos + 1]
-                if following == "\n":
-                    self.line += 1
-                elif in_double and following not in '$`"\\}':
-                    parts.append(Quoted("\\"))
-                    pos += 1
-                    continue
-                else:
-                    parts.append(Quoted(following))
-                pos += 2
-            elif char == "'" and not in_double:
-                pos = self._single(pos, parts)
-            elif char == '"':
-                inner, pos = self._double(pos + 1)
-                parts.append(DoubleQuoted(inner))
-            elif char == "$":
-                part, pos = self._dollar(pos, in_double)
-                parts.append(part)
-            elif char == "`":
-                part, pos = self._backquote(pos, in_double)
-                parts.append(part)
-            else:
-                end = pos + 1
-                while end < size and text[end] not in "\\'\"$`}]/:?()[":
-                    end += 1
-                run = text[pos:end]
-                if "\n" in run:
-                    self.line += run.count("\n")
-                parts.append(Quoted(run) if in_double else Lit(run))
-                pos = end
-        if not stops:
-            return tuple(parts), pos
-        raise self.unclosed("}" if "}" in stops else stops[0], opened)
-
-
-def make_word(parts: tuple[Part, ...], raw: str, braces: bool) -> Word:
-    """A word with what can be known before it is expanded."""
-    if len(parts) == 1:
-        part = parts[0]
-        if isinstance(part, Lit):
-            text = part.text
-            if _ACTIVE.search(text) is None or text in ("{", "}", "[", "[[", "]", "]]", "!"):
-                return Word(parts, text, text, raw)
-            return Word(parts, None if _alive(text, braces) else text, text, raw)
-        if isinstance(part, Quoted):
-            return Word(parts, part.text, None, raw)
-    plain: list[str] = []
-    bare = True
-    for part in parts:
-        if isinstance(part, Lit):
-            if _ACTIVE.search(part.text):
-                break
-            plain.append(part.text)
-        elif isinstance(part, Quoted):
-            bare = False
-            plain.append(part.text)
-        elif isinstance(part, DoubleQuoted):
-            bare = False
-            inner = [each.text for each in part.parts if isinstance(each, Quoted)]
-            if len(inner) != len(part.parts):
-                break
-            plain.extend(inner)
-        else:
-            break
-    else:
-        value = "".join(plain)
-        return Word(parts, value, value if bare else None, raw)
-    all_literal = all(isinstance(part, Lit) for part in parts)
-    return Word(
-        parts, None, "".join(p.text for p in parts if isinstance(p, Lit)) if all_literal else None, raw
-    )
-
-
-def _alive(text: str, braces: bool) -> bool:
-    """True where tilde, pathname or brace expansion could change `text`."""
-    if "*" in text or "?" in text or "(" in text:
-        return True
-    if "[" in text and "]" in text:
-        return True
-    if text.startswith("~") or "=~" in text or ":~" in text:
-        return True
-    return braces and "{" in text and "}" in text and ("," in text or ".." in text)
+__all__ = ["WordLexer", "make_word"]

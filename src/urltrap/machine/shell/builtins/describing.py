@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from urltrap.machine.errors import SysError
 from urltrap.machine.shell.builtins.registry import builtin, names
-from urltrap.machine.shell.interpreter.simple import find_builtin, find_program
+from urltrap.machine.shell.interpreter.program import find_program
+from urltrap.machine.shell.interpreter.simple import find_builtin
 from urltrap.machine.shell.unparse import function_text
 
 if TYPE_CHECKING:

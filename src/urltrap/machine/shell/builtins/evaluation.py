@@ -32,7 +32,7 @@ def evaluate_text(sh: Shell, argv: list[str]) -> Gen[int]:
 @builtin("exec")
 def execute(sh: Shell, argv: list[str]) -> Gen[int]:
     """Only reached through ``command exec`` and ``builtin exec``: become another program."""
-    from urltrap.machine.shell.interpreter.simple import replace_by
+    from urltrap.machine.shell.interpreter.program import replace_by
 
     if len(argv) < 2:
         return 0
@@ -141,7 +141,8 @@ def _missing(sh: Shell, builtin_name: str, path: str, words: str) -> Gen[None]:
 def command(sh: Shell, argv: list[str]) -> Gen[int]:
     """Run a command without functions, or describe it (-v, -V)."""
     from urltrap.machine.shell.builtins.describing import describe
-    from urltrap.machine.shell.interpreter.simple import call_builtin, find_builtin, run_program
+    from urltrap.machine.shell.interpreter.program import run_program
+    from urltrap.machine.shell.interpreter.simple import call_builtin, find_builtin
 
     words = argv[1:]
     brief = verbose = standard = False

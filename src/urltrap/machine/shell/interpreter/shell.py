@@ -81,7 +81,9 @@ class Shell:
     builtin_name: str = ""
     in_trap: bool = False
     getopts_state: tuple[str, int] = ("", 0)
-    final: object = None  # the simple command behind which a -c string ends: its program takes the process over
+    final: object = (
+        None  # the simple command behind which a -c string ends: its program takes the process over
+    )
     extra: dict[str, Any] = field(default_factory=dict)
 
     # -- options

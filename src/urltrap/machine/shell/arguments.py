@@ -1,0 +1,184 @@
+"""The command line of a shell: options, -c, scripts, --version and --help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from urltrap.machine.shell.builtins.options import LETTERS, option_names
+
+if TYPE_CHECKING:
+    from urltrap.machine.shell.interpreter.shell import Gen, Shell
+
+VERSION = "5.2.15(1)-release"
+
+
+@dataclass
+class Arguments:
+    """What the command line of a shell asks for."""
+
+    command: str | None = None
+    script: str | None = None
+    rest: list[str] = field(default_factory=list)
+    name: str = ""
+    interactive: bool = False
+    login: bool = False
+    stdin: bool = False
+    options: list[tuple[str, bool]] = field(default_factory=list)
+    shopts: list[tuple[str, bool]] = field(default_factory=list)
+    no_profile: bool = False
+    no_rc: bool = False
+    rc_file: str | None = None
+    done: int | None = None
+
+
+def read_arguments(sh: Shell, words: list[str], found: Arguments) -> Gen[None]:
+    """Read the words behind argv[0] into `found`; `found.done` is set where the shell ends at once."""
+    wants_command = False
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word in ("--", "-"):
+            position += 1
+            break
+        if word.startswith("--") and len(word) > 2:
+            position += 1
+            position = yield from _long(sh, words, position, word, found)
+            if found.done is not None:
+                return
+            continue
+        if word[:1] not in ("-", "+") or len(word) < 2:
+            break
+        on = word[0] == "-"
+        position += 1
+        for letter in word[1:]:
+            if letter == "c" and on:
+                wants_command = True
+            elif letter == "i":
+                found.interactive = True
+            elif letter == "l":
+                found.login = True
+            elif letter == "s":
+                found.stdin = True
+            elif letter in "oO":
+                if position >= len(words):
+                    continue
+                name = words[position]
+                position += 1
+                if letter == "O" and sh.dialect.bash:
+                    found.shopts.append((name, on))
+                elif name in option_names(sh):
+                    found.options.append((name, on))
+                else:
+                    yield from _usage_error(
+                        sh, found, f"{name}: invalid option name", f"Illegal option -o {name}"
+                    )
+                    return
+            elif LETTERS.get(letter) in (*option_names(sh), "onecmd"):
+                found.options.append((LETTERS[letter], on))
+            elif letter == "D" and sh.dialect.bash:
+                continue
+            else:
+                yield from _usage_error(sh, found, f"{word[0]}{letter}: invalid option",
+                                        f"Illegal option {word[0]}{letter}")  # fmt: skip
+                return
+    rest = words[position:]
+    if wants_command:
+        if not rest:
+            yield from _no_command(sh, found)
+            return
+        found.command, rest = rest[0], rest[1:]
+        if rest:
+            found.name, rest = rest[0], rest[1:]
+    elif rest and not found.stdin:
+        found.script, rest = rest[0], rest[1:]
+    found.rest = rest
+
+
+def _no_command(sh: Shell, found: Arguments) -> Gen[None]:
+    found.done = 2
+    if sh.dialect.bash:
+        yield from sh.p.err(f"{sh.arg0}: -c: option requires an argument\n")
+    elif sh.dialect.name == "dash":
+        yield from sh.p.err(f"{sh.arg0}: 0: -c requires an argument\n")
+    else:
+        yield from sh.p.err(f"{sh.arg0}: -c requires an argument\n")
+
+
+def _usage_error(sh: Shell, found: Arguments, bash: str, other: str) -> Gen[None]:
+    found.done = 2
+    if not sh.dialect.bash:
+        number = "0: " if sh.dialect.name == "dash" else ""
+        text = other if sh.dialect.name == "dash" else other.replace("Illegal", "illegal")
+        yield from sh.p.err(f"{sh.arg0}: {number}{text}\n")
+        return
+    yield from sh.p.err(f"{sh.arg0}: {bash}\n{_bash_usage(sh)}")
+
+
+def _bash_usage(sh: Shell) -> str:
+    name = sh.arg0
+    return (
+        f"Usage:\t{name} [GNU long option] [option] ...\n\t{name} [GNU long option] [option] script-file ...\n"
+        "GNU long options:\n\t--debug\n\t--debugger\n\t--dump-po-strings\n\t--dump-strings\n\t--help\n\t--init-file\n"
+        "\t--login\n\t--noediting\n\t--noprofile\n\t--norc\n\t--posix\n\t--pretty-print\n\t--rcfile\n\t--restricted\n"
+        "\t--verbose\n\t--version\nShell options:\n\t-ilrsD or -c command or -O shopt_option\t\t(invocation only)\n"
+        "\t-abefhkmnptuvxBCEHPT or -o option\n"
+    )
+
+
+def _long(sh: Shell, words: list[str], position: int, word: str, found: Arguments) -> Gen[int]:
+    if not sh.dialect.bash:
+        yield from _usage_error(sh, found, "", f"Illegal option {'-' + word[1:2] + '-'}")
+        return position
+    name = word[2:]
+    if name == "login":
+        found.login = True
+    elif name == "noprofile":
+        found.no_profile = True
+    elif name == "norc":
+        found.no_rc = True
+    elif name in ("rcfile", "init-file"):
+        if position < len(words):
+            found.rc_file = words[position]
+            return position + 1
+    elif name == "posix":
+        found.options.append(("posix", True))
+    elif name == "verbose":
+        found.options.append(("verbose", True))
+    elif name in (
+        "noediting",
+        "restricted",
+        "debugger",
+        "debug",
+        "pretty-print",
+        "dump-strings",
+        "dump-po-strings",
+    ):
+        pass
+    elif name == "version":
+        machine = _machine_type(sh)
+        yield from sh.p.out(
+            f"GNU bash, version {VERSION} ({machine})\nCopyright (C) 2022 Free Software Foundation, Inc.\n"
+            "License GPLv3+: GNU GPL version 3 or later <http://gnu.org/licenses/gpl.html>\n\n"
+            "This is free software; you are free to change and redistribute it.\n"
+            "There is NO WARRANTY, to the extent permitted by law.\n"
+        )
+        found.done = 0
+    elif name == "help":
+        yield from sh.p.out(
+            f"GNU bash, version {VERSION}-({_machine_type(sh)})\n{_bash_usage(sh)}"
+            f'Type `{sh.arg0} -c "help set"\' for more information about shell options.\n'
+            f"Type `{sh.arg0} -c help' for more information about shell builtin commands.\n"
+            "Use the `bashbug' command to report bugs.\n\n"
+            "bash home page: <http://www.gnu.org/software/bash>\n"
+            "General help using GNU software: <http://www.gnu.org/gethelp/>\n"
+        )
+        found.done = 0
+    else:
+        yield from sh.p.err(f"{sh.arg0}: {word}: invalid option\n{_bash_usage(sh)}")
+        found.done = 2
+    return position
+
+
+def _machine_type(sh: Shell) -> str:
+    return f"{sh.p.persona.kernel.machine}-pc-linux-gnu"
