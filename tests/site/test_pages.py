@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.site.conftest import NOW
 
 from urltrap.store.queries import overview
@@ -188,12 +191,16 @@ def test_what_is_not_there_is_a_page_that_leads_back(filled: TestClient, path: s
         ("/sessions?classed=nonsense", 422, "dropper"),
         ("/sessions?since=yesterday", 422, "since"),
         ("/sessions?asn=AS1", 422, "asn"),
+        ("/sessions?asn=99999999999999999999999", 422, "asn"),
+        ("/sessions?since=9999-12-31T23:59:59-12:00", 422, "no such moment"),
+        ("/sessions?address=%00", 422, "cannot be seen"),
         ("/sessions?colour=red", 422, "colour: this page has no such filter"),
         ("/?range=1y", 422, "24h"),
         ("/urls?malicious=perhaps", 422, "yes"),
         ("/sessions?text=" + "x" * 3000, 422, "text"),
         ("/sessions?cursor=zz", 400, "first page"),
-        ("/urls?cursor=1.2.3%00", 200, "Nothing"),
+        ("/urls?cursor=1.2.3%00", 422, "cursor"),
+        ("/urls?cursor=1.2.3", 200, "Nothing"),
         ("/logins?cursor=99", 400, "first page"),
         ("/artifacts?cursor=a.b", 400, "first page"),
     ],
@@ -222,3 +229,29 @@ def test_health_is_told_as_json(filled: TestClient, empty: TestClient) -> None:
     assert empty.get("/healthz").json() == {
         "ok": True, "events": 0, "urls": 0, "last_event": None, "last_event_age_seconds": None,
     }  # fmt: skip
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["/", "/sessions", "/logins", "/urls", "/artifacts", "/feeds"]),
+    st.dictionaries(
+        st.sampled_from(
+            ["classed", "sensor", "address", "country", "asn", "hassh", "text", "since", "until", "cursor", "range",
+             "verdict", "malicious", "host", "kind", "username", "password", "match", "after"]
+        ),
+        st.one_of(st.text(max_size=30), st.integers().map(str), st.datetimes().map(str), st.just("1.1-1")),
+        max_size=3,
+    ),
+)  # fmt: skip
+def test_no_address_makes_a_page_fail(filled: TestClient, path: str, query: dict[str, str]) -> None:
+    answer = filled.get(
+        path, params={name: value.encode("utf-8", "replace") for name, value in query.items()}
+    )
+    assert answer.status_code in (200, 400, 422)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["sessions", "urls", "artifacts"]), st.text(min_size=1, max_size=40))
+def test_no_name_makes_a_page_fail(filled: TestClient, kind: str, name: str) -> None:
+    answer = filled.get(f"/{kind}/{quote(name.encode('utf-8', 'replace'), safe='')}")
+    assert answer.status_code in (200, 404)

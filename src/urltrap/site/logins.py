@@ -25,6 +25,7 @@ class LoginFilter:
     password: bytes | None = None
     accepted: bool | None = None
     partial: bool = False
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ def page(store: Store, wanted: LoginFilter, cursor: str | None = None, limit: in
             conditions.append(contains(store.dialect, column, value) if wanted.partial else column == value)
     if wanted.accepted is not None:
         conditions.append(logins.c.accepted == wanted.accepted)
+    if wanted.since is not None:
+        conditions.append(logins.c.at >= wanted.since)
     if cursor:
         at, key = read_cursor(cursor)
         session, _, number = key.rpartition("-")

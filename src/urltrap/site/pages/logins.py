@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from urltrap.site import logins as login_queries
 from urltrap.site.context import render, site_of
-from urltrap.site.pages.queries import Blank, Cursor, Query, Text, get
+from urltrap.site.pages.queries import Blank, Cursor, Moment, Query, Text, get
 
 router = APIRouter()
 
@@ -22,6 +22,7 @@ class LoginsQuery(Query):
     password: Text = None
     accepted: Annotated[Literal["yes", "no"] | None, Blank] = None
     match: Annotated[Literal["part"] | None, Blank] = None
+    since: Moment = None
     cursor: Cursor = None
 
 
@@ -33,6 +34,7 @@ def logins(request: Request, query: Annotated[LoginsQuery, FromQuery()]) -> HTML
         password=None if query.password is None else query.password.encode(),
         accepted=None if query.accepted is None else query.accepted == "yes",
         partial=query.match == "part",
+        since=query.since,
     )
     page = login_queries.page(site_of(request).store, wanted, query.cursor)
     return render(request, "logins.html", page=page, query=query, filters=query.filters())

@@ -126,7 +126,7 @@ def _figures(
             ever(counters.addresses),
             f"/sessions{within}",
         ),
-        Figure(total("logins"), "Log-in tries", ever(counters.logins), "/logins"),
+        Figure(total("logins"), "Log-in tries", ever(counters.logins), f"/logins{within}"),
         Figure(
             total("commands"), "Commands", ever(counters.commands), f"/sessions?classed=interactive{also}"
         ),

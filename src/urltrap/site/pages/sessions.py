@@ -4,37 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi import Query as FromQuery
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
-from pydantic import AfterValidator
+from pydantic import Field
 
 from urltrap.model.event import Connected
 from urltrap.model.session import SessionClass
 from urltrap.model.sighting import Sighting
-from urltrap.model.views import SessionFilter
+from urltrap.model.views import SessionDetail, SessionFilter
 from urltrap.site import cast
 from urltrap.site.context import render, site_of
 from urltrap.site.pages.errors import Missing
-from urltrap.site.pages.queries import Blank, Cursor, Query, Short, Text, get
+from urltrap.site.pages.queries import Blank, Cursor, Moment, Query, Short, Text, get
 from urltrap.site.security import content_policy
 from urltrap.site.text import Span
+from urltrap.store import Store
 from urltrap.store.queries import sessions as session_queries
 from urltrap.store.rows import url_key
 
 router = APIRouter()
 
 _EVENTS = 400
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
-
-
-Moment = Annotated[datetime | None, AfterValidator(_utc), Blank]
 
 
 class SessionsQuery(Query):
@@ -44,7 +37,7 @@ class SessionsQuery(Query):
     sensor: Short = None
     address: Short = None
     country: Short = None
-    asn: Annotated[int | None, Blank] = None
+    asn: Annotated[Annotated[int, Field(ge=0, lt=2**32)] | None, Blank] = None
     hassh: Short = None
     text: Text = None
     since: Moment = None
@@ -69,13 +62,13 @@ class SessionsQuery(Query):
 class SessionQuery(Query):
     """Where in a long session to begin."""
 
-    after: int = -1
+    after: Annotated[int, Field(ge=-1, lt=2**31)] = -1
 
 
 class ReplayQuery(Query):
     """Which of several terminals; the first where nothing is said."""
 
-    channel: Annotated[int | None, Blank] = None
+    channel: Annotated[Annotated[int, Field(ge=0, lt=2**31)] | None, Blank] = None
 
 
 @get(router, "/sessions")
@@ -83,13 +76,13 @@ def sessions(request: Request, query: Annotated[SessionsQuery, FromQuery()]) -> 
     """The list, newest first."""
     site = site_of(request)
     page = session_queries.page(site.store, query.wanted(), query.cursor)
-    return render(request, "sessions.html", page=page, query=query, filters=_filters(query))
+    return render(request, "sessions.html", page=page, query=query, filters=query.filters())
 
 
 @get(router, "/sessions/{session}")
 def session(request: Request, session: str, query: Annotated[SessionQuery, FromQuery()]) -> HTMLResponse:
     """One session, its events in order."""
-    detail = session_queries.detail(site_of(request).store, session, query.after, _EVENTS)
+    detail = _detail(site_of(request).store, session, query.after, _EVENTS)
     if detail is None:
         raise Missing("session", "/sessions")
     listened = next((event for event in detail.events if isinstance(event, Connected)), None)
@@ -110,7 +103,7 @@ def session(request: Request, session: str, query: Annotated[SessionQuery, FromQ
 def replay(request: Request, session: str, query: Annotated[ReplayQuery, FromQuery()]) -> HTMLResponse:
     """The player. It runs WebAssembly, which no other page may."""
     store = site_of(request).store
-    detail = session_queries.detail(store, session, limit=1)
+    detail = _detail(store, session)
     recording = session_queries.recording(store, session, query.channel) if detail else None
     if detail is None or recording is None:
         raise Missing("recording", f"/sessions/{session}" if detail else "/sessions")
@@ -123,7 +116,7 @@ def replay(request: Request, session: str, query: Annotated[ReplayQuery, FromQue
 def recording(request: Request, session: str, query: Annotated[ReplayQuery, FromQuery()]) -> Response:
     """The recording as asciicast v2."""
     store = site_of(request).store
-    detail = session_queries.detail(store, session, limit=1)
+    detail = _detail(store, session)
     found = session_queries.recording(store, session, query.channel) if detail else None
     if detail is None or found is None:
         raise Missing("recording", "/sessions")
@@ -132,6 +125,12 @@ def recording(request: Request, session: str, query: Annotated[ReplayQuery, From
         media_type=cast.MEDIA_TYPE,
         headers={"Content-Disposition": f'inline; filename="{detail.summary.id}.cast"'},
     )
+
+
+def _detail(store: Store, session: str, after: int = -1, limit: int = 1) -> SessionDetail | None:
+    if not session.isprintable():  # PostgreSQL refuses a NUL
+        return None
+    return session_queries.detail(store, session, after, limit)
 
 
 def spans_by_event(sightings: Iterable[Sighting]) -> dict[str, list[Span]]:
@@ -145,11 +144,3 @@ def spans_by_event(sightings: Iterable[Sighting]) -> dict[str, list[Span]]:
 
 def _distinct(sightings: Iterable[Sighting]) -> list[str]:
     return list(dict.fromkeys(sighting.recovered.url for sighting in sightings))
-
-
-def _filters(query: SessionsQuery) -> dict[str, str]:
-    filters = query.filters()
-    for name in ("since", "until"):
-        if name in filters:
-            filters[name] = filters[name].strftime("%Y-%m-%dT%H:%M:%SZ")
-    return filters
