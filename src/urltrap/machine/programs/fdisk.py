@@ -78,10 +78,8 @@ def _table(disk: Disk) -> str:
 def swapon(p: Process) -> Run:
     """Show the swap areas; what is asked for is taken without a word."""
     rows = [line.split() for line in text_of(p, "/proc/swaps").splitlines()[1:]]
-    if (
-        p.argv[0].rpartition("/")[2] == "swapoff"
-        or (len(p.argv) > 1
-        and p.argv[1] not in ("-s", "--show", "--summary"))
+    if p.argv[0].rpartition("/")[2] == "swapoff" or (
+        len(p.argv) > 1 and p.argv[1] not in ("-s", "--show", "--summary")
     ):
         if p.uid:
             yield from p.err(f"{p.argv[0]}: Not superuser.\n")
