@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 def bind(sh: Shell) -> None:
     """Bind the dynamic variables of the dialect to `sh`."""
+    sh.vars.hold = sh.p.hold
     known = sh.vars.dynamic
     if sh.dialect.name != "dash":
         known["LINENO"] = lambda: str(sh.line if sh.dialect.bash else sh.ash_line)

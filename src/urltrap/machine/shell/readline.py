@@ -9,22 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from urltrap.machine.api import decode, encode
+from urltrap.machine.shell.keys import CONTROL, KEYS, PASTE_END, columnize, common_prefix
 
 Complete = Callable[[str, bool], list[str]]
 """(the word before the cursor, whether it is in command position) → candidates, sorted."""
 
-_PASTE_BEGIN, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
-_KEYS = {
-    b"\x1b[A": "up", b"\x1bOA": "up", b"\x1b[B": "down", b"\x1bOB": "down", b"\x1b[C": "right", b"\x1bOC": "right",
-    b"\x1b[D": "left", b"\x1bOD": "left", b"\x1b[H": "home", b"\x1bOH": "home", b"\x1b[1~": "home", b"\x1b[7~": "home",
-    b"\x1b[F": "end", b"\x1bOF": "end", b"\x1b[4~": "end", b"\x1b[8~": "end", b"\x1b[3~": "delete",
-    b"\x1bb": "word-left", b"\x1bf": "word-right", b"\x1bd": "word-delete", b"\x1b\x7f": "word-rubout",
-    b"\x1b[1;5D": "word-left", b"\x1b[1;5C": "word-right", _PASTE_BEGIN: "paste", b"\x1b.": "last-argument",
-}  # fmt: skip
-_CONTROL = {
-    1: "home", 2: "left", 5: "end", 6: "right", 8: "rubout", 127: "rubout", 11: "kill-end", 12: "clear", 14: "down",
-    16: "up", 21: "kill-start", 23: "kill-word", 25: "yank", 9: "tab", 18: "search", 20: "transpose",
-}  # fmt: skip
 _MAX_LINE = 65_536
 _WORD_BREAKS = " \t\n\"'><=;|&("
 
@@ -125,7 +114,7 @@ class Editor:
                 if self.pasting:
                     out += self._insert(chr(byte) if byte != 13 else "\n")
                     continue
-                name = _CONTROL.get(byte, "")
+                name = CONTROL.get(byte, "")
                 if name != "tab":
                     self.tabs = 0
                 out += self._command(name) if name else b""
@@ -139,12 +128,12 @@ class Editor:
         return pos, bytes(out), ""
 
     def _sequence(self, data: bytes, pos: int) -> tuple[int, str]:
-        for sequence, name in _KEYS.items():
+        for sequence, name in KEYS.items():
             if data.startswith(sequence, pos):
                 return len(sequence), name
-        if data.startswith(_PASTE_END, pos):
+        if data.startswith(PASTE_END, pos):
             self.pasting = False
-            return len(_PASTE_END), ""
+            return len(PASTE_END), ""
         if data[pos + 1 : pos + 2] == b"[":
             end = pos + 2
             while end < len(data) and not 0x40 <= data[end] <= 0x7E:
@@ -400,7 +389,7 @@ class Editor:
         if not found:
             self.tabs = 0
             return b"\x07"
-        common = _common(found)
+        common = common_prefix(found)
         if len(found) == 1:
             self.tabs = 0
             tail = found[0][len(word) :] + ("" if found[0].endswith("/") else " ")
@@ -437,23 +426,3 @@ class Editor:
         if not self.bash:
             return lead + b"\r" + encode(self.prompt + self.text) + b"\x1b[J" + self._back(len(rest))
         return lead + encode(self.prompt + self.text) + self._back(len(rest))
-
-
-def columnize(names: list[str], width: int) -> str:
-    """Names in columns, filled downwards, two blanks apart, as readline lists completions."""
-    longest = max(len(name) for name in names) + 2
-    count = max(1, width // longest)
-    rows = -(-len(names) // count)
-    lines: list[str] = []
-    for row in range(rows):
-        cells = names[row::rows]
-        lines.append("".join(cell.ljust(longest) for cell in cells[:-1]) + cells[-1])
-    return "\n".join(line.rstrip() if len(names) == 1 else line for line in lines) + "\n"
-
-
-def _common(names: list[str]) -> str:
-    low, high = min(names), max(names)
-    size = 0
-    while size < min(len(low), len(high)) and low[size] == high[size]:
-        size += 1
-    return low[:size]

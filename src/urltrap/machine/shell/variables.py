@@ -11,6 +11,7 @@ from urltrap.machine.errors import BudgetError
 MAX_BYTES = 8_000_000
 """Characters in all variables of one shell; doubling ``a=$a$a`` ends here."""
 
+_TELL_EVERY = 16_384
 Indexed = dict[int, str]
 Associative = dict[str, str]
 
@@ -59,6 +60,8 @@ class Variables:
         self._size = 0
         self._environment: dict[str, str] | None = None
         self._token = object()
+        self.hold: Callable[[int], None] | None = None
+        self._untold = 0
 
     def fork(self) -> Variables:
         """An independent copy for a subshell (dynamic ones are bound again by the shell)."""
@@ -137,8 +140,12 @@ class Variables:
     def account(self, before: int, after: int) -> None:
         """Count the change of size."""
         self._size += after - before
+        self._untold += after - before
         if self._size > MAX_BYTES:
             raise BudgetError("variable memory", MAX_BYTES)
+        if self.hold is not None and abs(self._untold) > _TELL_EVERY:
+            untold, self._untold = self._untold, 0
+            self.hold(untold)
 
     def slot(self, name: str, *, local: bool = False) -> Var:
         """The variable to assign to; made where it does not exist."""
