@@ -106,7 +106,7 @@ def columns(disabled: Collection[str], width: int = 80) -> str:
         left = _cell(name, text, disabled, half - 1)
         if number + height < len(rows):
             other, more = rows[number + height]
-            lines.append(left.ljust(half) + _cell(other, more, disabled, half - 1))
+            lines.append(left.ljust(half) + _cell(other, more, disabled, half - 2))
         else:
             lines.append(left)
     return "\n".join(lines) + "\n"

@@ -33,6 +33,12 @@ _MAX_HISTORY = 1000
 def start_files(sh: Shell, *, profile: bool, rc: bool, rc_file: str | None = None) -> Gen[None]:
     """Read profile and rc files, as the dialect does."""
     home = sh.getvar("HOME")
+    if sh.interactive and sh.dialect.bash:
+        # Before the files: Debian's look whether PS1 is set to know that the shell is interactive.
+        if sh.vars.get("PS1") is None:
+            sh.set_var("PS1", "\\s-\\v\\$ ")
+        if sh.vars.get("PS2") is None:
+            sh.set_var("PS2", "> ")
     if profile:
         yield from _read(sh, "/etc/profile")
         candidates = ("/.bash_profile", "/.bash_login", "/.profile") if sh.dialect.bash else ("/.profile",)
@@ -46,10 +52,6 @@ def start_files(sh: Shell, *, profile: bool, rc: bool, rc_file: str | None = Non
             if rc_file is None:
                 yield from _read(sh, "/etc/bash.bashrc")
             yield from _read(sh, rc_file if rc_file is not None else home.rstrip("/") + "/.bashrc")
-        if sh.vars.get("PS1") is None:
-            sh.set_var("PS1", "\\s-\\v\\$ ")
-        if sh.vars.get("PS2") is None:
-            sh.set_var("PS2", "> ")
     else:
         path = sh.getvar("ENV")
         if path:

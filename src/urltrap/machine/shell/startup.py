@@ -58,6 +58,7 @@ def _first_variables(sh: Shell) -> None:
     else:
         sh.extra["pwd"] = p.cwd
     put("PWD", str(sh.extra["pwd"]))
+    sh.vars.slot("PWD").exported = True
     put("OPTIND", "1")
     put("PPID", str(p.ppid))
     put("IFS", " \t\n")
@@ -65,7 +66,7 @@ def _first_variables(sh: Shell) -> None:
         put("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" if sh.dialect.name != "ash" else
             "/sbin:/usr/sbin:/bin:/usr/bin")  # fmt: skip
     if sh.dialect.bash:
-        sh.vars.slot("PWD").exported = True
+        sh.vars.slot("OLDPWD").exported = True
         level = sh.getvar("SHLVL")
         put("SHLVL", str(int(level[:6]) + 1 if level.isdecimal() else 1))
         sh.vars.slot("SHLVL").exported = True

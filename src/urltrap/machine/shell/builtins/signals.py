@@ -193,8 +193,14 @@ def _list(sh: Shell, words: list[str]) -> Gen[int]:
         if sh.dialect.bash:
             yield from sh.p.out(listing())
         else:
-            rows = [f"{number}) {NAMES[number]}" if sh.dialect.name == "ash" else NAMES[number]
-                    for number in range(1, len(NAMES))]  # fmt: skip
+            if sh.dialect.name == "ash":
+                rows = [
+                    f"{number:2d}) {'POLL' if number == 29 else NAMES[number]}"
+                    for number in range(1, len(NAMES))
+                ]
+            else:
+                rows = ["0"]
+                rows += ["16" if number == 16 else name_of(number) or str(number) for number in range(1, 65)]
             yield from sh.p.out("".join(row + "\n" for row in rows))
         return 0
     status = 0
