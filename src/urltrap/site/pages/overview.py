@@ -37,7 +37,8 @@ TOPS: tuple[tuple[TopKind, str], ...] = (
     ("client", "Clients"),
 )
 _TOP = 8
-_NEWEST = 8
+_NEWEST_URLS = 12
+_NEWEST_SESSIONS = 8
 
 
 class OverviewQuery(Query):
@@ -78,8 +79,8 @@ def overview(request: Request, query: Annotated[OverviewQuery, FromQuery()]) -> 
         timeline=charts.timeline_option(sensors, row, span.step),
         countries=charts.country_counts(countries),
         tops=[(kind, name, top_queries.top(site.store, kind, _TOP, span.since)) for kind, name in TOPS],
-        newest_urls=url_queries.page(site.store, limit=_NEWEST).rows,
-        newest_sessions=session_queries.page(site.store, limit=_NEWEST).rows,
+        newest_urls=url_queries.page(site.store, limit=_NEWEST_URLS).rows,
+        newest_sessions=session_queries.page(site.store, limit=_NEWEST_SESSIONS).rows,
         since=charts.moment_text(span.since) if span.since else None,
     )
 
@@ -136,7 +137,7 @@ def _figures(
             ever(counters.downloads),
             f"/sessions?classed=dropper{also}",
         ),
-        Figure(total("uploads"), "Uploads", "", f"/sessions?classed=upload{also}"),
+        Figure(total("uploads"), "Uploads", "files sent", f"/sessions?classed=upload{also}"),
     ]
     kept = [
         Figure(counters.urls, "URLs", "all time", "/urls"),
