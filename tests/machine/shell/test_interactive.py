@@ -18,7 +18,7 @@ class Typist:
     def __init__(self, shell: str) -> None:
         self.box = harness.ShellBox(shell)
         self.job = self.box.login.shell("xterm", 80, 24)
-        self.seen()
+        self.greeting = self.seen()
         self.type(b"cd /tmp/w; touch alpha1 alpha2 beta; PS1='P$ '; history -c\r")
 
     def seen(self) -> bytes:
@@ -108,6 +108,14 @@ def test_a_background_job_is_announced_and_its_end_is_told_before_a_prompt() -> 
     typist.box.now += 2
     typist.seen()
     assert typist.type(b"\r") == R + b"[1]+  Done                    sleep 1\r\n" + P
+
+
+def test_busybox_greets_with_its_version() -> None:
+    greeting = Typist("ash").greeting
+    assert greeting.endswith(
+        b"\r\n\r\n%s built-in shell (ash)\r\nEnter 'help' for a list of built-in commands.\r\n\r\n~ # "
+        % harness.PERSONA.busybox.encode()
+    )
 
 
 def test_end_of_input_logs_out() -> None:

@@ -137,6 +137,10 @@ def run_interactive(sh: Shell) -> Gen[None]:
     sh.extra["caught"] = True
     load_history(sh)
     tty = p.is_tty(0)
+    if sh.dialect.name == "ash" and p.persona.busybox:
+        yield from p.out(
+            f"\n\n{p.persona.busybox} built-in shell (ash)\nEnter 'help' for a list of built-in commands.\n\n"
+        )
     if not tty and sh.dialect.bash:
         yield from p.err(
             f"{sh.arg0}: cannot set terminal process group ({p.pid}): Inappropriate ioctl for device\n"
