@@ -40,7 +40,8 @@ def run_real(dialect: str, script: str) -> tuple[int, str, str] | None:
             check=False,
         )
         texts = [
-            data.decode("utf-8", "surrogateescape").replace(folder, FOLDER) for data in (done.stdout, done.stderr)
+            data.decode("utf-8", "surrogateescape").replace(folder, FOLDER)
+            for data in (done.stdout, done.stderr)
         ]
         return done.returncode, texts[0], texts[1]
 
@@ -53,7 +54,10 @@ def main() -> int:
         for script in cases():
             answer = run_real(dialect, script)
             if answer is None:
-                print(f"{PROGRAMS[dialect]} is not installed: apt-get install {PROGRAMS[dialect]}", file=sys.stderr)
+                print(
+                    f"{PROGRAMS[dialect]} is not installed: apt-get install {PROGRAMS[dialect]}",
+                    file=sys.stderr,
+                )
                 return 1
             rows.append([script, *answer])
         golden[dialect] = rows
