@@ -135,9 +135,6 @@ def _compile(c: Cmd, patterns: list[str]) -> _Plan:
          package="GNU grep", version="3.8", bb="EFGPe:f:iywxzsvm:bnHhoqaIUrRLlcA:B:C:")  # fmt: skip
 def grep(c: Cmd) -> Run:
     """Lines that match."""
-    base = c.name.rpartition("/")[2]
-    if base in ("egrep", "fgrep") and not c.bb:
-        yield from c.p.err(f"{base}: warning: {base} is obsolescent; using grep -{base[0].upper()}\n")
     patterns: list[str] = []
     given = False
     for name, value in c.opts:
@@ -174,7 +171,10 @@ def grep(c: Cmd) -> Run:
     try:
         plan = _compile(c, patterns)
     except BadRegex as problem:
-        yield from c.p.err(f"{c.name}: {problem}\n")
+        words = (
+            "Invalid regular expression" if str(problem).startswith("Unmatched [") and not c.bb else problem
+        )
+        yield from c.p.err(f"{c.name}: {words}\n")
         return 2
     recursive = c.has("r", "R")
     files = c.args or (["."] if recursive else ["-"])
@@ -310,7 +310,8 @@ def _one(
             if not binary and binary is not None and max(body, default=0).to_bytes(1, "big") >= b"\x80":
                 binary = not _is_utf8(body)
             if binary:
-                yield from c.say(
+                yield from c.flush()
+                yield from c.p.err(
                     f"Binary file {label} matches\n" if c.bb else f"{c.name}: {label}: binary file matches\n"
                 )
                 break
