@@ -1,0 +1,276 @@
+"""python, perl, php, ruby, node: not interpreters. Versions, prints of literals, and the one-liners that download."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from typing import Any
+
+from urltrap.machine.api import Process, Run, decode, encode
+from urltrap.machine.effects import BytesContent
+from urltrap.machine.errors import SysError
+from urltrap.machine.programs._awkparse import unescape
+from urltrap.machine.programs._net import ask
+from urltrap.machine.programs.registry import program
+from urltrap.machine.programs.remote import told
+
+_URL = re.compile(r"(?:https?|ftp)://[^\s'\"\\)<>`;]+")
+_SOCKET = re.compile(r"['\"](\d{1,3}(?:\.\d{1,3}){3}|[\w-]+(?:\.[\w-]+)+)['\"]\s*[,:]\s*['\"]?(\d{2,5})")
+_MAX_CODE = 1_000_000
+_AGENTS = {"python3": "Python-urllib/3.11", "python": "Python-urllib/3.11", "python2": "Python-urllib/2.7", "perl": "libwww-perl/6.68", "php": "", "ruby": "Ruby",
+           "node": "node"}  # fmt: skip
+
+
+def _family(name: str) -> str:
+    base = name.rpartition("/")[2]
+    for family in ("python", "perl", "php", "ruby", "node"):
+        if base.startswith(family):
+            return family
+    return "python"
+
+
+def _execute(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
+    """Do what code visibly does: downloads to where it says, prints of literals, commands handed to the shell."""
+    yield from p.tick(1 + len(code) // 512)
+    name = p.argv[0].rpartition("/")[2]
+    bodies: list[tuple[str, Any]] = []
+    for url in list(dict.fromkeys(_URL.findall(code)))[:20]:
+        answer = yield from ask(p, url, family, _AGENTS.get(name, _AGENTS.get(family, "")))
+        if answer.kind != "answer" or answer.status >= 400:
+            yield from p.err(_failure(family, answer.kind, answer.status, answer.reason))
+            return 1
+        bodies.append((url, answer.body or BytesContent(b"")))
+    target = _target(code)
+    if bodies and target:
+        try:
+            p.fs.put(target, bodies[-1][1], mode=0o666 & ~p.umask)
+        except SysError as problem:
+            yield from p.err(f"{problem.words}: '{target}'\n")
+            return 1
+    elif bodies and re.search(r"\bprint|\bsay\b|\becho\b|stdout|getprint", code):
+        yield from p.write(1, bodies[-1][1].read(0, 16_000_000))
+    elif bodies and re.search(r"\bexec\b|\beval\b", code):
+        return (
+            (yield from _execute(p, family, decode(bodies[-1][1].read(0, 100_000))))
+            if len(code) < 5_000
+            else 0
+        )
+    if not bodies:
+        if match := _SOCKET.search(code):
+            told(p, match[1], min(int(match[2]), 65_535), encode(code))
+            yield from p.sleep(3.0)
+            if family == "python":
+                yield from p.err(
+                    'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\nOSError: [Errno 113] No route to host\n'
+                )
+                return 1
+            return 0
+        for text in _literals(family, code):
+            yield from p.write(1, encode(text))
+    return (yield from _shell_calls(p, code))
+
+
+def _target(code: str) -> str:
+    for pattern in (
+        r"urlretrieve\(\s*[^,]+,\s*['\"]([^'\"]+)['\"]", r"getstore\(\s*[^,]+,\s*['\"]([^'\"]+)['\"]", r"open\(\s*['\"]([^'\"]+)['\"]\s*,\s*['\"][wa]b?\+?['\"]",
+        r"file_put_contents\(\s*['\"]([^'\"]+)['\"]", r"File\.(?:write|open)\(\s*['\"]([^'\"]+)['\"]", r"open\([^,]+,\s*['\"]>{1,2}\s*([^'\"]+)['\"]",
+        r"createWriteStream\(\s*['\"]([^'\"]+)['\"]",
+    ):  # fmt: skip
+        if match := re.search(pattern, code):
+            return match[1]
+    return ""
+
+
+def _literals(family: str, code: str) -> list[str]:
+    found: list[str] = []
+    pattern = r"\b(print|say|echo|puts|console\.log)\b\s*\(?\s*(?:\"((?:[^\"\\$@]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d[\d\s+*()-]{0,40}))\s*\)?\s*(?:\*\s*(\d{1,5}))?\s*(?=;|\n|$|,\s*end|\))"
+    for match in list(re.finditer(pattern, code))[:200]:
+        verb, double, single, sums, times = match.groups()
+        if sums is not None:
+            text = _sum(sums)
+            if text is None:
+                continue
+        elif double is not None:
+            text = unescape(double)
+        else:
+            text = unescape(single or "") if family == "python" else (single or "").replace("\\'", "'")
+        text *= min(int(times), 10_000) if times and family == "python" else 1
+        newline = (verb == "print" and family == "python" and "end=" not in code) or verb in (
+            "say",
+            "puts",
+            "console.log",
+        )
+        found.append(text + ("\n" if newline else ""))
+    return found
+
+
+def _sum(text: str) -> str | None:
+    """A sum or product of whole numbers."""
+    match = re.fullmatch(r"\s*(\d{1,18})\s*(?:([-+*])\s*(\d{1,18})\s*)?", text)
+    if match is None:
+        return None
+    one, other = int(match[1]), int(match[3] or 0)
+    return str({"+": one + other, "-": one - other, "*": one * other}.get(match[2] or "", one))
+
+
+def _shell_calls(p: Process, code: str) -> Generator[Any, Any, int]:
+    """os.system("…"), system("…"), exec("…"), backquotes of perl: their commands are run."""
+    status = 0
+    for match in list(
+        re.finditer(
+            r"(?:os\.system|os\.popen|subprocess\.\w+|shell_exec|passthru|\bsystem|\bexec|pty\.spawn)\s*\(?\s*(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)')",
+            code,
+        )
+    )[:20]:
+        command = unescape(match[1]) if match[1] is not None else match[2]
+        pid = p.spawn(["sh", "-c", command], path="/bin/sh")
+        ended = yield from p.wait(pid)
+        status = ended[1] if ended is not None else 0
+    return 0
+
+
+def _failure(family: str, kind: str, status: int, reason: str) -> str:
+    if family == "python":
+        words = {
+            "dns": "<urlopen error [Errno -2] Name or service not known>", "dns-temporary": "<urlopen error [Errno -3] Temporary failure in name resolution>",
+            "refused": "<urlopen error [Errno 111] Connection refused>", "timeout": "<urlopen error [Errno 110] Connection timed out>",
+        }.get(kind, "<urlopen error [Errno 113] No route to host>")  # fmt: skip
+        if kind == "answer":
+            return f'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\nurllib.error.HTTPError: HTTP Error {status}: {reason}\n'
+        return f'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\nurllib.error.URLError: {words}\n'
+    if family == "php":
+        return "PHP Warning:  file_get_contents(): Failed to open stream: No route to host in Command line code on line 1\n"
+    return ""
+
+
+def _banner(family: str) -> str:
+    return {
+        "python": "Python 3.11.2 (main, Apr 28 2025, 14:11:48) [GCC 12.2.0] on linux\nType \"help\", \"copyright\", \"credits\" or \"license\" for more information.\n",
+        "php": "Interactive shell\n\n", "node": "Welcome to Node.js v18.20.4.\nType \".help\" for more information.\n",
+    }.get(family, "")  # fmt: skip
+
+
+def _version(family: str, long: bool) -> str:
+    return {
+        "python": "Python 3.11.2\n",
+        "perl": "\nThis is perl 5, version 36, subversion 0 (v5.36.0) built for x86_64-linux-gnu-thread-multi\n(with 60 registered patches, see perl -V for more detail)\n\n"
+                "Copyright 1987-2022, Larry Wall\n\nPerl may be copied only under the terms of either the Artistic License or the\nGNU General Public License, which may be found in the Perl 5 source kit.\n\n"
+                "Complete documentation for Perl, including FAQ lists, should be found on\nthis system using \"man perl\" or \"perldoc perl\".  If you have access to the\nInternet, point your browser at http://www.perl.org/, the Perl Home Page.\n\n",
+        "php": "PHP 8.2.29 (cli) (built: Jul  3 2025 16:16:05) (NTS)\nCopyright (c) The PHP Group\nZend Engine v4.2.29, Copyright (c) Zend Technologies\n",
+        "ruby": "ruby 3.1.2p20 (2022-04-12 revision 4491bb740a) [x86_64-linux-gnu]\n", "node": "v18.20.4\n",
+    }[family]  # fmt: skip
+
+
+@program(
+    "python3",
+    "python",
+    "python2",
+    "perl",
+    "php",
+    "ruby",
+    "node",
+    "nodejs",
+    "python3.11",
+    "python3.13",
+    "perl5.36.0",
+    "perl5.40.1",
+)
+def interpreter(p: Process) -> Run:
+    """Run a one-liner, a script or standard input, as far as it can be seen what it does."""
+    family = _family(p.argv[0])
+    words = list(p.argv[1:])
+    code: list[str] = []
+    script: str | None = None
+    while words:
+        word = words.pop(0)
+        if word in ("-V", "--version", "-v", "-version") and not (family == "python" and word == "-v"):
+            yield from p.out(_version(family, word == "--version"))
+            return 0
+        if family == "python" and word.startswith("-") and "c" in word and not word.startswith("--"):
+            inline = word.partition("c")[2]
+            if not inline and not words:
+                yield from p.err(
+                    f"Argument expected for the -c option\nusage: {p.argv[0]} [option] ... [-c cmd | -m mod | file | -] [arg] ...\nTry `python -h' for more information.\n"
+                )
+                return 2
+            code.append(inline or words.pop(0))
+            break
+        if family == "python" and word == "-m":
+            return (yield from _module(p, words))
+        if family != "python" and re.fullmatch(r"-[a-zA-Z0-9]*[eEr]", word):
+            if not words:
+                yield from p.err(f"No code specified for {word}.\n" if family == "perl" else "")
+                return 2
+            code.append(words.pop(0))
+        elif word == "-" or not word.startswith("-"):
+            script = word
+            break
+    if not code and script not in (None, "-"):
+        try:
+            code.append(decode(p.fs.read(script or "", _MAX_CODE)))
+        except SysError as problem:
+            yield from p.err(_no_script(p, family, script or "", problem))
+            return 2
+    if not code:
+        if p.is_tty(0) and script is None:
+            return (yield from _interactive(p, family))
+        code.append(decode((yield from p.read_all(0, _MAX_CODE))))
+    text = "\n".join(code)
+    if family == "python" and (wrong := _syntax_error(text)):
+        yield from p.err(wrong)
+        return 1
+    return (yield from _execute(p, family, text))
+
+
+def _no_script(p: Process, family: str, script: str, problem: SysError) -> str:
+    if family == "python":
+        return f"{p.argv[0]}: can't open file '{script if script.startswith('/') else p.cwd.rstrip('/') + '/' + script}': [Errno {problem.errno}] {problem.words}\n"
+    if family == "perl":
+        return f'Can\'t open perl script "{script}": {problem.words}\n'
+    return f"Could not open input file: {script}\n"
+
+
+def _module(p: Process, words: list[str]) -> Run:
+    name = words[0] if words else ""
+    if name == "http.server" or name == "SimpleHTTPServer":
+        port = words[1] if len(words) > 1 and words[1].isdecimal() else "8000"
+        yield from p.out(f"Serving HTTP on 0.0.0.0 port {port} (http://0.0.0.0:{port}/) ...\n")
+        yield from p.sleep(60.0)
+        return 0
+    if name in ("json.tool", "base64", "this", "venv"):
+        yield from p.write(1, (yield from p.read_all(0, _MAX_CODE)) if name == "json.tool" else b"")
+        return 0
+    yield from p.err(f"{p.argv[0]}: No module named {name}\n")
+    return 1
+
+
+def _syntax_error(code: str) -> str:
+    """A quote or parenthesis that is never closed in a one-line program."""
+    line = code.strip("\n")
+    if "\n" in line or "#" in line:
+        return ""
+    bare = re.sub(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", "", line)
+    at = max(bare.find("'"), bare.find('"'))
+    if at >= 0:
+        place = line.rfind(bare[at])
+        return f'  File "<string>", line 1\n    {line}\n    {" " * place}^\nSyntaxError: unterminated string literal (detected at line 1)\n'
+    for opening, closing in ("()", "[]", "{}"):
+        if bare.count(opening) > bare.count(closing):
+            return f"  File \"<string>\", line 1\n    {line}\n    {' ' * line.find(opening)}^\nSyntaxError: '{opening}' was never closed\n"
+    return ""
+
+
+def _interactive(p: Process, family: str) -> Run:
+    yield from p.out(_banner(family))
+    prompt = {"python": ">>> ", "php": "php > ", "node": "> "}.get(family, "")
+    while True:
+        yield from p.out(prompt)
+        line = yield from p.read(0, 4096)
+        if not line:
+            yield from p.out("\n")
+            return 0
+        text = decode(line).strip()
+        if re.fullmatch(r"(exit|quit)(\(\d*\))?;?|\.exit", text):
+            return 0
+        if text:
+            yield from _execute(p, family, text)
