@@ -85,6 +85,8 @@ def _row(rows: list[bytes], place: int) -> str:
 
 
 def _who(where: str, expected: str, got: str, offset: int, trace: Trace, line: str) -> str:
+    ran = {name.rpartition("/")[2] for name, _, _ in trace.programs}
+    ran |= {name.rpartition(" ")[2] for _, _, name in trace.writers}
     if where == "stderr":
         for text in (expected, got):
             spoken = _MESSAGE.match(text.encode())
@@ -92,8 +94,9 @@ def _who(where: str, expected: str, got: str, offset: int, trace: Trace, line: s
                 return "apt"
             if spoken and spoken[1] == b"Usage":
                 return f"usage of {(text.split() or ['?', '?'])[1]}"
-            if spoken and spoken[1].rpartition(b"/")[2] not in _SHELL:
-                return spoken[1].rpartition(b"/")[2].decode()
+            speaker = spoken[1].rpartition(b"/")[2].decode() if spoken else ""
+            if speaker and speaker.encode() not in _SHELL and (speaker in ran or not trace.programs):
+                return speaker
         for text in (expected, got):
             if text.split(":")[0] in ("bash", "ash", "sh"):
                 return f"shell: {_words(text.encode())}"

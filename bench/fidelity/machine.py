@@ -139,7 +139,7 @@ class _Watched:
             trace.writers.append((file.stream, written, name[:40]))
             return written
 
-        console.ConsoleOutput.try_write = try_write  # type: ignore[method-assign]
+        console.ConsoleOutput.try_write = try_write  # type: ignore[method-assign,assignment]
 
     def __exit__(self, *_: object) -> None:
         console.ConsoleOutput.try_write = self._original  # type: ignore[method-assign]

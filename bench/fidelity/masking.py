@@ -53,6 +53,8 @@ RULES = (
     _rule("an installation's programs have bytes of their own: digests of files", rb"\b[0-9a-f]{32,128}(?=  ?/)",
           b"<digest>"),
     _rule("no name server in the cell", rb"Temporary failure in name resolution", b"Name or service not known"),
+    _rule("no name server in the cell: nc", rb"Host name lookup failure : Resource temporarily unavailable",
+          b"Unknown host"),
 )  # fmt: skip
 
 _LISTED = re.compile(_MODE + rb".*$", re.M)

@@ -125,7 +125,7 @@ def test_of_a_programs_bytes_only_the_header_is_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["ps aux", "cd /; /bin/ps", "x=$(pgrep a)", "ls | xargs kill; w", "sudo dmesg"]
+    "line", ["ps aux", "cd /; /bin/ps", "x=$(pgrep a)", "ls | xargs kill; w", "sudo dmesg", "dd of=/dev/sda"]
 )
 def test_lines_about_what_a_cell_has_not_are_left_out(line: str) -> None:
     assert exclusion.before(line) is not None
