@@ -9,9 +9,11 @@ from typing import Literal
 from urltrap.model.verdict import Observation
 
 LabelKind = Literal[
-    "ip-check", "speed-test", "known-site", "mirror", "code-hosting", "paste", "shortener", "cdn"
-]
-"""What a list says of a host. The first four are benign by themselves; the others host anybody's files."""
+    "ip-check", "speed-test", "known-site", "mirror", "top-site", "research-scanner", "sinkhole", "parked", "code-hosting",
+    "paste", "shortener", "cdn", "file-share", "cloud-bucket", "dynamic-dns", "ipfs", "tunnel", "tor", "dual-use-tool",
+    "false-positive",
+]  # fmt: skip
+"""What a list says of a host. `judge.labels` says which are benign by themselves and which host anybody's files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from urltrap.model.base import Model
+from typing import Literal
+
+from pydantic import Field
+
+from urltrap.model.base import Model, RawBytes
 
 
 class Artifact(Model):
@@ -30,3 +34,65 @@ class Analysis(Model):
     bits: int | None = None
     endian: str = ""
     interpreter: str = ""
+    version: str = Field(default="", description="version of the analysis; empty: only the first bytes were seen")
+    problem: str = Field(
+        default="", description="why the analysis is not whole: timed-out, crashed, out-of-memory, cut"
+    )
+    entropy: float = Field(default=0.0, description="bits per byte, 0 to 8")
+    tlsh: str = ""
+    packer: str = ""
+    elf: ElfFacts | None = None
+    matches: list[RuleMatch] = []
+    family: str = ""
+    action: str = ""
+    role: str = ""
+    found: list[FoundText] = Field(default=[], description="URLs and addresses that stand in it")
+    members: list[Member] = Field(default=[], description="files of an archive")
+    antivirus: str = Field(default="", description="what ClamAV calls it, where one is configured")
+
+
+class ElfFacts(Model):
+    """What is behind an ELF header. `damaged` says what of it cannot be read, and is empty where all can."""
+
+    static: bool | None = None
+    stripped: bool | None = None
+    interpreter: str = ""
+    libraries: list[str] = []
+    segments: int = 0
+    sections: int = 0
+    compiler: str = ""
+    damaged: str = ""
+
+
+class RuleMatch(Model):
+    """One YARA rule that hit. `source` is the rules file; family, action and role come from the rule's own metadata."""
+
+    rule: str
+    source: str = ""
+    family: str = ""
+    action: str = ""
+    role: str = ""
+
+
+class FoundText(Model):
+    """A URL or address in a payload. `how` is plain or xor-0xNN; `member` the archive's file that holds it."""
+
+    text: RawBytes
+    kind: Literal["url", "address"] = "url"
+    how: str = "plain"
+    member: str = ""
+
+
+class Member(Model):
+    """A file in an archive: `path` as the archive names it, nested ones joined by ``!``; sizes in bytes."""
+
+    path: str
+    size: int
+    sha256: str = ""
+    kind: str = ""
+    architecture: str = ""
+    family: str = ""
+    problem: str = Field(default="", description="encrypted, too-large, damaged, too-deep: its content was not seen")
+
+
+Analysis.model_rebuild()
