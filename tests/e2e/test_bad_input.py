@@ -24,12 +24,11 @@ def others_are_unharmed(trap: RunningTrap) -> None:
     assert resident_kb(trap, "trap-0") < MEMORY_BOUND_KB
 
 
-def events(trap: RunningTrap, kind: str) -> list[dict[str, object]]:
+def budgets_spent(trap: RunningTrap, command: str) -> list[int]:
+    """How many budgets each session that gave this command spent."""
     return [
-        event
-        for row in trap.json("sessions", "--limit", "1000")
-        for event in trap.json("show", row["id"])["events"]
-        if event["kind"] == kind
+        sum(event["kind"] == "budget.spent" for event in trap.json("show", row["id"])["events"])
+        for row in trap.json("sessions", "--text", command)
     ]
 
 
@@ -94,15 +93,9 @@ def test_a_hostile_command_is_bounded_and_harms_nobody(trap: RunningTrap, comman
 
 
 def test_a_spent_budget_is_told_once_per_session(trap: RunningTrap) -> None:
-    trap.ssh("while :; do :; done", timeout=45)
-
-    def told() -> bool:
-        by_session: dict[object, int] = {}
-        for event in events(trap, "budget.spent"):
-            by_session[event["session"]] = by_session.get(event["session"], 0) + 1
-        return bool(by_session) and max(by_session.values()) == 1
-
-    eventually(told, "one budget.spent event")
+    command = "while true; do :; done # told once"
+    trap.ssh(command, timeout=45)
+    eventually(lambda: budgets_spent(trap, command) == [1], "one budget.spent event")
 
 
 def test_ten_thousand_arguments_and_a_megabyte_line_are_taken(trap: RunningTrap) -> None:

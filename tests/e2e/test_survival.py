@@ -84,7 +84,8 @@ def test_the_death_of_the_supervisor_leaves_no_process_behind(
     try:
         eventually(lambda: not any(alive(pid) for pid in pids), "all processes ended", 30)
         running.start()
-        assert running.ssh("echo again").stdout == b"again\n"
+        done = running.ssh("echo again")
+        assert done.stdout == b"again\n", done
     finally:
         running.stop()
 

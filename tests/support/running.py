@@ -63,7 +63,8 @@ class RunningTrap:
                 status = self.status()
             except (FileNotFoundError, ValueError):
                 return False
-            return all(state["ready"] for state in status["processes"].values())
+            mine = status["pid"] == self.process.pid
+            return mine and all(state["ready"] for state in status["processes"].values())
 
         eventually(ready, "all processes ready", 60)
 

@@ -61,6 +61,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop.set)
+        self._changed()  # what a predecessor that was killed left behind says nothing about us
         async with asyncio.TaskGroup() as group:
             for state in self.states:
                 group.create_task(self._keep(state))
