@@ -6,53 +6,17 @@ Attackers' bytes are `Blob`, moments are `Micros`, addresses are text in their c
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, SmallInteger, String
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    SmallInteger,
-    String,
-    Table,
-)
-
+import urltrap.store.schema_intel  # its tables belong to the same metadata  # noqa: F401
+from urltrap.store.tables import ADDRESS as _ADDRESS
+from urltrap.store.tables import HASH as _HASH
+from urltrap.store.tables import SESSION as _SESSION
+from urltrap.store.tables import count as _count
+from urltrap.store.tables import metadata as metadata
+from urltrap.store.tables import need as _need
+from urltrap.store.tables import table as _table
 from urltrap.store.types import Blob, Digest, Json, LongText, Micros
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_SESSION = String(40)
-_HASH = String(64)
-_ADDRESS = String(45)
-
-
-def _table(name: str, *parts: Column[Any] | Index) -> Table:
-    options: dict[str, Any] = {
-        "mysql_charset": "utf8mb4",
-        "mysql_engine": "InnoDB",
-        "mariadb_charset": "utf8mb4",
-        "mariadb_engine": "InnoDB",
-    }
-    return Table(name, metadata, *parts, **options)
-
-
-def _need(name: str, kind: Any, **options: Any) -> Column[Any]:
-    return Column(name, kind, nullable=False, **options)
-
-
-def _count(name: str) -> Column[Any]:
-    return Column(name, Integer, nullable=False, default=0, server_default="0")
-
 
 # --- what the journal said -------------------------------------------------------------------------------------------
 
@@ -382,7 +346,8 @@ observations = _table(
     _need("detail", LongText),
     _need("tags", Json),
     _need("reference", LongText),
-    Column("first_listed", Micros),
+    Column("first_listed", Micros),  # when we saw it listed first
+    Column("since", Micros),  # when the provider listed it, as it says itself
     Index(None, "subject_sha256"),
 )
 
