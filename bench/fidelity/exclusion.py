@@ -22,7 +22,7 @@ _STATE = re.compile(
 )
 
 
-_DISK = re.compile(r"/dev/(?:[shv]d[a-z]|nvme|mmcblk|mtd)")
+_DISK = re.compile(r"/dev/(?:[shv]d[a-z]|nvme|mmcblk|mtd)|/proc/sysrq-trigger")
 
 
 def before(line: str) -> str | None:

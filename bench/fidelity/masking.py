@@ -44,6 +44,8 @@ RULES = (
     _rule("duration: curl's progress",
           rb"(?:\r? *\d+ +\d+ +\d+ +\d+ +\d+ +\d+ +\d+ +\d+ +[-:\d]+ +[-:\d]+ +[-:\d]+ +\d+)+", b"<progress>"),
     _rule("duration: curl's connecting, ping's answers", rb"\b(after|time=|time) ?[\d.]+ ?ms\b", rb"\1 <duration>"),
+    _rule("time: since the start", rb"\bup(?: +(?:\d+ (?:years?|weeks?|days?|hours?|min(?:utes?)?)|\d+:\d\d),?)+",
+          b"up <duration>"),
     _rule("duration: ping's summary", rb"= [\d.]+/[\d.]+/[\d.]+(?:/[\d.]+)? ms", b"= <duration>"),
     _rule("hardware: what a persona does not claim", rb"^(cpuid level|TLB size)(\s*:).*$", rb"\1\2 <hardware>"),
     _rule("pid: jobs and ends that the shell tells", rb"(^\[\d+\][+-]? +|line \d+: +)\d+(?=$| )", rb"\1<pid>"),
@@ -66,6 +68,9 @@ _FIGURES = re.compile(
 )
 
 
+_UNSORTED = re.compile(r"\b(?:find|du|grep -\w*[rR]|ls -\w*[fU]|getcap -r)\b")
+
+
 def figures(line: str) -> bool:
     """True for lines that show the moment's figures (memory in use, load, pids, chance): their numbers are folded."""
     return _FIGURES.search(line) is not None
@@ -83,6 +88,9 @@ def _masked(data: bytes, line: str, side: Side) -> bytes:
     data = _LISTED.sub(lambda row: re.sub(rb" +", b" ", row[0]), data)
     if figures(line):
         data = re.sub(rb"[ \t]+", b" ", re.sub(rb"\d+(?:\.\d+)?", b"#", data))
+    if _UNSORTED.search(line):
+        # The order of a directory's names is the file system's own.
+        data = b"\n".join(sorted(data.split(b"\n")))
     return data
 
 

@@ -78,6 +78,8 @@ def test_lines_that_run_other_programs_are_other_templates() -> None:
         (b"52 bytes copied, 2.9e-05 s, 1.8 MB/s", b"52 bytes copied, 0.0001 s, 520 kB/s"),
         (b"--2026-11-24 05:00:48--  http://a/", b"--2025-01-02 11:12:13--  http://a/"),
         (b"failed: Temporary failure in name resolution.", b"failed: Name or service not known."),
+        (b" 05:00:01 up 3 days, 10:02,  0 user", b" 11:00:01 up 14 min,  0 user"),
+        (b"up 4 weeks, 1 day, 2 hours, 5 minutes", b"up 1 hour, 14 minutes"),
         (b"/tmp/tmp.x8Kd01aLqP", b"/tmp/tmp.0000000000"),
     ],
 )
@@ -111,6 +113,12 @@ def test_streams_and_status_are_compared_apart() -> None:
 def test_numbers_are_folded_only_for_lines_that_ask_for_the_moments_figures() -> None:
     assert mask(answer(b"Mem: 100 20"), "free -m", "bash") == mask(answer(b"Mem:  99 3"), "free -m", "bash")
     assert mask(answer(b"100"), "echo 100", "bash") != mask(answer(b"99"), "echo 100", "bash")
+
+
+def test_the_order_of_a_directory_is_folded_only_for_programs_that_show_it() -> None:
+    first, second = answer(b"/b\n/a\n"), answer(b"/a\n/b\n")
+    assert mask(first, "find / -name x", "bash") == mask(second, "find / -name x", "bash")
+    assert mask(first, "ls", "bash") != mask(second, "ls", "bash")
 
 
 def test_of_a_programs_bytes_only_the_header_is_compared() -> None:
