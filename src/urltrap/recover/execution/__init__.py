@@ -1,0 +1,1 @@
+"""Running a text on the recovery machine."""

@@ -1,0 +1,79 @@
+"""The recovery machine: a small image, one persona, made once; a fresh overlay for every run."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from urltrap.machine.api import Connection
+from urltrap.machine.fs.image import Image, ImageBuilder
+from urltrap.machine.fs.program import ProgramContent
+from urltrap.machine.kernel.login import Login
+from urltrap.machine.machine import Machine
+from urltrap.machine.persona import generate
+from urltrap.machine.programs import registry
+from urltrap.model.settings import SessionLimits
+from urltrap.recover.execution.programs import PROGRAMS, register
+from urltrap.recover.execution.recorder import Recorder, Stage
+from urltrap.recover.execution.tools import TOOLS
+
+NOW = 1_790_000_000.0
+STEPS = 60_000
+"""Interpreter steps of one run: a step is about a microsecond."""
+_LIMITS = SessionLimits(
+    steps_per_command=STEPS, output_bytes=4_000_000, memory_bytes=24_000_000, overlay_bytes=8_000_000, processes=48,
+    line_bytes=2_000_000,
+)  # fmt: skip
+_CONNECTION = Connection("ssh", "192.0.2.7", 40_000, "192.0.2.1", 22, "root", NOW)
+_FOLDERS = (
+    "/tmp", "/var/tmp", "/dev/shm", "/var/run", "/run", "/mnt", "/root", "/home", "/opt", "/srv", "/etc/cron.d", "/net",
+    "/etc/init.d", "/etc/cron.daily", "/etc/cron.hourly", "/var/spool/cron/crontabs", "/etc/systemd/system", "/lib",
+    "/usr/lib", "/usr/local/bin", "/usr/sbin", "/sbin", "/etc/profile.d", "/root/.ssh", "/data/local/tmp", "/var/log",
+    "/etc/xdg/autostart", "/usr/share", "/boot", "/proc", "/sys", "/var/www", "/var/system", "/data/local", "/userdata",
+    "/var/lib", "/media", "/usr/local/sbin", "/lib/systemd/system", "/etc/rc.d/init.d", "/etc/rc.d", "/etc/cron.weekly",
+)  # fmt: skip
+_BUILTIN_LIKE = ("true", "false", "echo", "printf", "test", "[")
+
+
+@cache
+def image() -> Image:
+    """The image: standard folders and every program that the machine or recovery knows."""
+    register()
+    for name, tool in TOOLS.items():
+        registry.program(f"recover:{name}")(tool)
+    own = {**TOOLS, **PROGRAMS}
+    builder = ImageBuilder(mtime=NOW - 1_000_000)
+    builder.add_standard_devices()
+    for folder in _FOLDERS:
+        if folder != "/dev/shm":
+            builder.add_dir(folder, 0o1777)
+    builder.add_file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+    builder.add_file("/etc/group", b"root:x:0:\n")
+    builder.add_file("/etc/hosts", b"127.0.0.1 localhost\n")
+    builder.add_file("/root/.bashrc", b"")
+    names = sorted({*registry.load_all(), *own, *_BUILTIN_LIKE})
+    for number, name in enumerate(names):
+        if ":" in name or "/" in name:
+            continue
+        behind = f"recover:{name}" if name in own else name
+        content = ProgramContent(behind, 20_000 + 64 * number, name.encode())
+        builder.add_file(f"/usr/bin/{name}", content, 0o755)
+        builder.add_link(f"/bin/{name}", f"/usr/bin/{name}")
+    return builder.freeze()
+
+
+@cache
+def _persona() -> dict[str, object]:
+    made = dict(generate(b"recovery".ljust(32, b"."), "debian-12", NOW).__dict__)
+    # Nobody lives here: tables of processes and users would only cost.
+    return {**made, "residents": made["residents"][:1], "listeners": (), "users": ()}
+
+
+def _chance(below: int) -> int:
+    return below // 2
+
+
+def log_in(recorder: Recorder) -> tuple[Machine, Login]:
+    """A fresh machine with root logged in, whose programs write into `recorder`."""
+    persona = Stage.model_construct(**{**_persona(), "recorder": recorder})  # type: ignore[arg-type]
+    machine = Machine(image(), persona, entropy=_chance, limits=_LIMITS)
+    return machine, machine.login("root", _CONNECTION, NOW)

@@ -1,0 +1,1 @@
+"""Reading what is not shell: other languages, by their literals."""

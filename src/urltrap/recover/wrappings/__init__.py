@@ -1,0 +1,1 @@
+"""Taking apart what shell texts arrive in: requests, documents, look-ups, mails."""
