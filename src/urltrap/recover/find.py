@@ -227,10 +227,10 @@ def _argv(collection: Collection, argv: list[bytes]) -> bool:
     return False
 
 
-_THROUGH = frozenset(
-    ("busybox", "sudo", "nohup", "exec", "time", "command", "env", "setsid", "then", "do", "else", "if", "elif")
-    + ("while", "until", "!", "{", "nice", "ionice", "xargs", "doas", "timeout", "watch", "&", ">", "$", ":")
-)
+_THROUGH = frozenset((
+    "busybox", "sudo", "nohup", "exec", "time", "command", "env", "setsid", "then", "do", "else", "if", "elif", "while",
+    "until", "!", "{", "nice", "ionice", "xargs", "doas", "timeout", "watch", "&", ">", "$", ":",
+))  # fmt: skip
 
 
 def _mentions(collection: Collection, text: bytes, start: int, end: int) -> None:

@@ -329,10 +329,9 @@ def run_chain(sh: Shell, node: Chain) -> Gen[int]:
         recorder.maybe += 1
     try:
         for op, item in node.rest:
-            if (op == "||" and status == 0) or left:
+            if (op == "||") == (status == 0) or left:
                 yield from _maybe(sh, recorder, item)
                 continue
-            # Behind ``&&`` it is meant to run: downloads, tests and directories count as having worked.
             try:
                 status = yield from EXECUTE[type(item)](sh, item)
             except ShellJump:
