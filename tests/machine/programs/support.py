@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """A whole machine for tests of programs: the recorded image of Debian 12 with a shell, a driver and a scripted network."""
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from tests.machine.programs.support import Box, reply
+
 from urltrap.model.capture import FetchRequest, Hop
 
 PAYLOAD = b"#!/bin/sh\necho hello\n"
@@ -108,7 +108,9 @@ def test_a_background_wget_goes_on() -> None:
     result = box.run(
         "cd /tmp; wget -b http://192.0.2.1/a; sleep 1; cat a; cat wget-log | head -n 2 | tail -n 1"
     )
-    assert re.match(rb"Continuing in background, pid \d+\.\nOutput will be written to \S+wget-log", result.out)
+    assert re.match(
+        rb"Continuing in background, pid \d+\.\nOutput will be written to \S+wget-log", result.out
+    )
     assert PAYLOAD in result.out
 
 

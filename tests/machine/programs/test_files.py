@@ -1,9 +1,9 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """cat, ls, cp, mv, rm, mkdir, chmod and kin."""
 
 from __future__ import annotations
 
 import pytest
-
 from tests.machine.programs.support import Box
 
 

@@ -57,8 +57,9 @@ def _substr(text: str, start: float, length: float) -> str:
     if start != start or length != length:
         return ""
     begin = math.floor(start + 0.5) if abs(start) != math.inf else start
-    size = math.floor(length + 0.5) if abs(length) != math.inf else length
-    end = begin + size
+    end = math.floor(start + length + 0.5) if abs(start + length) != math.inf else start + length
+    if end != end:
+        return ""
     low, high = max(1.0, begin), min(float(len(text) + 1), end)
     return text[int(low) - 1 : int(high) - 1] if high > low else ""
 

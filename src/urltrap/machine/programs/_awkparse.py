@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """awk's programs: lexer and parser, to trees of tuples.
 
 Expressions: ("num", f) ("str", s) ("regex", s) ("var", n) ("field", e) ("index", n, [e]) ("group", [e]) ("assign", op, lv, e)
@@ -12,10 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Node = tuple[Any, ...]
-KEYWORDS = frozenset("BEGIN END function func if else while for do break continue next nextfile exit return delete in getline print "
-                     "printf".split(" "))  # fmt: skip
-BUILTINS = frozenset("length substr index split sub gsub match sprintf sin cos atan2 exp log sqrt int rand srand tolower toupper "
-                     "system close fflush systime strftime mktime gensub and or xor lshift rshift compl".split(" "))  # fmt: skip
+KEYWORDS = frozenset(["BEGIN", "END", "function", "func", "if", "else", "while", "for", "do", "break", "continue", "next", "nextfile", "exit", "return", "delete", "in", "getline", "print", "printf"])  # fmt: skip
+BUILTINS = frozenset(["length", "substr", "index", "split", "sub", "gsub", "match", "sprintf", "sin", "cos", "atan2", "exp", "log", "sqrt", "int", "rand", "srand", "tolower", "toupper", "system", "close", "fflush", "systime", "strftime", "mktime", "gensub", "and", "or", "xor", "lshift", "rshift", "compl"])  # fmt: skip
 _TOKEN = re.compile(
     r"(?P<space>(?:[ \t\r]|\\\r?\n|#[^\n]*)+)|(?P<newline>\n)|"
     r"(?P<num>0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)|(?P<func>[A-Za-z_]\w*(?=\())|"

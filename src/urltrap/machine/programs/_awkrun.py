@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """Running awk programs. What can block (getline, system, pipes, functions) is a generator, all other expressions are not."""
 
 from __future__ import annotations
@@ -428,7 +429,7 @@ class Machine:
             return (yield from self.getline(node))
         if kind == "builtin" and node[1] in _BLOCKING_BUILTINS:
             return (yield from self.blocking_builtin(node[1], node[2]))
-        rebuilt = []
+        rebuilt: list[Any] = []
         for each in node:
             if (
                 isinstance(each, tuple)

@@ -157,7 +157,7 @@ class Cmd:
     def usage(self, text: str = "", status: int = 1) -> Generator[Any, Any, int]:
         """A wrong command line: `text`, then the hint or BusyBox's usage; the status."""
         yield from self.flush()
-        if text:
+        if text and (not self.bb or "option" in text):
             yield from self.p.err(f"{self.name}: {text}\n")
         if self.bb:
             yield from self.p.err(bb_usage(self.name))

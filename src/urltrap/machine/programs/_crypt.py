@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """The password hashes $1$ (FreeBSD's MD5 crypt) and $5$/$6$ (Drepper's SHA-crypt specification), with few rounds' cost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """curl's command line: letters that combine, long names that may be cut short, groups divided by --next."""
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def parse(argv: Sequence[str]) -> list[tuple[dict[str, list[str]], list[str]]]:
                     opts, urls = groups[-1]
                 elif OPTIONS[found]:
                     value = letters if letters else (rest.pop(0) if rest else None)
-                    _take(opts, urls, found, word if not letters or True else word, value)
+                    _take(opts, urls, found, word, value)
                     break
                 else:
                     opts.setdefault(found, []).append("")

@@ -77,4 +77,4 @@ def confirm(p: Process, question: str) -> Generator[Any, Any, bool]:
         if not char or char == b"\n":
             break
         answer += char
-    return answer[:1] in (b"y", b"Y")
+    return answer[:1].lower() == b"y"

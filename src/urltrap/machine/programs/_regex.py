@@ -208,15 +208,16 @@ class _Translator:
 
     def _wrap(self, last: int, suffix: str) -> None:
         """Repeat the atom that begins at `last`; one that is repeated already becomes a group first."""
-        if self.out[-1] in ("*", "+", "?") or self.out[-1].startswith("{") or len(self.out) - last > 1:
-            if not (self.out[last] == "(" and self.out[-1] == ")"):
-                self.out.insert(last, "(?:")
-                self.out.append(")")
-                self.linear.insert(last, "")
-                self.linear.append("")
-                if suffix in "*+" and self.linear[-2] in ("*", "+"):
-                    self.emit(suffix, "")
-                    return
+        grouped = self.out[last] == "(" and self.out[-1] == ")"
+        repeated = self.out[-1] in ("*", "+", "?") or self.out[-1].startswith("{")
+        if (repeated or len(self.out) - last > 1) and not grouped:
+            self.out.insert(last, "(?:")
+            self.out.append(")")
+            self.linear.insert(last, "")
+            self.linear.append("")
+            if suffix in "*+" and self.linear[-2] in ("*", "+"):
+                self.emit(suffix, "")
+                return
         self.emit(suffix)
 
     def _interval(self, last: int) -> bool | None:

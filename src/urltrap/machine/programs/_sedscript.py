@@ -170,7 +170,7 @@ class _Parser:
                 following = text[self.pos + 1]
                 self.pos += 2
                 if following == mark:
-                    out.append(mark if not (regex and mark in "+?|(){}") else mark)
+                    out.append(mark)
                 elif following == "n" and regex:
                     out.append("\n")
                 else:

@@ -92,9 +92,9 @@ def body_progress(answer: Answer, name: str, seconds: float, columns: int) -> st
         last = row == rows - 1
         if known:
             percent = 100 if last else (begin + here) * 100 // size if size else 100
-            line += f" {percent:3d}%" if percent < 100 or True else ""
+            line += f" {percent:3d}%"
         rate = _short_speed(size, seconds) if size else "0.00 "
-        line = line if known else line.rstrip() + " " * (59 - len(line.rstrip())) + ""
+        line = line if known else line.rstrip() + " " * (59 - len(line.rstrip()))
         if last:
             line += f" {rate}={_elapsed(seconds)}"
         else:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """tar."""
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def _create(c: Cmd) -> Run:
     stripped = False
     failed = False
     total = 0
-    archive = tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT)
+    archive = tarfile.TarFile(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT)
     waiting = list(reversed(operands))
     told = 2 if target in (None, "-") else 1
     while waiting:
@@ -227,7 +228,7 @@ def _read(c: Cmd, extract: bool) -> Run:
         flag = {"gz": "-z", "bz2": "-j", "xz": "-J"}[kind]
         return (yield from _die(c, f"Archive is compressed. Use {flag} option"))
     try:
-        archive = tarfile.open(fileobj=io.BytesIO(data), mode="r:")
+        archive = tarfile.TarFile(fileobj=io.BytesIO(data), mode="r")
         members = archive.getmembers()
     except (tarfile.TarError, ValueError, OverflowError, EOFError):
         if c.bb:

@@ -166,7 +166,7 @@ class _Calculator:
             quotient = self.cut(left / right, self.scale)
             return quotient if op == "/" else left - quotient * right
         power = int(right)
-        if left and abs(power) * max(1, abs(left.adjusted())) > _MAX_DIGITS or abs(power) > 100_000:
+        if (left and abs(power) * max(1, abs(left.adjusted())) > _MAX_DIGITS) or abs(power) > 100_000:
             raise _Wrong("out of memory")
         if power < 0:
             if not left:

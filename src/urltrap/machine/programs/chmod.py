@@ -257,7 +257,7 @@ def _ids(c: Cmd, text: str, group_only: bool) -> tuple[int, int] | str:
             return f"unknown user {user}" if c.bb else f"invalid user: {c.lq(text)}"
         uid = found
         if separator and not group:
-            gid = login_group(c.p, user) if login_group(c.p, user) is not None else -1  # type: ignore[assignment]
+            gid = login_group(c.p, user) or 0
     if group:
         found = group_id(c.p, group)
         if found is None:

@@ -35,11 +35,7 @@ def _operands(c: Cmd) -> Gen:
         if not is_dir(c.p, folder):
             stat = lstat(c.p, folder)
             reason = "Not a directory" if stat else "No such file or directory"
-            yield from c.warn(
-                f"target directory {c.quoted(folder)}: {reason}"
-                if stat
-                else f"target directory {c.quoted(folder)}: {reason}"
-            )
+            yield from c.warn(f"target directory {c.quoted(folder)}: {reason}")
             return 1
         return args, folder, True
     if len(args) == 1:
@@ -55,7 +51,7 @@ def _operands(c: Cmd) -> Gen:
         if c.bb:
             yield from c.warn(f"target '{target}' is not a directory")
         else:
-            yield from c.warn(f"target {c.quoted(target)}: {reason}" if True else "")
+            yield from c.warn(f"target {c.quoted(target)}: {reason}")
         return 1
     return args, target, inside
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """curl 7.88.1."""
 
 from __future__ import annotations

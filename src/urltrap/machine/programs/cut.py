@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """cut, paste, tr."""
 
 from __future__ import annotations
@@ -64,11 +65,10 @@ def cut(c: Cmd) -> Run:
     ranges = _ranges(text)
     if isinstance(ranges, str):
         what = "fields" if kind == "f" else "byte/character positions"
-        wrong = text if kind != "f" else text
         message = {
-            "range": f"invalid field value {c.lq(wrong)}"
+            "range": f"invalid field value {c.lq(text)}"
             if kind == "f"
-            else f"invalid byte/character position {c.lq(wrong)}",
+            else f"invalid byte/character position {c.lq(text)}",
             "numbered": f"{what} are numbered from 1",
             "no-end": "invalid range with no endpoint: -",
             "decreasing": "invalid decreasing range",

@@ -1,8 +1,10 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """diff and cmp."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from urltrap.machine.api import Run, encode
 from urltrap.machine.errors import SysError
@@ -102,7 +104,7 @@ def _files(c: Cmd, one: str, other: str, title: str) -> Run:
         return 1
     if (b"\0" in pair[0][:32_768] or b"\0" in pair[1][:32_768]) and not c.has("a"):
         yield from c.say(f"Binary files {one} and {other} differ\n")
-        return 1 if not c.bb else 1
+        return 1
     left, right = (
         pair[0].splitlines(keepends=True)[:_MAX_LINES],
         pair[1].splitlines(keepends=True)[:_MAX_LINES],
@@ -131,7 +133,7 @@ def _show(c: Cmd, mark: bytes, lines: list[bytes]) -> Gen:
 
 
 def _normal(
-    c: Cmd, left: list[bytes], right: list[bytes], codes: list[tuple[str, int, int, int, int]]
+    c: Cmd, left: list[bytes], right: list[bytes], codes: Sequence[tuple[str, int, int, int, int]]
 ) -> Gen:
     def span(low: int, high: int) -> str:
         return str(low + 1) if high - low == 1 else str(low) if high == low else f"{low + 1},{high}"

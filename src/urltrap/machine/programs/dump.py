@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """od, xxd, hexdump, strings."""
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from urltrap.machine.programs._cmd import Cmd, command, paths_or_stdin
 from urltrap.machine.programs._lines import Source
 
 _CHARS = {0: "\\0", 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}
-_NAMES = ("nul soh stx etx eot enq ack bel bs ht nl vt ff cr so si dle dc1 dc2 dc3 dc4 nak syn etb can em sub esc fs gs rs us sp"
-          ).split(" ")  # fmt: skip
+_NAMES = ["nul", "soh", "stx", "etx", "eot", "enq", "ack", "bel", "bs", "ht", "nl", "vt", "ff", "cr", "so", "si", "dle", "dc1", "dc2", "dc3", "dc4", "nak", "syn", "etb", "can", "em", "sub", "esc", "fs", "gs", "rs", "us", "sp"]  # fmt: skip
 _LIMIT = 16_000_000
 
 
@@ -79,15 +79,11 @@ def _od_type(text: str) -> list[tuple[Callable[[bytes], str], int, int]] | None:
             )
         elif kind == "f":
             form, width = ("<f", 15) if size == 4 else ("<d", 24)
-            found.append(
-                (
-                    lambda data, form=form, size=size: (
-                        f"{struct.unpack(form, data.ljust(size, bytes(1)))[0]:.{8 if size == 4 else 17}g}"
-                    ),
-                    size,
-                    width,
-                )
-            )  # type: ignore[misc]
+
+            def real(data: bytes, form: str = form, size: int = size) -> str:
+                return f"{struct.unpack(form, data.ljust(size, bytes(1)))[0]:.{8 if size == 4 else 17}g}"
+
+            found.append((real, size, width))
         else:
             width = {
                 "o": {1: 3, 2: 6, 4: 11, 8: 22},
@@ -374,13 +370,11 @@ def _template(template: str, data: bytes) -> str:
                 if not piece:
                     break
                 value = int.from_bytes(piece, "little")
-                out.append(
-                    re.sub(
-                        r"%([-#0 +]*\d{0,3}(?:\.\d{0,3})?)(_c|_p|_u|[a-zA-Z])",
-                        lambda m, value=value, piece=piece: _directive(m, value, piece),
-                        form,
-                    )
-                )  # type: ignore[misc]
+
+                def fill(match: re.Match[str], value: int = value, piece: bytes = piece) -> str:
+                    return _directive(match, value, piece)
+
+                out.append(re.sub(r"%([-#0 +]*\d{0,3}(?:\.\d{0,3})?)(_c|_p|_u|[a-zA-Z])", fill, form))
         if pos == before:
             break
     return "".join(out)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """vi, vim, nano, less and more: enough of them not to hang, and that files can be changed."""
 
 from __future__ import annotations

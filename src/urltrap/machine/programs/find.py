@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """find."""
 
 from __future__ import annotations
@@ -530,7 +531,7 @@ class _Search:
                 batch: list[str] = []
                 self.batches.append((argv[:-1], batch))
 
-                def collect(entry: _Entry) -> Generator[Any, Any, bool]:
+                def collect(entry: _Entry, batch: list[str] = batch) -> Generator[Any, Any, bool]:
                     batch.append(entry.path)
                     yield from self.c.p.tick()
                     return True
@@ -578,7 +579,7 @@ class _Search:
         }
         below = entry.path[len(entry.top) :].lstrip("/")
 
-        def one(match: re.Match[str]) -> str:
+        def one(match: _Match) -> str:
             if match[0].startswith("\\"):
                 return escapes.get(match[0][1], match[0])
             letter = match[3]
@@ -610,7 +611,7 @@ class _Search:
             lambda m: one(_Match(m)),
             template,
             flags=re.DOTALL,
-        )  # type: ignore[arg-type]
+        )
 
 
 class _Match:
@@ -630,14 +631,14 @@ def _q(c: Cmd, path: str) -> str:
 
 
 def _true(entry: _Entry) -> Generator[Any, Any, bool]:
+    yield from ()
     return True
-    yield None
 
 
 def _plain(test: Callable[[_Entry], bool]) -> Test:
     def run(entry: _Entry) -> Generator[Any, Any, bool]:
+        yield from ()
         return test(entry)
-        yield None
 
     return run
 

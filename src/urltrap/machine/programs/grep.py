@@ -158,13 +158,17 @@ def grep(c: Cmd) -> Run:
         patterns = c.args.pop(0).split("\n")
     numbers: dict[str, int] = {}
     for name in "ABCm":
-        value = c.value(name)
-        if value is not None:
-            if not re.fullmatch(r"-?[0-9]{1,18}", value) or (value.startswith("-") and name != "m"):
-                text = "invalid max count" if name == "m" else f"{value}: invalid context length argument"
+        given_value = c.value(name)
+        if given_value is not None:
+            if not re.fullmatch(r"-?[0-9]{1,18}", given_value) or (
+                given_value.startswith("-") and name != "m"
+            ):
+                text = (
+                    "invalid max count" if name == "m" else f"{given_value}: invalid context length argument"
+                )
                 yield from c.p.err(f"{c.name}: {text}\n")
                 return 2
-            numbers[name] = int(value)
+            numbers[name] = int(given_value)
     digits = "".join(name for name, _ in c.opts if len(name) == 1 and name.isdigit())
     context = numbers.get("C", int(digits[:9]) if digits else 0)
     before, after = numbers.get("B", context), numbers.get("A", context)

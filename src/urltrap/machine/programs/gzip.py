@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """gzip, bzip2, xz and their kin; unzip."""
 
 from __future__ import annotations
@@ -277,11 +278,10 @@ def _unpack(
     if c.has("p"):
         yield from c.put(data)
         return
-    if lstat(p, target) is not None and not c.has("o"):
-        if c.has("n") or not (
-            yield from confirm(p, f"replace {target}? [y]es, [n]o, [A]ll, [N]one, [r]ename: ")
-        ):
-            return
+    there = lstat(p, target) is not None and not c.has("o")
+    question = f"replace {target}? [y]es, [n]o, [A]ll, [N]one, [r]ename: "
+    if there and (c.has("n") or not (yield from confirm(p, question))):
+        return
     mode = info.external_attr >> 16 & 0o777
     p.fs.write(target, data, mode=mode or 0o666 & ~p.umask)
     if not quiet:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """md5sum, sha*sum, cksum, sum, base64, base32."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """ls, dir and vdir."""
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ class _Listing:
         wall = moment + at.offset
         style = self.c.value("time-style") or ""
         if "full-time" in self.letters or style == "full-iso":
-            nano = int(round((moment % 1) * 1e9)) % 1_000_000_000
+            nano = round((moment % 1) * 1e9) % 1_000_000_000
             sign, minutes = ("-" if at.offset < 0 else "+"), abs(at.offset) // 60
             return (
                 strftime("%Y-%m-%d %H:%M:%S", wall)

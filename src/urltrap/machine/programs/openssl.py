@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """openssl: version, passwd -1/-5/-6, enc -base64, dgst, rand."""
 
 from __future__ import annotations

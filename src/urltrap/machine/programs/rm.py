@@ -43,8 +43,7 @@ def _remove(c: Cmd, path: str) -> Gen:
         stat = p.fs.stat(path, follow=False)
     except SysError as problem:
         if not (c.has("f") and problem.errno in (errno.ENOENT, errno.ENOTDIR)):
-            verb = "can't" if c.bb else "cannot"
-            yield from c.fail(f"{verb} remove {c.quoted(path)}: {problem.words}")
+            yield from c.fail(f"{_verb(c)} {c.quoted(path)}: {problem.words}")
         return
     if stat.is_dir:
         if not recursive and not c.has("d"):
@@ -76,6 +75,10 @@ def _remove(c: Cmd, path: str) -> Gen:
     yield from _unlink(c, path)
 
 
+def _verb(c: Cmd) -> str:
+    return "can't remove" if c.bb else "cannot remove"
+
+
 def _is_root(c: Cmd, path: str) -> bool:
     try:
         return c.p.fs.realpath(path) == "/"
@@ -102,9 +105,7 @@ def _unlink(c: Cmd, path: str) -> Gen:
     try:
         p.fs.unlink(path)
     except SysError as problem:
-        yield from c.fail(
-            f"{'can' if c.bb else 'can'}{chr(39) + 't' if c.bb else 'not'} remove {c.quoted(path)}: {problem.words}"
-        )
+        yield from c.fail(f"{_verb(c)} {c.quoted(path)}: {problem.words}")
         return
     yield from _told(c, path, False)
 
@@ -129,9 +130,7 @@ def remove_tree(c: Cmd, path: str) -> Gen:
                 p.fs.rmdir(current)
             except SysError as problem:
                 failed.add(current.rpartition("/")[0])
-                yield from c.fail(
-                    f"can{chr(39) + 't' if c.bb else 'not'} remove {c.quoted(current)}: {problem.words}"
-                )
+                yield from c.fail(f"{_verb(c)} {c.quoted(current)}: {problem.words}")
                 continue
             yield from _told(c, current, True)
             continue

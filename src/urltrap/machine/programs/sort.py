@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """sort, uniq, comm, shuf."""
 
 from __future__ import annotations
@@ -224,9 +225,11 @@ def _ordered(c: Cmd, lines: list[bytes], keys: list[Any], general: str) -> list[
         lines = sorted(lines, key=_transform(general), reverse=reverse)
         return lines
     for cut, transform, backwards in reversed(keys):
-        lines = sorted(
-            lines, key=lambda line, cut=cut, transform=transform: transform(cut(line)), reverse=backwards
-        )  # type: ignore[misc]
+
+        def key(line: bytes, cut: Any = cut, transform: Any = transform) -> Any:
+            return transform(cut(line))
+
+        lines = sorted(lines, key=key, reverse=backwards)
     return lines
 
 

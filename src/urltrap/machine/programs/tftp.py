@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """tftp (tftp-hpa and BusyBox), ftpget, ftpput and a plain ftp client."""
 
 from __future__ import annotations
@@ -219,7 +220,8 @@ def ftpget(c: Cmd) -> Run:
     host, local, remote = c.args[0], c.args[1], c.args[-1]
     if local != "-" and len(c.args) == 2:
         local = remote
-    return (yield from _ftp_fetch(c, host, local, remote))
+    status: int = yield from _ftp_fetch(c, host, local, remote)
+    return status
 
 
 def _ftp_fetch(c: Cmd, host: str, local: str, remote: str) -> Gen:

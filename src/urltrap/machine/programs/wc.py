@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """wc, nl, tee, seq, yes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """wget, as GNU Wget 1.21.3 and as BusyBox's applet."""
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import APPLETS, Cmd, Gen, command, quotes
 from urltrap.machine.programs._net import REASONS, Answer, Place, ask, free_name, split_url
 from urltrap.machine.programs._paths import join, lstat
-from urltrap.machine.programs._words import words
 from urltrap.machine.programs._wgetlog import body_progress, hundred, length_words, speed_words, stamp
+from urltrap.machine.programs._words import words
 from urltrap.machine.programs.busybox._wget import busybox_wget
 
 _HINT = "Usage: {0} [OPTION]... [URL]...\n\nTry `{0} --help' for more options.\n"
@@ -282,12 +283,12 @@ def _local_name(c: Cmd, place: Place) -> str:
             + name
         )
     prefix = c.value("P")
-    return join(prefix, name) if prefix not in (None, ".", "./") else name  # type: ignore[arg-type]
+    return name if prefix is None or prefix in (".", "./") else join(prefix, name)
 
 
 def _connecting(session: _Session, place: Place, answer: Answer, shown: str) -> Gen:
     """The lines up to an open connection; False where it never came to be."""
-    c, p = session.c, session.p
+    c = session.c
     host = place.host
     address = answer.address or ("" if not place.is_address else host)
     if not place.is_address:

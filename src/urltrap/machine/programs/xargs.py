@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """xargs."""
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def xargs(c: Cmd) -> Run:
         else:
             size = numbers.get("n") or 5_000
             groups = [[*base, *words[at : at + size]] for at in range(0, len(words), size)]
-        if not groups and not c.has("r") and not (c.bb and False):
+        if not groups and not c.has("r"):
             groups = [base]
     status = 0
     for argv in groups[:_MAX_RUNS]:

@@ -31,7 +31,7 @@ def busybox_wget(p: Process) -> Run:
         return (yield from c.usage())
     target = c.value("O")
     for url in args[:50]:
-        status = yield from _one(c, url, target)
+        status: int = yield from _one(c, url, target)
         if status:
             return status
     return 0
