@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Generator
 from typing import Any
@@ -34,6 +36,7 @@ def _execute(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
     """Do what code visibly does: downloads to where it says, prints of literals, commands handed to the shell."""
     yield from p.tick(1 + len(code) // 512)
     name = p.argv[0].rpartition("/")[2]
+    code += "".join("\n" + each for each in _decoded(code))
     bodies: list[tuple[str, Any]] = []
     for url in list(dict.fromkeys(_URL.findall(code)))[:20]:
         answer = yield from ask(p, url, family, _AGENTS.get(name, _AGENTS.get(family, "")))
@@ -68,7 +71,20 @@ def _execute(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
             return 0
         for text in _literals(family, code):
             yield from p.write(1, encode(text))
-    return (yield from _shell_calls(p, code))
+    return (yield from _shell_calls(p, family, code))
+
+
+def _decoded(code: str) -> list[str]:
+    """Texts that the code holds in base64."""
+    found = []
+    for text in re.findall(r"['\"]([A-Za-z0-9+/\n]{24,}={0,2})['\"]", code)[:20]:
+        try:
+            data = base64.b64decode(text, validate=False)
+        except (binascii.Error, ValueError):
+            continue
+        if data.isascii() and b"\0" not in data:
+            found.append(data.decode())
+    return found
 
 
 def _target(code: str) -> str:
@@ -114,11 +130,14 @@ def _sum(text: str) -> str | None:
     return str({"+": one + other, "-": one - other, "*": one * other}.get(match[2] or "", one))
 
 
-def _shell_calls(p: Process, code: str) -> Generator[Any, Any, int]:
+def _shell_calls(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
     """os.system("…"), system("…"), exec("…"), backquotes of perl: their commands are run."""
+    names = r"os\.system|os\.popen|subprocess\.\w+|shell_exec|passthru|\bsystem|pty\.spawn"
+    if family != "python":
+        names += r"|\bexec"
     for match in list(
         re.finditer(
-            r"(?:os\.system|os\.popen|subprocess\.\w+|shell_exec|passthru|\bsystem|\bexec|pty\.spawn)\s*\(?\s*(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)')",
+            rf"(?:{names})\s*\(?\s*(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)')",
             code,
         )
     )[:20]:
