@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from urltrap.model.analysis_settings import AnalysisSettings as AnalysisSettings
 from urltrap.model.base import Model
+from urltrap.model.intel_settings import IntelSettings as IntelSettings
 
 ListenAddress = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\[\]:\s]*):\d{1,5}$")]
 """``HOST:PORT``, IPv6 in brackets, an empty host for all addresses; port 0 takes a free one (tests)."""
@@ -142,19 +144,16 @@ class StoreSettings(Model):
     url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in the data folder")
 
 
-class IntelSettings(Model):
-    """Enrichment and reputation."""
-
-    geo_dir: str = Field(default="", description="folder of the mmdb files; empty: where the set-up put them")
-    urlhaus_dump: str = Field(default="", description="path of a URLhaus CSV dump to look URLs up in")
-
-
 class PublishSettings(Model):
     """What may leave as a feed."""
 
     min_confidence: int = Field(default=60, ge=0, le=100, description="entries below are not published")
     delay_minutes: tuple[int, int] = Field(
         default=(30, 720), description="a URL that one source showed waits a random while between these"
+    )
+    operator_addresses: list[str] = Field(
+        default=[],
+        description="addresses or networks that you test from: their sessions and URLs stay out of feeds",
     )
 
 
@@ -191,6 +190,7 @@ class Settings(Model):
     journal: JournalSettings = JournalSettings()
     store: StoreSettings = StoreSettings()
     intel: IntelSettings = IntelSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
     publish: PublishSettings = PublishSettings()
     site: SiteSettings = SiteSettings()
     supervisor: SupervisorSettings = SupervisorSettings()

@@ -49,6 +49,7 @@ class Observation(Model):
     detail: str = ""
     tags: list[str] = []
     reference: str = ""
+    since: Utc | None = Field(default=None, description="when the provider listed it, as it says itself")
 
 
 class Place(Model):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from urltrap.model.intel_settings import REVEAL, IntelKeys
 from urltrap.model.settings import IntelSettings, Settings, StoreSettings
 
 NAMES = ("fetcher", "pipeline", "site", "trap")
@@ -44,7 +45,7 @@ class Launch:
         body = {
             "plan": [self.plan.name, self.plan.kind, self.plan.index, self.plan.count],
             "data": str(self.data),
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": self.settings.model_dump(mode="json", context=REVEAL),
             "user": self.user,
         }
         return json.dumps(body).encode() + b"\n"
@@ -74,9 +75,13 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
 
 
 def settings_for(kind: str, settings: Settings) -> Settings:
-    """The settings that a process of this kind may know: no database or provider access for trap and fetcher."""
+    """The settings that a process of this kind may know: no database or provider access for trap and
+    fetcher, no provider's key for the site."""
     if kind in ("trap", "fetcher"):
         return settings.model_copy(update={"store": StoreSettings(), "intel": IntelSettings()})
+    if kind == "site":
+        intel = settings.intel.model_copy(update={"keys": IntelKeys()})
+        return settings.model_copy(update={"intel": intel})
     return settings
 
 

@@ -21,6 +21,7 @@ PREFIX = "URLTRAP_"
 """Environment variables ``URLTRAP_SECTION__KEY``, nested sections joined by two underscores."""
 
 _NOT_SETTINGS = {"URLTRAP_DATA"}
+_SECRET = ("intel", "keys")
 
 
 class SettingsError(Exception):
@@ -72,7 +73,8 @@ def _overlay_environment(tree: dict[str, Any], environment: Mapping[str, str]) -
             if not isinstance(below, dict):
                 raise SettingsError(f"environment {name}: {step!r} is a value, not a section")
             place = below
-        place[location[-1]] = _environment_value(value)
+        # A key of digits only is still a text.
+        place[location[-1]] = value if location[:2] == _SECRET else _environment_value(value)
         origins[location] = name
     return origins
 
@@ -100,6 +102,8 @@ def _explain(mistake: Any, text: str, path: Path | None, origins: dict[tuple[str
         close = difflib.get_close_matches(names[-1], known, 1, 0.5)
         hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}"
         return f"{where}: {dotted}: no such setting; {hint}"
+    if names[:2] == _SECRET:
+        return f"{where}: {dotted}: {mistake['msg']} (what was given is not shown)"
     given = json.dumps(mistake["input"], default=str, ensure_ascii=True)[:80]
     return f"{where}: {dotted}: {mistake['msg']} (given: {given}){_expectation(names)}"
 

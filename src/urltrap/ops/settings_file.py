@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from urltrap.model.settings import Settings
 
@@ -29,7 +29,10 @@ def _section(model: type[BaseModel], path: tuple[str, ...], parts: list[str]) ->
         parts.append(f"[{'.'.join(path)}]  # {words}")
         for name, field in plain.items():
             parts.append(f"# {field.description}")
-            parts.append(f"#{name} = {json.dumps(field.default)}")
+            default = (
+                field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+            )
+            parts.append(f"#{name} = {json.dumps(default)}")
         parts.append("")
     for name, field in model.model_fields.items():
         annotation: Any = field.annotation
