@@ -114,7 +114,8 @@ def _bar(name: str, size: int, seconds: float, columns: int, known: bool) -> str
         space = width - 2
         bar = "    [" + (" <=>").ljust(space) + "]"
     rate = _rate(size, seconds)
-    return f"\r{shown:<19} {bar} {amount:>7}  {rate:>8}    in {_elapsed(seconds):<7}"
+    empty = f"\r{shown:<19}   0%[{'':{width - 2}}]       0  --.-KB/s               " if known else ""
+    return f"{empty}\r{shown:<19} {bar} {amount:>7}  {rate:>8}    in {_elapsed(seconds):<7}"
 
 
 def hundred_bar(size: int) -> str:

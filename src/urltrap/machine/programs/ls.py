@@ -130,7 +130,11 @@ class _Listing:
                 self.c.p.fs.stat(path)
             except SysError:
                 code = "40;31;01"
-        return f"\x1b[0m\x1b[{code}m{text}\x1b[0m" if code else text
+        if not code:
+            return text
+        reset = "" if self.painted_before else "\x1b[0m"  # once, before the first colour
+        self.painted_before = True
+        return f"{reset}\x1b[{code}m{text}\x1b[0m"
 
     def cell(self, name: str, path: str, stat: Stat) -> tuple[str, int]:
         """A name for columns, and its width."""
@@ -146,6 +150,7 @@ class _Listing:
         return prefix + self.painted(plain, path, stat) + tail, len(prefix) + len(plain) + len(tail)
 
     _some_quoted = False
+    painted_before = False
 
     def size(self, value: int) -> str:
         """A size, for people where asked for."""
