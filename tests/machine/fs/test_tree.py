@@ -280,6 +280,7 @@ def test_everything_survives_between_two_visits() -> None:
 
 class Generated:
     device = 99
+    refusal = errno.ENOENT
 
     def __init__(self) -> None:
         self.written: list[bytes] = []

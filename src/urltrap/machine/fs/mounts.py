@@ -70,6 +70,11 @@ class Mount(Protocol):
         """st_dev of everything in it."""
         ...
 
+    @property
+    def refusal(self) -> int:
+        """The errno for whoever wants to make a file in it: ENOENT in /proc, EACCES elsewhere."""
+        ...
+
     def lookup(self, parts: tuple[str, ...], viewer: ProcessView) -> GeneratedNode | None:
         """The node, not following it where it is a link; None where there is none. May raise SysError (EACCES)."""
         ...

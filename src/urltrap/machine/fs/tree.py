@@ -105,6 +105,8 @@ class Tree(Walker):
     def mkdir(self, who: Who, path: str, mode: int) -> None:
         """mkdir(2)."""
         spot = self.walk(who, path.rstrip("/") or "/", follow=False)
+        if spot.mount is not None and not spot.exists and spot.mount.refusal == errno.EACCES:
+            raise SysError(errno.EPERM, path)
         self.create(who, spot, path, S_IFDIR | (mode & 0o1777))
 
     def symlink(self, who: Who, target: str, path: str) -> None:
@@ -279,8 +281,10 @@ class Tree(Walker):
         """The directory in which a new name may be made."""
         if spot.exists and not replacing:
             raise SysError(errno.EEXIST, path)
-        if spot.mount is not None or spot.parent is None:
-            raise SysError(errno.EACCES if spot.mount is not None and who.uid else errno.ENOENT, path)
+        if spot.mount is not None:
+            raise SysError(spot.mount.refusal, path)
+        if spot.parent is None:
+            raise SysError(errno.ENOENT, path)
         self._writable(spot, path)
         parent = spot.parent
         if not may(who, parent.mode, parent.uid, parent.gid, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 
 from urltrap.machine.api import S_IFCHR, S_IFDIR
@@ -15,6 +16,7 @@ class PtsMount:
     __slots__ = ("_terminals",)
 
     device = 24
+    refusal = errno.EACCES
 
     def __init__(self, terminals: Mapping[int, Tty]) -> None:
         self._terminals = terminals

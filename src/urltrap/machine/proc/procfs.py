@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from urltrap.machine.api import S_IFDIR, S_IFLNK, S_IFREG, ProcessInfo
 from urltrap.machine.fs.mounts import GeneratedNode, ProcessView
 from urltrap.machine.proc import network, pids, system
@@ -22,6 +24,7 @@ class ProcMount:
     """The tree at /proc; it has no state, so one serves all machines."""
 
     device = 20
+    refusal = errno.ENOENT
 
     def lookup(self, parts: tuple[str, ...], viewer: ProcessView) -> GeneratedNode | None:
         """The node, not following it where it is a link; None where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ class SysMount:
     """The tree at /sys. What depends on the persona alone is made once for each and kept."""
 
     device = 21
+    refusal = errno.EACCES
 
     def __init__(self) -> None:
         self._trees: OrderedDict[str, dict[tuple[str, ...], Value]] = OrderedDict()

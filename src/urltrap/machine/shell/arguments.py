@@ -36,12 +36,13 @@ def read_arguments(sh: Shell, words: list[str], found: Arguments) -> Gen[None]:
     """Read the words behind argv[0] into `found`; `found.done` is set where the shell ends at once."""
     wants_command = False
     position = 0
+    long_ones = True
     while position < len(words):
         word = words[position]
         if word in ("--", "-"):
             position += 1
             break
-        if word.startswith("--") and len(word) > 2:
+        if word.startswith("--") and len(word) > 2 and (long_ones or not sh.dialect.bash):
             position += 1
             position = yield from _long(sh, words, position, word, found)
             if found.done is not None:
@@ -49,6 +50,7 @@ def read_arguments(sh: Shell, words: list[str], found: Arguments) -> Gen[None]:
             continue
         if word[:1] not in ("-", "+") or len(word) < 2:
             break
+        long_ones = False  # bash takes them only before the others: "bash -c --norc" is "--: invalid option"
         on = word[0] == "-"
         position += 1
         for letter in word[1:]:

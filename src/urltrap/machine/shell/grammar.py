@@ -297,7 +297,7 @@ class BaseParser(WordLexer):
         self.step()
         if not (self.kind == "op" and self.value == ")"):
             if self.dialect.bash:
-                raise self.unexpected()
+                raise self.missing_word() if self.kind == "eof" else self.unexpected()
             raise self.unexpected(")")
         name = word.bare
         if name is None or (not self.dialect.bash and not _FUNCTION_NAME.match(name)):

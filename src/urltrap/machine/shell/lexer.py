@@ -82,7 +82,11 @@ class Lexer:
         text = self.text
         begin = text.rfind("\n", 0, pos) + 1
         end = text.find("\n", pos)
-        return text[begin:] if end < 0 else text[begin:end]
+        if end >= 0:
+            return text[begin:end]
+        shown = text[begin:]
+        # bash doubles a backslash that is the last character of its input
+        return shown + "\\" if (len(shown) - len(shown.rstrip("\\"))) % 2 else shown
 
     def unclosed(self, char: str, line: int, *, at_end: bool = False) -> ShellSyntaxError:
         """The text ended while looking for `char`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.programs._cmd import APPLETS, BANNER, bb_usage
+from urltrap.machine.programs.busybox._operands import NEEDS_OPERANDS
 from urltrap.machine.programs.busybox._usages import APPLET_NAMES, USAGE_TEXTS
 from urltrap.machine.programs.registry import lookup, program
 
@@ -43,7 +44,7 @@ def overview() -> str:
             joined = "" if line == "\t" else " "
             line += joined + cell
             width += len(joined + cell)
-    return _HEAD.format(banner=BANNER) + "\n".join([*lines, line]) + "\n\n"
+    return _HEAD.format(banner=BANNER) + "\n".join([*lines, line]) + "\n"
 
 
 @program("busybox")
@@ -84,6 +85,9 @@ def _applet(p: Process, name: str, argv: list[str]) -> Run:
     if len(argv) == 2 and argv[1] == "--help" and name in USAGE_TEXTS:
         yield from p.out(bb_usage(name))
         return 0
+    if len(argv) == 1 and name in NEEDS_OPERANDS and name in USAGE_TEXTS:
+        yield from p.err(bb_usage(name))
+        return 1
     p.argv = [*([argv[0]] if argv[0].startswith("-") else [name]), *argv[1:]]
     entry = APPLETS.get(name) or lookup(_SAME_NAME.get(name, name)) or lookup(name)
     if entry is None:

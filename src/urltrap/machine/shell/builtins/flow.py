@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from urltrap.machine.shell.builtins.registry import builtin
-from urltrap.machine.shell.errors import BreakLoop, ContinueLoop, ExitShell, ReturnFrom
+from urltrap.machine.shell.errors import BreakLoop, ContinueLoop, DiscardLine, ExitShell, ReturnFrom
 
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
@@ -85,6 +85,10 @@ def return_from(sh: Shell, argv: list[str]) -> Gen[int]:
     """Leave a function or a sourced file."""
     if not sh.function_depth and not sh.source_depth:
         if sh.dialect.bash:
+            yield from _status(sh, argv)  # its complaint about the argument comes first
+            if len(argv) > 2 and _number(argv[1]) is not None:
+                yield from sh.complain("too many arguments", "return")
+                raise DiscardLine(1)
             yield from sh.complain("can only `return' from a function or sourced script", "return")
             return 2
         raise ExitShell((yield from _status(sh, argv)))
@@ -103,8 +107,8 @@ def exit_shell(sh: Shell, argv: list[str]) -> Gen[int]:
             return 1
     status = yield from _status(sh, argv)
     if len(argv) > 2 and sh.dialect.bash and _number(argv[1]) is not None:
-        yield from sh.complain("too many arguments", "exit")
-        return 1
+        yield from sh.complain("too many arguments", argv[0])
+        raise DiscardLine(1)
     raise ExitShell(status)
 
 

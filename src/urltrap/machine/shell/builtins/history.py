@@ -49,13 +49,11 @@ def history(sh: Shell, argv: list[str]) -> Gen[int]:
 
 def _flagged(sh: Shell, words: list[str]) -> Gen[int]:
     flag, rest = words[0][1], words[1:]
-    path = rest[0] if rest else history_file(sh)
+    path = rest[0] if rest else history_file(sh) or f"{sh.getvar('HOME')}/.history"
     if flag in "wa":
         text = "".join(
             line + "\n" for line in sh.history[sh.extra.get("history_saved", 0) if flag == "a" else 0 :]
         )
-        if not path:
-            return 1
         try:
             sh.p.fs.write(path, encode(text), mode=0o600, append=flag == "a")
         except SysError as problem:
@@ -65,10 +63,9 @@ def _flagged(sh: Shell, words: list[str]) -> Gen[int]:
         return 0
     if flag in "rn":
         try:
-            data = sh.p.fs.read(path) if path else b""
-        except SysError as problem:
-            yield from sh.complain(f"{path}: {problem.words}", "history")
-            return 1
+            data = sh.p.fs.read(path)
+        except SysError:
+            return 1  # bash says nothing either
         sh.history.extend(line for line in decode(data).split("\n") if line)
         return 0
     if flag == "s":
