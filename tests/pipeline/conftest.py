@@ -26,6 +26,7 @@ from urltrap.model.ids import new_ulid
 from urltrap.model.settings import Settings
 from urltrap.model.url import canonical
 from urltrap.model.verdict import Place
+from urltrap.pipeline.laboratory import InProcess
 from urltrap.pipeline.line import Line
 from urltrap.pipeline.stages import stages
 from urltrap.pipeline.workshop import Workshop
@@ -34,6 +35,9 @@ from urltrap.store import Store, open_store
 
 START = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 ELF = b"\x7fELF\x01\x01\x01" + bytes(9) + (2).to_bytes(2, "little") + (8).to_bytes(2, "little") + bytes(60)
+
+EXAMINER, _ = InProcess.from_folder(None)
+"""The laboratory's work without its process, which has tests of its own."""
 
 
 class FakePlaces:
@@ -95,7 +99,7 @@ class Bench:
     def make_workshop(self, store: Store) -> Workshop:
         return Workshop(
             settings=self.settings, store=store, quarantine=self.quarantine, fetcher=self.fetcher,
-            places=FakePlaces(), providers=[], known_hosts=known.shipped(), magic=lambda head: ("", ""),
+            places=FakePlaces(), providers=[], known_hosts=known.shipped(), laboratory=EXAMINER,
             now=lambda: self.time,
         )  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select, update
-from tests.pipeline.conftest import ELF, START, Bench, FakeFetcher
+from tests.pipeline.conftest import ELF, EXAMINER, START, Bench, FakeFetcher
 from tests.pipeline.test_line import URL, attack, listed
 
 from urltrap.journal import JournalReader
@@ -200,7 +200,7 @@ def resume(folder: Path) -> tuple[Line, Store]:
         places=FakePlaces(),
         providers=[],
         known_hosts=known.shipped(),
-        magic=lambda head: ("", ""),
+        laboratory=EXAMINER,
         now=lambda: START,
     )
     return Line(workshop, JournalReader(folder / "journal"), stages()), store

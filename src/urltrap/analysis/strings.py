@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from urltrap.model.artifact import FoundText
 
 MOST_FOUND = 500
 """Texts kept of one payload."""
 
+_MOST_SEEN = 5000
 _LONGEST_URL = 2048
 _MOST_KEYS = 8
-_URL = re.compile(rb"(?i)\b(?:https?|ftp|tftp)://[^\s\"'<>`\\\x00-\x20\x7f-\xff]{4,2040}")
+_URL = re.compile(rb"(?i)(?:https?|ftp|tftp)://[^\s\"'<>`\\\x00-\x20\x7f-\xff]{4,2040}")
 _ADDRESS = re.compile(rb"(?<![\d.])(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(:\d{1,5})?(?![\d.])")
 _TAIL = b".,;:)]}|&"
 
@@ -30,12 +31,7 @@ def find_texts(data: bytes, member: str = "") -> list[FoundText]:
     `member` is the name of the archive's file that `data` is, kept with each text.
     """
     found: dict[tuple[bytes, str], FoundText] = {}
-    layers = [("plain", data)]
-    layers += [
-        (f"xor-0x{key:02x}", data.translate(bytes(byte ^ key for byte in range(256))))
-        for key in xor_keys(data)
-    ]
-    for how, layer in layers:
+    for how, layer in _layers(data):
         for kind, text in _texts(layer):
             if len(found) == MOST_FOUND:
                 return list(found.values())
@@ -44,6 +40,13 @@ def find_texts(data: bytes, member: str = "") -> list[FoundText]:
                 FoundText(text=text, kind="url" if kind == "url" else "address", how=how, member=member),
             )
     return list(found.values())
+
+
+def _layers(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The payload as it is, then as each key makes it: one at a time, because each is as large as the payload."""
+    yield "plain", data
+    for key in xor_keys(data):
+        yield f"xor-0x{key:02x}", data.translate(bytes(byte ^ key for byte in range(256)))
 
 
 def xor_keys(data: bytes) -> list[int]:
@@ -69,9 +72,9 @@ def xor_keys(data: bytes) -> list[int]:
 
 
 def _texts(data: bytes) -> Iterator[tuple[str, bytes]]:
-    for match in _URL.finditer(data):
+    for match in islice(_URL.finditer(data), _MOST_SEEN):
         yield "url", match[0].rstrip(_TAIL)[:_LONGEST_URL]
-    for match in _ADDRESS.finditer(data):
+    for match in islice(_ADDRESS.finditer(data), _MOST_SEEN):
         if _is_worth(match[1]):
             yield "address", match[0]
 

@@ -1,22 +1,44 @@
-"""Analyse: what an artifact is; scripts go back to recovery."""
+"""Analyse: what an artifact is; scripts, and URLs hidden in programs, go back to recovery."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import Connection, select, update
 
 from urltrap.analysis import HEAD_BYTES, analyse
+from urltrap.model.artifact import Analysis
 from urltrap.model.event import Captured, decode_event
-from urltrap.pipeline.stage import each
+from urltrap.pipeline.laboratory import LARGEST, Examiner
+from urltrap.pipeline.laboratory.clamd import Clamd
+from urltrap.pipeline.stage import note_failure
 from urltrap.pipeline.workshop import Workshop
 from urltrap.quarantine import ArtifactMissingError
-from urltrap.store import work
+from urltrap.store import StoreError, work
 from urltrap.store.rows import url_key
-from urltrap.store.schema import artifacts, captures, events
+from urltrap.store.schema import artifacts, captures, events, facts
+from urltrap.store.upsert import upsert
+
+AGAIN = "-/0/"
+"""What stands before the hash in the job of an artifact that is analysed again without a new event."""
 
 _CHUNK = 1 << 20
+_BATCH = 20
 _WITH_URLS = ("script", "text")
+
+log = structlog.get_logger("urltrap.pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """One artifact looked at; `analysis` None where it is not kept any more."""
+
+    analysis: Analysis | None
+    size: int = 0
+    md5: str = ""
+    sha1: str = ""
 
 
 class AnalyseStage:
@@ -24,58 +46,149 @@ class AnalyseStage:
 
     name = "analyse"
 
+    def __init__(self) -> None:
+        self._settled = ""
+        self._complained = False
+
     def run(self, workshop: Workshop) -> int:
-        """Analyse a batch."""
-        return each(workshop, self.name, lambda connection, job: _analyse(workshop, connection, job), 20)
+        """Analyse a batch. Looking at payloads takes its time and happens outside of every transaction."""
+        examiner = workshop.laboratory
+        if examiner.version != self._settled:
+            _settle(workshop, examiner.version)
+            self._settled = examiner.version
+        due = work.due(workshop.store, self.name, workshop.now(), _BATCH)
+        if not due:
+            return 0
+        done: list[str] = []
+        failed: list[tuple[work.Job, Exception]] = []
+        results: dict[str, _Result] = {}
+        for job in due:
+            try:
+                sha256 = job.subject.rpartition("/")[2]
+                if sha256 not in results and _needs(workshop, sha256, examiner.version):
+                    results[sha256] = self._look(workshop, examiner, sha256)
+                with workshop.store.begin() as connection:
+                    _finish(workshop, connection, job, results.get(sha256))
+                    work.finish(connection, self.name, [job.subject])
+            except StoreError:
+                raise
+            except Exception as error:
+                failed.append((job, error))
+                continue
+            done.append(job.subject)
+        for job, reason in failed:
+            note_failure(workshop, job, reason)
+        return len(done)
+
+    def close(self) -> None:
+        """Nothing is held here: the workshop's laboratory is closed by whoever made it."""
+
+    def _look(self, workshop: Workshop, examiner: Examiner, sha256: str) -> _Result:
+        try:
+            size = workshop.quarantine.stat(sha256).size
+            data = workshop.quarantine.read(sha256, 0, LARGEST)
+            md5, sha1 = hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False)
+            offset, chunk = len(data), data
+            while chunk:
+                md5.update(chunk)
+                sha1.update(chunk)
+                chunk = workshop.quarantine.read(sha256, offset, _CHUNK) if offset < size else b""
+                offset += len(chunk)
+        except ArtifactMissingError:
+            # Retention, or a restore without the quarantine: the artifact is known by its hash only.
+            return _Result(None)
+        looked = examiner.examine(data, size, sha256)
+        found = looked.analysis
+        if found is None:
+            # Our own look at the first bytes needs no laboratory: what made that fail is part of the outcome.
+            found = analyse(data[:HEAD_BYTES], size, sha256).model_copy(
+                update={"problem": looked.problem, "version": examiner.version}
+            )
+        return _Result(self._antivirus(workshop, found, data), size, md5.hexdigest(), sha1.hexdigest())
+
+    def _antivirus(self, workshop: Workshop, found: Analysis, data: bytes) -> Analysis:
+        address = workshop.settings.analysis.clamd
+        if not address or not data:
+            return found
+        scanned = Clamd(address).scan(data)
+        if scanned.result == "error":
+            if not self._complained:
+                self._complained = True
+                log.warning("clamd.failed", why=scanned.detail, do="payloads are analysed without it")
+            problem = ", ".join(part for part in (found.problem, "not scanned by clamd") if part)
+            return found.model_copy(update={"problem": problem})
+        self._complained = False
+        return found.model_copy(update={"antivirus": scanned.detail})
 
 
-def _analyse(workshop: Workshop, connection: Connection, job: work.Job) -> None:
+def again(connection: Connection, workshop: Workshop) -> int:
+    """Make every artifact due for analysis; how many."""
+    found = list(connection.execute(select(artifacts.c.sha256)).scalars())
+    work.put(connection, "analyse", [AGAIN + sha256 for sha256 in found], workshop.now())
+    return len(found)
+
+
+def _settle(workshop: Workshop, version: str) -> None:
+    """At the start, and when rules change: what was analysed by another version is analysed again."""
+    with workshop.store.begin() as connection:
+        stored = connection.execute(select(facts.c.value).where(facts.c.name == "analysis")).scalar()
+        if stored == version:
+            return
+        again(connection, workshop)
+        upsert(connection, facts, [{"name": "analysis", "value": version}], replace=["value"])
+
+
+def _needs(workshop: Workshop, sha256: str, version: str) -> bool:
+    with workshop.store.connect() as connection:
+        row = connection.execute(
+            select(artifacts.c.kind, artifacts.c.analysis).where(artifacts.c.sha256 == sha256)
+        ).first()
+    return row is not None and (not row.kind or (row.analysis or {}).get("version") != version)
+
+
+def _finish(workshop: Workshop, connection: Connection, job: work.Job, result: _Result | None) -> None:
     session, seq, sha256 = job.subject.split("/")
     row = connection.execute(select(artifacts).where(artifacts.c.sha256 == sha256)).mappings().first()
     if row is None:
         return
-    kind = row["kind"] or _first_look(workshop, connection, sha256)
+    found = Analysis.model_validate(row["analysis"]) if row["kind"] else None
+    if result is not None:
+        found = result.analysis
+        _save(connection, sha256, result)
     now = workshop.now()
-    if kind in _WITH_URLS:
-        work.put(connection, "recover", [job.subject], now)
     body = connection.execute(
         select(events.c.body).where(events.c.session == session, events.c.seq == int(seq))
     ).scalar()
     event = decode_event(body) if body else None
+    if event is not None and found is not None and (found.kind in _WITH_URLS or found.found):
+        work.put(connection, "recover", [job.subject], now)
     if isinstance(event, Captured):
         work.put(connection, "judge", [url_key(event.capture.url)], now)
-    elif not row["kind"]:
-        # An upload may be what a URL served before.
+    elif result is not None:
+        # An upload may be what a URL served before; what is analysed again certainly may.
         served = connection.execute(
             select(captures.c.url_key).where(captures.c.sha256 == sha256).distinct()
         ).scalars()
         work.put(connection, "judge", list(served), now)
+    if found is not None and result is not None:
+        work.put(connection, "campaign", [f"payload/{sha256}"], now)
 
 
-def _first_look(workshop: Workshop, connection: Connection, sha256: str) -> str:
-    try:
-        size = workshop.quarantine.stat(sha256).size
-        head = workshop.quarantine.read(sha256, 0, HEAD_BYTES)
-        md5, sha1 = hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False)
-        offset = 0
-        while chunk := workshop.quarantine.read(sha256, offset, _CHUNK):
-            md5.update(chunk)
-            sha1.update(chunk)
-            offset += len(chunk)
-    except ArtifactMissingError:
-        # Retention, or a restore without the quarantine: the artifact is known by its hash only.
+def _save(connection: Connection, sha256: str, result: _Result) -> None:
+    found = result.analysis
+    if found is None:
         connection.execute(
-            update(artifacts).where(artifacts.c.sha256 == sha256).values(description="not kept")
+            update(artifacts)
+            .where(artifacts.c.sha256 == sha256, artifacts.c.kind == "")
+            .values(description="not kept")
         )
-        return ""
-    found = analyse(head, size, sha256, workshop.magic(head))
+        return
     connection.execute(
         update(artifacts)
         .where(artifacts.c.sha256 == sha256)
         .values(
-            size=size, md5=md5.hexdigest(), sha1=sha1.hexdigest(), mime=found.mime[:190],
+            size=result.size, md5=result.md5, sha1=result.sha1, mime=found.mime[:190],
             description=found.description.replace("\0", ""), kind=found.kind, architecture=found.architecture[:40],
-            analysis=found.model_dump(mode="json"),
+            analysis=found.model_dump(mode="json", exclude_defaults=True) | {"sha256": sha256, "kind": found.kind},
         )
     )  # fmt: skip
-    return found.kind

@@ -17,8 +17,8 @@ from urltrap.intel.reputation.provider import Provider
 from urltrap.intel.reputation.urlhaus import DumpError, UrlhausDump
 from urltrap.journal import JournalReader
 from urltrap.model.settings import Settings
+from urltrap.pipeline.laboratory import Laboratory
 from urltrap.pipeline.line import Line
-from urltrap.pipeline.magic import load_magic
 from urltrap.pipeline.stages import stages
 from urltrap.pipeline.workshop import Workshop
 from urltrap.quarantine import Quarantine
@@ -88,7 +88,7 @@ def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
         places=places,
         providers=providers(settings, data),
         known_hosts=known.shipped(),
-        magic=load_magic(),
+        laboratory=Laboratory(data / "yara.d", settings.analysis.memory_bytes, settings.analysis.seconds),
         own_addresses=frozenset(str(address) for address in own_addresses()),
     )
 
@@ -106,6 +106,7 @@ def _work(
             line.run(stop, ready)
         finally:
             line.close()
+            workshop.laboratory.close()
 
 
 def _keep_fresh(dumps: list[UrlhausDump], stop: threading.Event) -> None:

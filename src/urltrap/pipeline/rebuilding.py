@@ -32,5 +32,8 @@ def rebuild(settings: Settings, data: Path, store: Store) -> None:
     workshop = make_workshop(settings, data, store)
     workshop.fetcher = _NobodyAsks()
     stages = (RecoverStage(), AnalyseStage(), EnrichStage(), LookUpStage(), JudgeStage(), PublishStage())
-    with JournalReader(data / "journal") as reader:
-        Line(workshop, reader, stages).drain()
+    try:
+        with JournalReader(data / "journal") as reader:
+            Line(workshop, reader, stages).drain()
+    finally:
+        workshop.laboratory.close()

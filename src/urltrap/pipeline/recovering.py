@@ -10,13 +10,18 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_
 
 from urltrap import recover
+from urltrap.model.artifact import Analysis
 from urltrap.model.event import Captured, CommandEntered, DownloadAsked, Event, decode_event
+from urltrap.model.sighting import Recovered
+from urltrap.model.url import parse_url
 from urltrap.pipeline.stage import BATCH, note_failure
 from urltrap.pipeline.workshop import Workshop
+from urltrap.recover import Context
+from urltrap.recover.flags import host_address
 from urltrap.store import StoreError, work
 from urltrap.store.intake import in_parts
 from urltrap.store.rows import url_key
-from urltrap.store.schema import events, sessions, urls
+from urltrap.store.schema import artifacts, events, sessions, urls
 from urltrap.store.sightings import DEEPEST, Seen, newest_captures, save_sightings
 
 SETTLE = timedelta(milliseconds=500)
@@ -128,9 +133,14 @@ def _from_event(workshop: Workshop, event: Event, session: dict[str, Any]) -> Se
 def _from_artifact(
     workshop: Workshop, connection: Connection, event: Event, session: dict[str, Any], sha256: str
 ) -> Seen | None:
-    text = workshop.quarantine.read(sha256, 0, _LARGEST_SCRIPT + 1)
-    context = workshop.context(session["dst_ip"], cut=len(text) > _LARGEST_SCRIPT)
-    found = recover.urls(text[:_LARGEST_SCRIPT], context)
+    analysis = connection.execute(select(artifacts.c.analysis).where(artifacts.c.sha256 == sha256)).scalar()
+    seen = Analysis.model_validate(analysis) if analysis else None
+    if seen is not None and seen.kind not in ("script", "text"):
+        found = _from_found_texts(workshop.context(session["dst_ip"], shell=False), seen)
+    else:
+        text = workshop.quarantine.read(sha256, 0, _LARGEST_SCRIPT + 1)
+        context = workshop.context(session["dst_ip"], cut=len(text) > _LARGEST_SCRIPT)
+        found = recover.urls(text[:_LARGEST_SCRIPT], context)
     depth = 0
     if isinstance(event, Captured):
         own = url_key(event.capture.url)
@@ -142,6 +152,30 @@ def _from_artifact(
         event.session, event.seq, event.at, session["sensor"], session["src_ip"], found, depth=depth,
         parent_sha256=sha256,
     )  # fmt: skip
+
+
+def _from_found_texts(context: Context, analysis: Analysis) -> list[Recovered]:
+    """URLs that analysis saw in a program or archive. What a library names (its home page) stands there as well: only
+    what was hidden, lies on a bare address, or stands in a payload of a known family is asked for."""
+    found = []
+    for item in analysis.found:
+        if item.kind != "url":
+            continue
+        for url in recover.urls(item.text, context):
+            hidden = item.how != "plain"
+            suspect = hidden or analysis.family or host_address(parse_url(url.url).host) is not None
+            found.append(
+                url.model_copy(
+                    update={
+                        "confidence": 80 if hidden else 60 if suspect else 30,
+                        "chain": [
+                            part for part in (item.member[:80], item.how if hidden else "strings") if part
+                        ],
+                        "span": (0, 0),
+                    }
+                )
+            )
+    return found
 
 
 def _make_due(

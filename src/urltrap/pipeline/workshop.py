@@ -13,6 +13,7 @@ from urltrap.intel.reputation.provider import Provider
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.settings import Settings
 from urltrap.model.verdict import Place
+from urltrap.pipeline.laboratory import Examiner
 from urltrap.quarantine import Quarantine
 from urltrap.recover import Context
 from urltrap.recover.context import IpNetwork
@@ -53,8 +54,7 @@ class Workshop:
     places: Gazetteer
     providers: Sequence[Provider]
     known_hosts: KnownHosts
-    magic: Callable[[bytes], tuple[str, str]]
-    """First bytes of a payload → MIME type and description, empty where nothing can be said."""
+    laboratory: Examiner
     own_addresses: frozenset[str] = frozenset()
     now: Callable[[], datetime] = utc_now
     wake: Callable[[], None] = lambda: None
