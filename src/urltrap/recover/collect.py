@@ -16,7 +16,7 @@ LONGEST_URL = 8192
 """Bytes; no client sends a longer one (servers refuse request lines above 8 KB)."""
 MOST_URLS = 1000
 """Distinct URLs of one text; what comes after them is left out."""
-MOST_TRIES = 5000
+MOST_TRIES = 2000
 
 _SCHEMELESS = re.compile(
     rb"(?i)(?:[^@/\s]{1,80}@)?"
@@ -26,7 +26,7 @@ _SCHEMELESS = re.compile(
 )
 _SCHEMES = frozenset(DEFAULT_PORTS)
 _WITH_SCHEME = re.compile(rb"(?i)[a-z][a-z0-9+.-]{1,20}:[/\\]{1,3}")
-_UNKNOWN = re.compile(f"{MARK}([^{END}]*){END}?".encode())
+_UNKNOWN = re.compile(f"{MARK}(.*?)(?:{END}|\\Z)".encode(), re.DOTALL)
 _HOST_END = re.compile(rb"[/?#\\]")
 _FILE_NAME = re.compile(rb"(?i)[^/:?]+\.(?:txt|php|tar|gz|tgz|zip|bin|exe|html?|jpg|png|log|conf|cfg|json|xml|"
                         rb"x86|arm\d?|mips|mpsl|i[3-6]86|x86_64|elf|deb|rpm|out|tmp|c|h|css|js)")  # fmt: skip
@@ -42,6 +42,7 @@ class Collection:
     text: bytes
     items: dict[tuple[str, str], Recovered] = field(default_factory=dict)
     tries: int = 0
+    seen: set[tuple[bytes, str, str, int, bool]] = field(default_factory=set)
 
     def take(
         self,
@@ -54,6 +55,10 @@ class Collection:
         span: tuple[int, int] | None = None,
     ) -> None:
         """Take what was asked for, where it is a URL; of equal ones the surest account stays."""
+        key = (ask.url, ask.client, ask.kind, confidence, conditional)
+        if key in self.seen:
+            return
+        self.seen.add(key)
         self.tries += 1
         raw = _whole(ask.url.strip(_AROUND))
         if self.tries > MOST_TRIES or not raw or len(raw) > LONGEST_URL:

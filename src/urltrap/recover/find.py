@@ -9,6 +9,7 @@ from urltrap.model.sighting import Recovered
 from urltrap.recover import words
 from urltrap.recover.ask import MARK, Ask
 from urltrap.recover.binary.read import read_binary
+from urltrap.recover.budget import MOST_MARKS, MOST_WORDS, affordable
 from urltrap.recover.clients.options import basename
 from urltrap.recover.clients.table import READERS
 from urltrap.recover.collect import LONGEST_URL, MOST_TRIES, MOST_URLS, Collection
@@ -24,8 +25,10 @@ from urltrap.recover.wrappings.routers import mikrotik, windows
 
 __all__ = ["LONGEST_URL", "MOST_URLS", "Recovery", "asked", "read", "urls"]
 
-MOST_RUN = 1_000_000
-"""Bytes of a text that are run; what is behind them is read only."""
+MOST_RUNS = 16
+"""Texts of one text that are run: itself, what is wrapped in it, what it leaves to be run later."""
+STEPS, LESS = 40_000, 8000
+"""Interpreter steps of the first run of a text, and of the others. A step is about a microsecond."""
 _MOST_VARIANTS = 8
 _MOST_LATER = 24
 _DEEPEST = 4
@@ -75,6 +78,7 @@ class Recovery:
 
     found: list[Recovered] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    runs: int = 0
 
 
 def urls(text: bytes, context: Context | None = None) -> list[Recovered]:
@@ -131,7 +135,7 @@ def _shell(collection: Collection, recovery: Recovery, text: bytes) -> None:
         _code(collection, recovery, text, name, (name,))
     else:
         runs = commands_of(text, "cron") if _CRON.match(text) else text
-        _run(collection, recovery, runs[:MOST_RUN], ("cron",) if runs is not text else ())
+        _run(collection, recovery, runs, ("cron",) if runs is not text else ())
         if windows(text):
             _code(collection, recovery, text, "windows", ("windows",))
         _words(collection, text)
@@ -155,7 +159,15 @@ def _run(
     collection: Collection, recovery: Recovery, text: bytes, chain: tuple[str, ...], depth: int = 0
 ) -> None:
     """Run a text, its branches, and what it left to be run later."""
-    ran = run(text, 0, chain)
+    if recovery.runs >= MOST_RUNS:
+        recovery.notes.append(f"more than {MOST_RUNS} texts in it: the others were not run")
+        return
+    recovery.runs += 1
+    whole = text
+    text = affordable(text, MOST_MARKS if depth == 0 else MOST_MARKS // 4)
+    if len(text) < len(whole):
+        recovery.notes.append(f"{len(whole)} bytes: the first {len(text)} were run, the others only read")
+    ran = run(text, 0, chain, STEPS if recovery.runs == 1 else LESS)
     recovery.notes += ran.notes
     for each in ran.asked:
         _take(collection, each.ask, each.chain, each.conditional)
@@ -163,7 +175,9 @@ def _run(
         for variant in range(1, min(ran.branches, _MOST_VARIANTS) + 1):
             if ran.notes:
                 break  # the budget is spent: what the other branches would give is left out
-            again = run(text, variant, chain)
+            again = run(text, variant, chain, LESS)
+            recovery.notes += again.notes
+            ran.notes += again.notes
             for each in again.asked:
                 _take(collection, each.ask, each.chain, True)
     for path, data in ran.binaries:
@@ -186,8 +200,13 @@ def _binary(collection: Collection, data: bytes, path: str) -> None:
 
 def _words(collection: Collection, text: bytes) -> None:
     """What cannot run is read: command lines by their words, wherever one begins."""
+    whole = text
+    text = affordable(text, MOST_WORDS)
+    if len(text) < len(whole):
+        _mentions(collection, whole, len(text), len(whole))
     for command in words.commands(text):
-        argv = [word.text for word in command.words if not word.target]
+        # A word that goes on with something unknown must not pass for a whole one.
+        argv = [word.text + b"$" * word.expands for word in command.words if not word.target]
         if not _argv(collection, argv):
             for word in command.words:
                 if word.start >= 0 and b"://" in word.text:

@@ -95,6 +95,8 @@ def commands(text: bytes) -> Iterator[Command]:
         if kind == "blank" or kind == "comment":
             finish(start)
         elif kind == "end":
+            if pending is not None and (piece == b"$(" or piece[:1] == b"`"):
+                pending.expands = True
             finish(start)
             target = False
             if words:

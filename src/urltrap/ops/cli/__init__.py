@@ -20,6 +20,7 @@ COMMANDS = {
     "gaps": "sessions",
     "artifacts": "artifacts",
     "export": "export",
+    "recover": "recover",
     "egress": "egress",
     "doctor": "doctor",
     "rebuild": "rebuild",

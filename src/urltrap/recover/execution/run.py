@@ -42,17 +42,17 @@ _NOTHING = Capture(url="http://192.0.2.1/", at=datetime(2026, 1, 1, tzinfo=UTC),
 """The answer to everything that asks the fetcher itself: it stays in this room."""
 
 
-def run(text: bytes, variant: int = 0, chain: tuple[str, ...] = ()) -> Ran:
+def run(text: bytes, variant: int = 0, chain: tuple[str, ...] = (), steps: int = STEPS) -> Ran:
     """Run `text` as ``sh -c`` does. Bounded in steps and memory; a run that is ended tells what it had so far."""
     recorder = Recorder(variant=variant, chain=chain)
-    machine, login = log_in(recorder)
+    machine, login = log_in(recorder, steps)
     job = login.exec(decode(text))
     job.receive_eof()
     ran = Ran()
     now = NOW
     written: dict[str, FileClosed] = {}
     for _ in range(_SLICES):
-        for effect in job.step(now, STEPS):
+        for effect in job.step(now, steps):
             if isinstance(effect, Fetch):
                 request_ = effect.request
                 recorder.note(Ask(request_.url, request_.client, user_agent=request_.user_agent))

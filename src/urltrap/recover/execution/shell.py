@@ -104,7 +104,9 @@ def _text(p: Process) -> Generator[Any, Any, tuple[str, list[str]]]:
         return words[0], words[1:]
     if words and words[0] != "-":
         try:
-            data = p.fs.read(words[0], _LONGEST)
+            fd = p.open(words[0])  # also ``/dev/fd/63`` of a process substitution
+            data = yield from p.read_all(fd, _LONGEST)
+            p.close(fd)
         except SysError:
             # What the attacker downloads in this text is not here: nothing to run.
             return "", words

@@ -19,10 +19,6 @@ from urltrap.recover.execution.tools import TOOLS
 NOW = 1_790_000_000.0
 STEPS = 60_000
 """Interpreter steps of one run: a step is about a microsecond."""
-_LIMITS = SessionLimits(
-    steps_per_command=STEPS, output_bytes=4_000_000, memory_bytes=24_000_000, overlay_bytes=8_000_000, processes=48,
-    line_bytes=2_000_000,
-)  # fmt: skip
 _CONNECTION = Connection("ssh", "192.0.2.7", 40_000, "192.0.2.1", 22, "root", NOW)
 _FOLDERS = (
     "/tmp", "/var/tmp", "/dev/shm", "/var/run", "/run", "/mnt", "/root", "/home", "/opt", "/srv", "/etc/cron.d", "/net",
@@ -62,6 +58,14 @@ def image() -> Image:
 
 
 @cache
+def _limits(steps: int) -> SessionLimits:
+    return SessionLimits(
+        steps_per_command=steps, output_bytes=1_000_000, memory_bytes=16_000_000, overlay_bytes=6_000_000, processes=40,
+        line_bytes=2_000_000,
+    )  # fmt: skip
+
+
+@cache
 def _persona() -> dict[str, object]:
     made = dict(generate(b"recovery".ljust(32, b"."), "debian-12", NOW).__dict__)
     # Nobody lives here: tables of processes and users would only cost.
@@ -72,8 +76,8 @@ def _chance(below: int) -> int:
     return below // 2
 
 
-def log_in(recorder: Recorder) -> tuple[Machine, Login]:
+def log_in(recorder: Recorder, steps: int = STEPS) -> tuple[Machine, Login]:
     """A fresh machine with root logged in, whose programs write into `recorder`."""
     persona = Stage.model_construct(**{**_persona(), "recorder": recorder})  # type: ignore[arg-type]
-    machine = Machine(image(), persona, entropy=_chance, limits=_LIMITS)
+    machine = Machine(image(), persona, entropy=_chance, limits=_limits(steps))
     return machine, machine.login("root", _CONNECTION, NOW)

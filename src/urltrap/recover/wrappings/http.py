@@ -20,8 +20,10 @@ _LOG_LINE = re.compile(
     rb"\b(?:GET|POST|PUT|HEAD)[ \t]+https?[ \t]+\S+[ \t]+\"(/[^\"]*)"
 )
 _TARGET = re.compile(rb"\A\s*/[^\s]*\?|\A\s*/\S*cgi\S*\?")
-_FORM = re.compile(rb"\A\s*&?[A-Za-z_][\w.\[\]-]{0,60}=[^\s=]")
-_FORM_MORE = re.compile(rb"&[A-Za-z_][\w.\[\]-]{0,60}=")
+_NAME = rb"[A-Za-z_][\w.\[\]-]{0,60}"
+_FORM = re.compile(
+    rb"\A\s*(?:&" + _NAME + rb"=|" + _NAME + rb"=(?:[^\s'\"]*&" + _NAME + rb"=|[^\s'\"]{1,200}\+))"
+)
 _SHELLSHOCK = re.compile(rb"\(\)\s*\{[^}]*\}\s*;\s*(.*)", re.DOTALL)
 _LOOSE = re.compile(rb"\$\{?IFS\}?(?:\$\d)?|\$\(IFS\)", re.IGNORECASE)
 _COMMAND = re.compile(
@@ -58,7 +60,7 @@ def is_request(text: bytes) -> bool:
         return b"/" in line or b"HTTP" in line
     if _LOGGED.search(head) or _TARGET.match(head):
         return True
-    return bool(_FORM.match(head) and (_FORM_MORE.search(head) or b"+" in head.partition(b"\n")[0]))
+    return bool(_FORM.match(head))
 
 
 def pieces(text: bytes) -> list[Piece]:

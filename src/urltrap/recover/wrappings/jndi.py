@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ _URL = re.compile(rb"(?i)(?:ldaps?|rmi|dns|iiop|corbaname|nis|nds|https?)://[^\s
 _JNDI = re.compile(rb"(?i)jndi:")
 _BARE = re.compile(rb"(?i)(?<![a-z0-9+.-])(?:ldaps?|rmi|iiop)://[^\s\"'<>`|\\\x00-\x20}{),;]+")
 _BASE64 = re.compile(rb"(?i)/base64/([A-Za-z0-9+/%_=-]+)")
-_ROUNDS = 200
-_LARGEST = 200_000
+_ROUNDS = 24
+_LARGEST = 65_536
+_MOST = 50
 _RESOLVED_PREFIXES = (b"lower", b"upper", b"date")
 
 
@@ -37,8 +39,8 @@ def lookups(text: bytes) -> Iterator[Lookup]:
     seen: set[bytes] = set()
     if b"${" in text:
         for form in _forms(text[:_LARGEST]):
-            for match in _JNDI.finditer(resolve(form)[0]):
-                resolved = resolve(form)[0]
+            resolved = resolve(form)
+            for match in itertools.islice(_JNDI.finditer(resolved), _MOST):
                 found = _URL.match(resolved[match.end() : match.end() + 4000].lstrip())
                 if found and found[0] not in seen:
                     seen.add(found[0])
@@ -57,16 +59,14 @@ def _forms(text: bytes) -> list[bytes]:
     return forms
 
 
-def resolve(text: bytes) -> tuple[bytes, int]:
-    """`text` with its look-ups replaced from the inside out; and how many there were."""
-    count = 0
+def resolve(text: bytes) -> bytes:
+    """`text` with its look-ups replaced from the inside out."""
     for _ in range(_ROUNDS):
-        changed, number = _INNER.subn(_resolved, text)
-        count += number
-        if not number or changed == text:
+        changed = _INNER.sub(_resolved, text)
+        if changed == text:
             break
         text = changed
-    return text, count
+    return text
 
 
 def _resolved(match: re.Match[bytes]) -> bytes:
