@@ -132,7 +132,7 @@ def test_a_newer_schema_is_refused(store: Store) -> None:
     with store.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num='9999'")
     with pytest.raises(StoreNewer, match="newer urltrap"):
-        open_store(str(store.engine.url.database))
+        open_store(store.engine.url.render_as_string(hide_password=False))
 
 
 def test_a_missing_folder_and_a_bad_address_say_what_to_do(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The store: SQL schema and migrations, exactly-once intake of events, queries."""
 
-from urltrap.store.engine import Store, open_store
+from urltrap.store.engine import Store, newest_schema, open_store
 from urltrap.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreNewer, StoreUnavailable
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "StoreLocked",
     "StoreNewer",
     "StoreUnavailable",
+    "newest_schema",
     "open_store",
 ]

@@ -19,6 +19,14 @@ from urltrap.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreNew
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WAIT_SECONDS = 15
+_CONNECT_SECONDS = 10
+_POSTGRESQL_OPTIONS = {
+    "connect_timeout": _CONNECT_SECONDS,
+    # A server that vanished without a word is noticed within a minute.
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 
 
 class Store:
@@ -49,6 +57,8 @@ class Store:
     def connect(self) -> Iterator[Connection]:
         """A connection that only reads, one snapshot for its whole life. Raises StoreError kinds."""
         with explained(self.label), self.engine.connect() as connection:
+            if self.dialect == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     def flush(self) -> None:
@@ -88,8 +98,23 @@ def _engine(url: str) -> Engine:
             "postgresql+psycopg://user@host/name"
         ) from error
     try:
+        if parsed.get_backend_name() == "postgresql":
+            return create_engine(
+                parsed, pool_pre_ping=True, pool_size=4, max_overflow=8, connect_args=_POSTGRESQL_OPTIONS
+            )
+        if parsed.get_backend_name() in ("mysql", "mariadb"):
+            # Every commit is read by others at once, and no gap between rows is locked for those who insert beside us.
+            engine = create_engine(
+                parsed, pool_pre_ping=True, pool_size=4, max_overflow=8, isolation_level="READ COMMITTED",
+                connect_args={"charset": "utf8mb4", "connect_timeout": _CONNECT_SECONDS},
+            )  # fmt: skip
+            event.listen(engine, "connect", _mariadb_connected)
+            return engine
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True, pool_size=4, max_overflow=8)
+            raise StoreUnavailable(
+                f"store.url names {parsed.get_backend_name()}, which urltrap does not write; take sqlite, "
+                "postgresql+psycopg or mariadb+pymysql"
+            )
         if parsed.database and parsed.database != ":memory:":
             folder = Path(parsed.database).parent
             if not folder.is_dir():
@@ -104,6 +129,14 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _sqlite_connected)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _mariadb_connected(connection: Any, _record: object) -> None:
+    # Whatever the server's own configuration says: a value that does not fit is an error, never cut.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET SESSION sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+        )
 
 
 def _sqlite_connected(connection: Any, _record: object) -> None:
@@ -166,6 +199,9 @@ def _explain(error: DBAPIError, label: str) -> StoreError | None:
         or "unable to open" in lower
         or "connect" in lower
         or "gone away" in lower
+        or "shutdown" in lower
+        or "denied" in lower
+        or "unknown database" in lower
     ):
         return StoreUnavailable(
             f"{label} cannot be opened ({text}). Check store.url and that the server runs."
@@ -178,6 +214,17 @@ def _config(connection: Connection | None = None) -> Config:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+def newest_schema() -> str:
+    """The newest schema that this version knows."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def schema_of(store: Store) -> str | None:
+    """The schema that the database has; None where it has none."""
+    with store.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def _upgrade(store: Store, migrate: bool) -> None:
@@ -201,3 +248,18 @@ def _upgrade(store: Store, migrate: bool) -> None:
     with store.begin() as connection:
         if MigrationContext.configure(connection).get_current_revision() != head:
             command.upgrade(_config(connection), "head")
+        if store.dialect in ("mysql", "mariadb"):
+            _compare_bytes(connection)
+
+
+def _compare_bytes(connection: Connection) -> None:
+    """Make MariaDB compare text as the others do; by default it takes "A" and "a ", in keys too, for the same."""
+    exact = "utf8mb4_nopad_bin" if getattr(connection.dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
+    wrong = connection.exec_driver_sql(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
+        "AND table_type = 'BASE TABLE' AND table_collation <> %s",
+        (exact,),
+    ).scalars()
+    for name in list(wrong):
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.exec_driver_sql(f"ALTER TABLE {quoted} CONVERT TO CHARACTER SET utf8mb4 COLLATE {exact}")

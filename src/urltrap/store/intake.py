@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
 from urltrap.model.event import EventBase
+from urltrap.store.bulk import insert_rows
 from urltrap.store.engine import Store
+from urltrap.store.errors import StoreLocked
 from urltrap.store.rows import SESSIONLESS, Batch, classify
 from urltrap.store.schema import (
     addresses,
@@ -31,6 +34,7 @@ BURST = 30
 """A session without a log-in try is `flood` where its address opened more than this many in the same minute."""
 
 _PARTS = 400
+_TRIES = 5
 _T = TypeVar("_T")
 
 
@@ -72,13 +76,30 @@ def ingest(
 
     Idempotent by event id: repeating a batch, or any part of it, changes nothing. Raises StoreError.
     """
+    for attempt in range(_TRIES):
+        try:
+            return _ingest(store, writer, batch, position, dead)
+        except (IntegrityError, StoreLocked):
+            # Another collector wrote some of the same events in between: they are seen the next time.
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _ingest(
+    store: Store,
+    writer: str,
+    batch: Sequence[EventBase],
+    position: tuple[int, int],
+    dead: Sequence[DeadLetter],
+) -> Ingested:
     with store.begin() as connection:
-        fresh = _fresh(connection, batch)
-        collected = Batch(sessions=_sessions(connection, fresh))
-        known = set(collected.sessions)
+        known = _sessions(connection, batch)
+        fresh = _fresh(connection, batch, known)
+        collected = Batch(sessions=known)
         for event in fresh:
             collected.add(event)
-        _write(connection, collected, known)
+        _write(connection, collected)
         _mark_bursts(connection, collected)
         insert_new(
             connection,
@@ -114,10 +135,17 @@ def in_parts(values: Iterable[_T], size: int = _PARTS) -> Iterable[list[_T]]:
         yield part
 
 
-def _fresh(connection: Connection, batch: Sequence[EventBase]) -> list[EventBase]:
-    ids = dict.fromkeys((event.session, event.seq) for event in batch)
+def _fresh(
+    connection: Connection, batch: Sequence[EventBase], sessions_known: Container[str]
+) -> list[EventBase]:
+    """Events that the store does not have. One of a session that it has no row of is new without asking."""
+    doubtful = dict.fromkeys(
+        (event.session, event.seq)
+        for event in batch
+        if event.session in sessions_known or event.kind in SESSIONLESS  # type: ignore[attr-defined]
+    )
     known: set[tuple[str, int]] = set()
-    for part in in_parts(ids):
+    for part in in_parts(doubtful):
         found = connection.execute(
             select(events.c.session, events.c.seq).where(tuple_(events.c.session, events.c.seq).in_(part))
         )
@@ -130,8 +158,8 @@ def _fresh(connection: Connection, batch: Sequence[EventBase]) -> list[EventBase
     return fresh
 
 
-def _sessions(connection: Connection, fresh: Sequence[EventBase]) -> dict[str, dict[str, Any]]:
-    wanted = dict.fromkeys(event.session for event in fresh if event.kind not in SESSIONLESS)  # type: ignore[attr-defined]
+def _sessions(connection: Connection, batch: Sequence[EventBase]) -> dict[str, dict[str, Any]]:
+    wanted = dict.fromkeys(event.session for event in batch if event.kind not in SESSIONLESS)  # type: ignore[attr-defined]
     loaded: dict[str, dict[str, Any]] = {}
     for part in in_parts(wanted):
         for row in connection.execute(select(sessions).where(sessions.c.id.in_(part))).mappings():
@@ -139,22 +167,18 @@ def _sessions(connection: Connection, fresh: Sequence[EventBase]) -> dict[str, d
     return loaded
 
 
-def _write(connection: Connection, batch: Batch, known: set[str]) -> None:
+def _write(connection: Connection, batch: Batch) -> None:
     for session in batch.sessions.values():
         if session["classed"] != "flood" or classify(session) not in ("probe",):
             session["classed"] = classify(session)
-    new = [row for id_, row in batch.sessions.items() if id_ not in known]
-    if new:
-        connection.execute(sessions.insert(), new)
-    changed = [
-        {"b_id": id_, **{name: value for name, value in row.items() if name != "id"}}
-        for id_, row in batch.sessions.items()
-        if id_ in known
-    ]
-    if changed:
-        connection.execute(update(sessions).where(sessions.c.id == bindparam("b_id")), changed)
+    upsert(
+        connection,
+        sessions,
+        list(batch.sessions.values()),
+        replace=[column.name for column in sessions.c if column.name != "id"],
+    )
     for name, rows in batch.tables.items():
-        connection.execute(metadata.tables[name].insert(), rows)
+        insert_rows(connection, metadata.tables[name], rows)
     upsert(
         connection,
         tallies,

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, case, or_
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-Row = Mapping[str, Any]
+from urltrap.store.bulk import Row, converted, execute_rows, keys_are_unique
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert the rows whose primary (or unique) key is not there yet; leave the others as they are."""
     if not rows:
         return
-    if connection.dialect.name in ("mysql", "mariadb"):
+    name = connection.dialect.name
+    statement: Any
+    if name in ("mysql", "mariadb"):
         # INSERT IGNORE would also hide values that do not fit; setting a key column to itself does not.
         own = next(iter(table.primary_key.columns))
-        connection.execute(mysql.insert(table).on_duplicate_key_update({own.name: own}), list(rows))
-    elif connection.dialect.name == "postgresql":
-        connection.execute(postgresql.insert(table).on_conflict_do_nothing(), list(rows))
+        statement = mysql.insert(table).on_duplicate_key_update({own.name: own})
+    elif name == "postgresql":
+        statement = postgresql.insert(table).on_conflict_do_nothing()
     else:
-        connection.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
+        statement = sqlite.insert(table).on_conflict_do_nothing()
+    _run(connection, table, rows, statement)
 
 
 def upsert(
@@ -42,21 +45,37 @@ def upsert(
     if not rows:
         return
     name = connection.dialect.name
+    statement: Any
     if name in ("mysql", "mariadb"):
         mine = mysql.insert(table)
-        connection.execute(
-            mine.on_duplicate_key_update(_combined(table, mine.inserted, add, replace, lowest, highest)),
-            list(rows),
+        statement = mine.on_duplicate_key_update(
+            _combined(table, mine.inserted, add, replace, lowest, highest)
         )
-        return
-    insert = postgresql.insert(table) if name == "postgresql" else sqlite.insert(table)
-    connection.execute(
-        insert.on_conflict_do_update(
+    else:
+        insert = postgresql.insert(table) if name == "postgresql" else sqlite.insert(table)
+        statement = insert.on_conflict_do_update(
             index_elements=list(table.primary_key.columns),
             set_=_combined(table, insert.excluded, add, replace, lowest, highest),
-        ),
-        list(rows),
-    )
+        )
+    _run(connection, table, rows, statement)
+
+
+def _run(connection: Connection, table: Table, rows: Sequence[Row], statement: Any) -> None:
+    names = tuple(rows[0])
+    values = converted(connection.dialect, table, names, rows)
+    if len(values) > 1:
+        # In the order of their keys: two writers then never wait for each other crosswise.
+        places = [names.index(column.name) for column in table.primary_key.columns if column.name in names]
+        values.sort(key=lambda row: [row[place] for place in places])
+    if (
+        connection.dialect.name == "postgresql"
+        and len(values) > 1
+        and not keys_are_unique(table, names, values)
+    ):
+        for row in values:
+            execute_rows(connection, table, names, statement, [row])
+        return
+    execute_rows(connection, table, names, statement, values)
 
 
 def _combined(
