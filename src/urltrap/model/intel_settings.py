@@ -112,6 +112,9 @@ class IntelSettings(Model):
     limits: list[str] = Field(
         default=[], description='what a provider allows, where you know better: ["virustotal day 20000"]'
     )
+    virustotal_user: str = Field(
+        default="", description="your user name at VirusTotal: the quota of your key is then read from it"
+    )
     resolvers: list[str] = Field(
         default=[], description="addresses of DNS servers to ask; empty: this machine's"
     )

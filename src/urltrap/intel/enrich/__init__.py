@@ -1,0 +1,1 @@
+"""What is known of addresses and hosts, each fact with its source and time: names, domains, places, networks."""
