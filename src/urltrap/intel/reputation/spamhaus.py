@@ -38,7 +38,7 @@ class Spamhaus(Asked):
         full = f"{name}.{key}.{zone}.dq.spamhaus.net" if key else f"{name}.{zone}.{self.base}"
         answer = await tools.dns.ask(full, "A")
         words = []
-        for value in answer.values:
+        for value in sorted(answer.values):
             octets = [int(part) for part in value.split(".")]
             if octets[:3] == [127, 255, 255]:
                 if octets[3] == 255:

@@ -27,7 +27,7 @@ class Surbl(Asked):
         else:
             name = registered(subject.value) or subject.value
         answer = await tools.dns.ask(f"{name}.{self.base}", "A")
-        for value in answer.values:
+        for value in sorted(answer.values):
             head, _, last = value.rpartition(".")
             mask = int(last)
             if head != "127.0.0":
