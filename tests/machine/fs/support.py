@@ -35,6 +35,12 @@ class Somebody:
     def now(self) -> float:
         return self.clock
 
+    def process_row(self, pid: int) -> ProcessInfo | None:
+        return next((row for row in self.processes() if row.pid == pid), None)
+
+    def work(self, steps: int) -> None:
+        pass
+
     def processes(self) -> list[ProcessInfo]:
         return []
 

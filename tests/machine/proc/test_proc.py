@@ -36,6 +36,12 @@ class View:
     def now(self) -> float:
         return self.clock
 
+    def process_row(self, pid: int) -> ProcessInfo | None:
+        return next((row for row in self.processes() if row.pid == pid), None)
+
+    def work(self, steps: int) -> None:
+        pass
+
     def processes(self) -> list[ProcessInfo]:
         rows = [
             ProcessInfo(r.pid, r.ppid, list(r.argv), r.comm, r.uid, r.state, self.boot_time + r.after, r.tty, r.exe,

@@ -16,6 +16,7 @@ from urltrap.machine.fs.overlay import Overlay
 NAME_MAX = 255
 PATH_MAX = 4096
 _LINKS_MAX = 40
+_STEPS_OF_A_WALK = 12
 
 
 class Who(ProcessView, Protocol):
@@ -25,6 +26,7 @@ class Who(ProcessView, Protocol):
     umask: int
 
     def random_bytes(self, length: int) -> bytes: ...
+    def work(self, steps: int) -> None: ...
 
 
 class Spot:
@@ -157,6 +159,7 @@ class Walker:
             raise SysError(errno.ENAMETOOLONG, path)
         todo = path.split("/")
         todo.reverse()
+        who.work(_STEPS_OF_A_WALK)
         must_be_dir = todo[0] in ("", ".")
         free = 0  # components of the working directory: nobody needs permission for where he is
         if path[0] != "/":

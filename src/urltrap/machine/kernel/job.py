@@ -13,6 +13,7 @@ from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.view import content_of
 from urltrap.machine.kernel.console import ConsoleInput, ConsoleOutput
 from urltrap.machine.kernel.kernel import Kernel
+from urltrap.machine.kernel.pace import Pace
 from urltrap.machine.kernel.process import KernelProcess
 from urltrap.machine.kernel.signals import NUMBERS, SIGKILL, SIGWINCH
 from urltrap.machine.kernel.waiting import WaitQueue
@@ -65,6 +66,8 @@ class KernelJob:
         self._told: set[str] = set()
         self._exit_status: int | None = None
         self._steps = 0
+        self._go_on_at: float | None = None
+        self.pace = Pace()
         self._output = 0
         self._output_now = 0
         self._stepping = False
@@ -73,6 +76,8 @@ class KernelJob:
     def receive(self, data: bytes) -> None:
         """Bytes that the attacker sent or typed."""
         self._steps = 0
+        self.pace.typed()
+        self._go_on_at = None
         if self.terminal is not None:
             self.terminal.receive(data)
             return
@@ -132,13 +137,26 @@ class KernelJob:
         self._stepping = True
         self._output_now = 0
         self.drained.wake()
+        pace = self.pace
+        pace.pass_time(kernel.clock, bool(self._ready))
         self._wake_sleepers()
+        if self._go_on_at is not None and kernel.clock >= self._go_on_at:
+            self._go_on_at = None
         used = 0
         try:
-            while self._ready and used < budget and self._output_now < _OUTPUT_PER_STEP:
+            while (
+                self._ready
+                and used < budget
+                and self._output_now < _OUTPUT_PER_STEP
+                and self._go_on_at is None
+            ):
                 process = self._ready.popleft()
                 process.queued = False
-                used += kernel.resume(process)
+                steps = kernel.resume(process)
+                used += steps
+                pace.spend(steps)
+                if not pace.may_run:
+                    self._go_on_at = kernel.clock + pace.waits
                 if self.overdrawn or self._steps + used > self.limits.steps_per_command:
                     self._end_all()
                     used = 0
@@ -155,12 +173,14 @@ class KernelJob:
     @property
     def runnable(self) -> bool:
         """True where `step` would get further without new input."""
-        return bool(self._ready or self.effects or self.drained.waiting)
+        return bool((self._ready and self._go_on_at is None) or self.effects or self.drained.waiting)
 
     @property
     def wake_at(self) -> float | None:
-        """The unix time at which a sleeper wants to go on."""
+        """The unix time at which a sleeper, or a job that used up its share, wants to go on."""
         times = [process.wake_at for process in self._sleepers if process.wake_at is not None]
+        if self._go_on_at is not None and self._ready:
+            times.append(self._go_on_at)
         return min(times) if times else None
 
     @property
@@ -190,12 +210,13 @@ class KernelJob:
         self._asked.clear()
         self._sleepers.clear()
         self._ready.clear()
+        self._go_on_at = None
 
     # what the kernel and processes use
     def enqueue(self, process: KernelProcess) -> None:
         """A process wants a turn."""
         self._ready.append(process)
-        if not self._stepping and self.on_wake is not None:
+        if not self._stepping and self._go_on_at is None and self.on_wake is not None:
             self.on_wake()
 
     def sleeping(self, process: KernelProcess) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import Connection, ProcessInfo
-from urltrap.machine.kernel.table import table
+from urltrap.machine.kernel.table import row_of, table
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.kernel import Kernel
@@ -49,6 +49,13 @@ class Onlooker:
     def processes(self) -> list[ProcessInfo]:
         """The process table."""
         return table(self._kernel)
+
+    def process_row(self, pid: int) -> ProcessInfo | None:
+        """One row of the process table."""
+        return row_of(self._kernel, pid)
+
+    def work(self, steps: int) -> None:
+        """Nobody counts his steps."""
 
     def descriptors(self, pid: int) -> Mapping[int, str]:
         """Open descriptors of a process."""

@@ -21,6 +21,8 @@ from urltrap.model.event import DownloadAnswered, DownloadAsked
 Blocking = Generator[Park, None, None]
 
 _MAX_ARGUMENTS = 2_097_152
+_FORK, _EXEC = 200, 150
+"""What starting a process costs, in steps (of about a microsecond)."""
 
 
 def _finished() -> Blocking:
@@ -53,6 +55,7 @@ class KernelProcess(ProcessState):
             if until is not None and self.now() >= until:
                 raise SysError(errno.EAGAIN, file.path)
             yield (file.read_queue, until)
+        self.job.pace.earn(len(data))
         yield from self.tick(1 + (len(data) >> 10))
         return data
 
@@ -176,6 +179,7 @@ class KernelProcess(ProcessState):
         if cwd is not None:
             child.cwd = cwd
         found.enter(child)
+        self.work(_EXEC)
         self.kernel.start(child, found.program(child))
         return child.pid
 
@@ -187,6 +191,7 @@ class KernelProcess(ProcessState):
         child.comm = comm or self.comm
         child.exe = self.exe
         child.program_name = self.program_name
+        self.job.turn -= _FORK
         self.kernel.start(child, run(child))
         return child.pid
 
@@ -196,6 +201,7 @@ class KernelProcess(ProcessState):
         """Become another program; never comes back. SysError as execve(2), before anything changed."""
         variables = dict(self.env if env is None else env)
         found = self._find(argv, path, variables)
+        self.work(_EXEC)
         self.kernel.replace(self, found, variables)
         yield None
         raise AssertionError("a replaced program went on")  # the scheduler closed this generator

@@ -12,7 +12,7 @@ from urltrap.machine.fs.view import FileView
 from urltrap.machine.kernel.files import File
 from urltrap.machine.kernel.opening import open_file
 from urltrap.machine.kernel.pipe import Pipe
-from urltrap.machine.kernel.table import table
+from urltrap.machine.kernel.table import row_of, table
 from urltrap.machine.kernel.waiting import WaitQueue
 from urltrap.model.event import EventBase
 
@@ -157,6 +157,15 @@ class ProcessState:
     def random(self, below: int) -> int:
         """A number from 0 to `below` - 1."""
         return self.kernel.entropy(below)
+
+    def work(self, steps: int) -> None:
+        """Count steps of a call that cannot block; the turn ends at the next `tick`."""
+        self.job.turn -= steps
+        self.job.pace.earn(steps)
+
+    def process_row(self, pid: int) -> ProcessInfo | None:
+        """One row of the process table."""
+        return row_of(self.kernel, pid)
 
     def random_bytes(self, length: int) -> bytes:
         """What /dev/urandom gives."""

@@ -10,6 +10,7 @@ from urltrap.machine.api import ProcessInfo
 if TYPE_CHECKING:
     from urltrap.machine.kernel.kernel import Kernel
     from urltrap.machine.kernel.process import KernelProcess
+    from urltrap.machine.persona.model import Resident
 
 
 def table(kernel: Kernel) -> list[ProcessInfo]:
@@ -21,16 +22,28 @@ def table(kernel: Kernel) -> list[ProcessInfo]:
     return [rows[pid] for pid in sorted(rows)]
 
 
+def row_of(kernel: Kernel, pid: int) -> ProcessInfo | None:
+    """One process; None where there is none of this number."""
+    process = kernel.processes.get(pid)
+    if process is not None:
+        return _row(process)
+    if pid in kernel.rows:
+        return kernel.rows[pid]
+    if pid in kernel.gone:
+        return None
+    return next((_resident(kernel, each) for each in kernel.persona.residents if each.pid == pid), None)
+
+
 def resident_rows(kernel: Kernel) -> Sequence[ProcessInfo]:
     """What runs since the start, without what was killed."""
-    return [
-        ProcessInfo(
-            each.pid, each.ppid, list(each.argv), each.comm, each.uid, each.state, kernel.boot_time + each.after,
-            each.tty, each.exe, "/", each.pid, {}, each.cpu, each.rss_kb, each.vsz_kb,
-        )
-        for each in kernel.persona.residents
-        if each.pid not in kernel.gone
-    ]  # fmt: skip
+    return [_resident(kernel, each) for each in kernel.persona.residents if each.pid not in kernel.gone]
+
+
+def _resident(kernel: Kernel, each: Resident) -> ProcessInfo:
+    return ProcessInfo(
+        each.pid, each.ppid, list(each.argv), each.comm, each.uid, each.state, kernel.boot_time + each.after,
+        each.tty, each.exe, "/", each.pid, {}, each.cpu, each.rss_kb, each.vsz_kb,
+    )  # fmt: skip
 
 
 def _row(process: KernelProcess) -> ProcessInfo:

@@ -110,5 +110,4 @@ class ProcMount:
 def _row(name: str, viewer: ProcessView) -> ProcessInfo | None:
     if not name.isdigit() or len(name) > 7:
         return None
-    number = int(name)
-    return next((row for row in viewer.processes() if row.pid == number), None)
+    return viewer.process_row(int(name))

@@ -6,29 +6,14 @@ Extended patterns ``@(…) ?(…) *(…) +(…) !(…)`` are understood where as
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from urltrap.machine.errors import BudgetError
+from urltrap.machine.shell.bracket import CharSet, bracket_end, parse_set
 
 MAX_WORK = 400_000
 """States looked at for one match or replacement; patterns that have to be tried everywhere end here."""
-_CLASSES: dict[str, Callable[[str], bool]] = {
-    "alpha": str.isalpha,
-    "digit": lambda c: c in "0123456789",
-    "alnum": str.isalnum,
-    "upper": str.isupper,
-    "lower": str.islower,
-    "space": lambda c: c in " \t\n\r\v\f",
-    "blank": lambda c: c in " \t",
-    "punct": lambda c: c in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
-    "cntrl": lambda c: ord(c) < 32 or ord(c) == 127,
-    "graph": lambda c: 32 < ord(c) < 127 or ord(c) > 160,
-    "print": lambda c: 32 <= ord(c) < 127 or ord(c) > 160,
-    "xdigit": lambda c: c in "0123456789abcdefABCDEF",
-    "word": lambda c: c.isalnum() or c == "_",
-}
 
 
 def quote_pattern(text: str) -> str:
@@ -48,7 +33,7 @@ def has_magic(pattern: str, extglob: bool = False) -> bool:
             continue
         if char in "*?":
             return True
-        if char == "[" and _bracket_end(pattern, pos) > 0:
+        if char == "[" and bracket_end(pattern, pos) > 0:
             return True
         if extglob and char in "@+!" and pattern[pos + 1 : pos + 2] == "(":
             return True
@@ -68,92 +53,6 @@ def unquote_pattern(pattern: str) -> str:
         out.append(pattern[pos])
         pos += 1
     return "".join(out)
-
-
-def _bracket_end(pattern: str, pos: int) -> int:
-    """The position of the ``]`` that closes the ``[`` at `pos`; -1 where it is an ordinary character."""
-    at = pos + 1
-    size = len(pattern)
-    if at < size and pattern[at] in "!^":
-        at += 1
-    first = True
-    while at < size:
-        char = pattern[at]
-        if char == "]" and not first:
-            return at
-        if char == "[" and pattern[at + 1 : at + 2] in (":", ".", "="):
-            kind = pattern[at + 1]
-            close = pattern.find(kind + "]", at + 2)
-            if close > 0:
-                at = close + 2
-                first = False
-                continue
-        if char == "/":
-            return -1
-        if char == "\\":
-            at += 1
-        first = False
-        at += 1
-    return -1
-
-
-@dataclass(frozen=True, slots=True)
-class CharSet:
-    """A bracket expression."""
-
-    negate: bool
-    singles: frozenset[str]
-    ranges: tuple[tuple[str, str], ...]
-    classes: tuple[str, ...]
-
-    def holds(self, char: str) -> bool:
-        """True where `char` belongs to the set."""
-        found = char in self.singles
-        if not found:
-            for low, high in self.ranges:
-                if low <= char <= high:
-                    found = True
-                    break
-            else:
-                for name in self.classes:
-                    test = _CLASSES.get(name)
-                    if test is not None and test(char):
-                        found = True
-                        break
-        return found != self.negate
-
-
-def _parse_set(pattern: str, pos: int, end: int) -> CharSet:
-    at = pos + 1
-    negate = pattern[at] in "!^"
-    if negate:
-        at += 1
-    singles: set[str] = set()
-    ranges: list[tuple[str, str]] = []
-    classes: list[str] = []
-    while at < end:
-        char = pattern[at]
-        if char == "[" and pattern[at + 1] == ":":
-            close = pattern.find(":]", at + 2)
-            if 0 < close < end:
-                classes.append(pattern[at + 2 : close])
-                at = close + 2
-                continue
-        if char == "\\" and at + 1 < end:
-            at += 1
-            char = pattern[at]
-        if at + 2 < end and pattern[at + 1] == "-":
-            high = pattern[at + 2]
-            skip = 3
-            if high == "\\" and at + 3 < end:
-                high = pattern[at + 3]
-                skip = 4
-            ranges.append((char, high))
-            at += skip
-            continue
-        singles.add(char)
-        at += 1
-    return CharSet(negate, frozenset(singles), tuple(ranges), tuple(classes))
 
 
 @dataclass(slots=True, eq=False)
@@ -177,6 +76,9 @@ class Pattern:
             self.literal = unquote_pattern(pattern)
             if fold:
                 self.literal = self.literal.lower()
+        self._between: list[str] | None = None
+        if self.literal is None and not any(char in pattern for char in ("?[\\(" if extglob else "?[\\")):
+            self._between = (pattern.lower() if fold else pattern).split("*")
         self._states: list[_State] = []
         self._extglob = extglob
         self._start = self._add(_State("", -1))
@@ -227,8 +129,8 @@ class Pattern:
                 self._states[loop].out = hub
                 at = hub
                 pos += 1
-            elif char == "[" and (end := _bracket_end(pattern, pos)) > 0:
-                at = self._char(at, _parse_set(pattern, pos, end))
+            elif char == "[" and (end := bracket_end(pattern, pos)) > 0:
+                at = self._char(at, parse_set(pattern, pos, end))
                 pos = end + 1
             else:
                 at = self._char(at, char.lower() if self.fold else char)
@@ -350,6 +252,8 @@ class Pattern:
         """True where the pattern matches all of `text`."""
         if self.literal is not None:
             return (text.lower() if self.fold else text) == self.literal
+        if self._between is not None:
+            return _around_stars(text.lower() if self.fold else text, self._between)
         self.work = 0
         ends = self.ends(text)
         return bool(ends) and ends[-1] == len(text)
@@ -358,6 +262,20 @@ class Pattern:
         """The end of the longest match at `begin`."""
         ends = self.ends(text, begin)
         return ends[-1] if ends else None
+
+
+def _around_stars(text: str, pieces: list[str]) -> bool:
+    """A match of literals with stars between them: each piece at its first place behind the one before."""
+    first, last = pieces[0], pieces[-1]
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for piece in pieces[1:-1]:
+        at = text.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 @lru_cache(maxsize=1024)

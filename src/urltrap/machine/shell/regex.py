@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from urltrap.machine.errors import BudgetError
-from urltrap.machine.shell.glob import CharSet, _bracket_end, _parse_set
+from urltrap.machine.shell.bracket import CharSet, parse_set
 
 _MAX_PROGRAM = 5000
 _MAX_WORK = 3_000_000
@@ -76,7 +76,7 @@ class Regex:
             return ("group", number, inner)
         if char == "[":
             end = self._set_end()
-            found = _parse_set(source, self.pos, end)
+            found = parse_set(source, self.pos, end)
             self.pos = end + 1
             return ("set", found)
         if char in "*+?" or (char == "{" and source[self.pos + 1 : self.pos + 2].isdecimal()):
@@ -309,4 +309,4 @@ def compile_regex(source: str, fold: bool = False) -> Regex:
     return Regex(source, fold)
 
 
-__all__ = ["Regex", "RegexError", "_bracket_end", "compile_regex"]
+__all__ = ["Regex", "RegexError", "compile_regex"]

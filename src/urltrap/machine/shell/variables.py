@@ -66,7 +66,7 @@ class Variables:
     def fork(self) -> Variables:
         """An independent copy for a subshell (dynamic ones are bound again by the shell)."""
         other = Variables()
-        other.scopes = [scope.copy() for scope in self.scopes]
+        other.scopes = [scope.copy() if scope else {} for scope in self.scopes]
         other._size = self._size
         other._environment = self._environment
         self._token = object()  # from now on both copy a variable before they change it

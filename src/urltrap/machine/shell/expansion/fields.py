@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from urltrap.machine.errors import BudgetError
 from urltrap.machine.shell.ast import (
     ArithSub,
     Assign,
@@ -27,6 +28,7 @@ from urltrap.machine.shell.glob import has_magic, quote_pattern
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
+_MAX_FIELDS = 262_144
 _DEFAULT_IFS = " \t\n"
 _DEFAULT_RUN = re.compile(r"[^ \t\n]+")
 _GLOB = re.compile(r"[*?\[]")
@@ -97,6 +99,16 @@ class Fields:
                 return
             if text[0] in _DEFAULT_IFS:
                 self.end()
+            if len(runs) > _MAX_FIELDS:
+                raise BudgetError("fields", _MAX_FIELDS)
+            if len(runs) > 2 and not _GLOB.search(text) and not (self.sh.extglob and "(" in text):
+                self.have = (
+                    True  # nothing in it is a pattern: all but the first and the last are fields as they are
+                )
+                self.current.append((runs[0], False))
+                self.end()
+                self.out.extend(runs[1:-1])
+                runs = runs[-1:]
             last = len(runs) - 1
             for number, run in enumerate(runs):
                 self.have = True
