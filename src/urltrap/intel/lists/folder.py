@@ -70,7 +70,7 @@ async def update(
     outcomes = []
     async with Downloader(settings.contact, 64_000_000, 120) as downloader:
         for source in sources(settings, folder):
-            if not force and not _due(kept(source.file), now, timedelta(hours=settings.lists.hours)):
+            if not force and not is_due(kept(source.file), now, timedelta(hours=settings.lists.hours)):
                 continue
 
             def check(path: Path, name: str = source.name) -> None:
@@ -89,7 +89,8 @@ async def update(
     return outcomes
 
 
-def _due(known: Kept, now: datetime, every: timedelta) -> bool:
+def is_due(known: Kept, now: datetime, every: timedelta) -> bool:
+    """Whether a file is to be downloaded: it is older than `every`, and no failure or wish of the server forbids it."""
     if known.waits_until and datetime.fromisoformat(known.waits_until) > now:
         return False
     if known.problem and known.last_try and known.last_try > now - min(every, _RETRY):

@@ -9,25 +9,30 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from urltrap.model.url import Url
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a dump. `added` as the dump writes it."""
+    """One line of a dump. `added` as the dump writes it. `host_only`: it speaks of the host and of no URL; a payload's
+    entry has a `sha256` and no URL."""
 
-    url: Url
+    url: Url | None
     added: str
     status: str
     threat: str
     tags: list[str]
     reference: str
+    host_only: bool = False
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How an entry was found: "exact", "host and path" (other scheme, port or query), or "host"."""
+    """How an entry was found: "exact", "host and path" (other scheme, port or query), "host" or "hash". `count`: URLs
+    of the host. `added` as the dump writes it."""
 
     how: str
     entry_url: str
@@ -36,6 +41,7 @@ class Match:
     tags: list[str]
     reference: str
     count: int
+    added: str = ""
 
 
 def _hash(text: str) -> bytes:
@@ -45,6 +51,27 @@ def _hash(text: str) -> bytes:
 
 def _place(url: Url) -> str:
     return f"{url.host}{url.path.partition('?')[0]}"
+
+
+_READ = "url, status, threat, tags, reference, added"
+
+
+def _match(how: str, row: Any, count: int) -> Match:
+    return Match(how, row[0], row[1], row[2], json.loads(row[3]), row[4], count, row[5])
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    url, exact, place, host = entry.url, None, None, None
+    if url is not None:
+        host = _hash(url.host)
+        if not entry.host_only:
+            exact, place = _hash(url.text), _hash(_place(url))
+    elif entry.sha256:
+        exact = _hash(f"sha256:{entry.sha256}")
+    return (
+        exact, place, host, url.text if url else entry.sha256, entry.added, entry.status, entry.threat,
+        json.dumps(entry.tags), entry.reference,
+    )  # fmt: skip
 
 
 class DumpIndex:
@@ -72,13 +99,7 @@ class DumpIndex:
             )
             connection.execute("BEGIN")
             for entry in entries:
-                connection.execute(
-                    "INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?)",
-                    (
-                        _hash(entry.url.text), _hash(_place(entry.url)), _hash(entry.url.host), entry.url.text,
-                        entry.added, entry.status, entry.threat, json.dumps(entry.tags), entry.reference,
-                    ),
-                )  # fmt: skip
+                connection.execute("INSERT INTO entry VALUES (?,?,?,?,?,?,?,?,?)", _row(entry))
                 count += 1
             connection.execute("INSERT INTO version VALUES (?)", (version,))
             connection.execute("COMMIT")
@@ -112,19 +133,33 @@ class DumpIndex:
             looked.append(("host and path", "place", _place(url)))
         for how, column, text in looked:
             row = connection.execute(
-                f"SELECT url, status, threat, tags, reference FROM entry WHERE {column}=? ORDER BY added DESC LIMIT 1",
+                f"SELECT {_READ} FROM entry WHERE {column}=? ORDER BY added DESC LIMIT 1",
                 (_hash(text),),
             ).fetchone()
             if row:
-                found.append(Match(how, row[0], row[1], row[2], json.loads(row[3]), row[4], 1))
+                found.append(_match(how, row, 1))
                 break
         row = connection.execute(
-            "SELECT count(*), max(url), max(threat), max(reference) FROM entry WHERE host=?",
+            "SELECT count(*), max(url), max(threat), max(reference), count(exact), "
+            "max(CASE WHEN exact IS NULL THEN tags END) FROM entry WHERE host=?",
             (_hash(url.host),),
         ).fetchone()
         if row[0]:
-            found.append(Match("host", row[1], "", row[2], [], row[3], row[0]))
+            # Families of the host itself are its tags; those of single URLs on it are not.
+            tags = json.loads(row[5]) if row[5] else []
+            found.append(Match("host", row[1] or "", "", row[2], tags, row[3], row[4]))
         return found
+
+    def find_hash(self, sha256: str) -> Match | None:
+        """The entry of a payload."""
+        connection = self._open()
+        row = (
+            connection
+            and connection.execute(
+                f"SELECT {_READ} FROM entry WHERE exact=? LIMIT 1", (_hash(f"sha256:{sha256}"),)
+            ).fetchone()
+        )
+        return _match("hash", row, 0) if row else None
 
     def close(self) -> None:
         """Close the file."""
