@@ -48,8 +48,11 @@ def account(p: Process, name: str) -> list[str] | None:
 
 
 def is_device(p: Process) -> bool:
-    """True on a BusyBox device, whose programs print BusyBox's formats."""
-    return not p.persona.is_server
+    """True where BusyBox's formats are printed: on a device, and for an applet of a server's busybox."""
+    if not p.persona.is_server:
+        return True
+    row = p.process_row(p.pid)
+    return row is not None and row.exe.endswith("/busybox")
 
 
 def complain(p: Process, text: str) -> Generator[Any, Any, None]:

@@ -41,7 +41,7 @@ def echo(p: Process) -> Run:
             else:
                 escapes = letter == "e"
     text = " ".join(words)
-    data, stopped = unescape_echo(text) if escapes else (encode(text), False)
+    data, stopped = unescape_echo(text, octal_needs_zero=False) if escapes else (encode(text), False)
     yield from p.write(1, data + (b"\n" if newline and not stopped else b""))
     return 0
 
