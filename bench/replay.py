@@ -3,8 +3,9 @@
     python bench/replay.py [--sessions FILE] [--at-once 20] [--limit N]
 
 Starts a trap of its own on loopback with egress.mode = "record": nothing is resolved or fetched. Each session is one
-SSH connection, each of its commands one exec request on it. Prints one JSON line: sessions and commands played, how
-many the store holds, how many programs ran or were not found, how many URLs came out, hangs, errors and tracebacks.
+SSH connection from an address of its own, each of its commands one exec request on it. Prints one JSON line: sessions
+and commands played, how many the store holds, how many programs ran or were not found, how many URLs came out, hangs,
+errors and tracebacks.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ PATIENCE_SECONDS = 25.0
 """A command that takes longer is asked after: many attackers' lines sleep for minutes, and so they should."""
 
 
-async def play(port: int, commands: list[str], tally: collections.Counter[str]) -> None:
-    """One session: every command in order on one connection, as the attacker's client sent it."""
+async def play(port: int, source: str, commands: list[str], tally: collections.Counter[str]) -> None:
+    """One session: every command in order on one connection from `source`, as the attacker's client sent it."""
     try:
         async with asyncssh.connect(
             "127.0.0.1",
             port,
+            local_addr=(source, 0),
             username="root",
             password=PASSWORD,
             known_hosts=None,
@@ -80,13 +82,15 @@ async def ask_after(
 async def play_all(port: int, sessions: list[list[str]], at_once: int) -> collections.Counter[str]:
     """All sessions, `at_once` at a time."""
     tally: collections.Counter[str] = collections.Counter()
-    waiting = iter(sessions)
+    # Each session is another attacker's and so has an address, and thereby a machine, of its own.
+    waiting = iter(enumerate(sessions))
     with Progress(disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("sessions", total=len(sessions))
 
         async def attacker() -> None:
-            for commands in waiting:
-                await play(port, commands, tally)
+            for number, commands in waiting:
+                source = f"127.{1 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}"
+                await play(port, source, commands, tally)
                 progress.advance(bar)
 
         async with asyncio.TaskGroup() as group:
@@ -122,6 +126,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=Path, default=ROOT.parent / "shared" / "data" / "sessions.jsonl")
     parser.add_argument("--at-once", type=int, default=20)
     parser.add_argument("--limit", type=int, default=None)
+    parser.add_argument("--log", type=Path, default=None, help="keep what the trap logged")
     arguments = parser.parse_args()
     with arguments.sessions.open(encoding="utf-8") as file:
         sessions = [json.loads(line)["commands"] for line in file][: arguments.limit]
@@ -134,12 +139,14 @@ def main() -> None:
             started = time.monotonic()
             tally = asyncio.run(play_all(trap.ssh_port, sessions, arguments.at_once))
             seconds = time.monotonic() - started
-            counts = settled(trap, tally["commands"])
+            counts = settled(trap, sum(len(commands) for commands in sessions))
             sent = collections.Counter(command for commands in sessions for command in commands)
             stored = collections.Counter(
                 text_of(row["text"]) for row in trap.json("commands", "--limit", "100000")
             )
             outcomes = trap.json("gaps")["outcomes"]
+            for command, count in (sent - stored).items():
+                print(f"not in the store, {count} times: {command[:200]!r}", file=sys.stderr)
             print(
                 json.dumps(
                     {
@@ -154,6 +161,7 @@ def main() -> None:
                         "still_running": tally["still running"],
                         "hangs": tally["hangs"],
                         "session_errors": tally["session errors"],
+                        "restarts": sum(state["restarts"] for state in trap.status()["processes"].values()),
                         "tracebacks": trap.log_text().count("Traceback"),
                         "seconds": round(seconds, 1),
                     }
@@ -161,6 +169,8 @@ def main() -> None:
             )
         finally:
             trap.stop()
+            if arguments.log:
+                arguments.log.write_text(trap.log_text())
 
 
 if __name__ == "__main__":
