@@ -62,7 +62,7 @@ class Visit:
         job = self.login().exec(command)
         job.receive_eof()
         talk = Talk(self, job)
-        talk.drive()
+        talk.drive(600)
         return talk.text
 
     def take(self, job: KernelJob, effects: list[Effect]) -> str:

@@ -275,9 +275,9 @@ def generated_stat(spot: Spot, who: Who) -> Stat:
     assert node is not None and mount is not None
     when = who.now() if node.mtime is None else node.mtime
     inode = node.inode or 4_026_531_840 + hash_name("/".join(spot.parts))
-    size = len(node.target) if node.mode & S_IFMT == S_IFLNK and not node.size else node.size
+    # links of /proc and /sys have size 0, as everything in there
     return Stat(
-        node.mode, size, node.uid, node.gid, when, when, when, inode, node.nlink, node.rdev, 0, mount.device
+        node.mode, node.size, node.uid, node.gid, when, when, when, inode, node.nlink, node.rdev, 0, mount.device
     )
 
 

@@ -19,6 +19,8 @@ from urltrap.machine.kernel.kernel import Kernel
 from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.process import KernelProcess
 from urltrap.machine.kernel.tty import Tty
+from urltrap.machine.persona import visible_address
+from urltrap.machine.proc.sockets import own_port
 from urltrap.model.settings import SessionLimits
 
 _ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -216,8 +218,12 @@ class Login:
                 variables["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path=/run/user/{account.uid}/bus"
                 variables["MOTD_SHOWN"] = "pam"
                 variables.update(self._locale())
-            variables["SSH_CLIENT"] = f"{client} {connection.server_port}"
-            variables["SSH_CONNECTION"] = f"{client} {connection.server_ip} {connection.server_port}"
+            # As the machine behind its provider's address translation sees it, and on the service's own port.
+            port = own_port(connection)
+            six = ":" in connection.client_ip
+            address = connection.server_ip if six else visible_address(persona, connection.server_ip)
+            variables["SSH_CLIENT"] = f"{client} {port}"
+            variables["SSH_CONNECTION"] = f"{client} {address} {port}"
             if tty:
                 variables["SSH_TTY"] = f"/dev/{tty}"
         variables["PATH"] = path

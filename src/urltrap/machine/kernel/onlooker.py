@@ -42,6 +42,11 @@ class Onlooker:
         """When the machine started."""
         return self._kernel.boot_time
 
+    @property
+    def hostname(self) -> str:
+        """The host name as it is now."""
+        return self._kernel.hostname
+
     def now(self) -> float:
         """The machine's clock."""
         return self._kernel.clock

@@ -22,7 +22,6 @@ _FLUSH_AT = 32_768
 APPLETS: dict[str, Callable[[Process], Run]] = {}
 """Our commands as BusyBox applets, by name."""
 
-BANNER = "BusyBox v1.35.0 (Debian 1:1.35.0-4+deb12u1+b1) multi-call binary."
 
 
 def shell_quote(text: str, always: bool = False) -> str:
@@ -160,7 +159,7 @@ class Cmd:
         if text and (not self.bb or "option" in text):
             yield from self.p.err(f"{self.name}: {text}\n")
         if self.bb:
-            yield from self.p.err(bb_usage(self.name))
+            yield from self.p.err(bb_usage(self.p, self.name))
             return 1
         yield from self.p.err(self.hint.replace("{0}", self.name))
         return status
@@ -187,12 +186,17 @@ class Cmd:
             self.p.close(fd)
 
 
-def bb_usage(name: str) -> str:
+def bb_banner(p: Process) -> str:
+    """The first line of everything that BusyBox says of itself."""
+    return f"{p.persona.busybox} multi-call binary."
+
+
+def bb_usage(p: Process, name: str) -> str:
     """BusyBox's usage of an applet with the version banner."""
     from urltrap.machine.programs.busybox._usages import USAGE_TEXTS
 
     text = USAGE_TEXTS.get(name)
-    return f"{BANNER}\n\nUsage: {text}\n" if text else f"{BANNER}\n\nUsage: {name} [OPTIONS]\n"
+    return f"{bb_banner(p)}\n\nUsage: {text or f'{name} [OPTIONS]'}\n"
 
 
 Entry = Callable[[Cmd], Run]
@@ -236,7 +240,7 @@ def command(
             c = Cmd(p, opts, args, flavour)
             c.hint = hint if hint is not None else c.hint
             if c.has("--help", "help") and "--help" not in names:
-                text = bb_usage(c.name) if flavour else f"Usage: {c.name} [OPTION]... [FILE]...\n"
+                text = bb_usage(p, c.name) if flavour else f"Usage: {c.name} [OPTION]... [FILE]...\n"
                 yield from (p.err(text) if flavour else p.out(text))
                 return 0
             if c.has("--version") and not flavour:

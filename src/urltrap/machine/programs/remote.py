@@ -327,7 +327,7 @@ def nslookup(c: Cmd) -> Run:
     names = [word for word in c.p.argv[1:] if not word.startswith("-")]
     if not names:
         if c.bb:
-            yield from c.p.err(bb_usage("nslookup"))
+            yield from c.p.err(bb_usage(c.p, "nslookup"))
             return 1
         yield from c.p.out("> ")
         yield from c.p.read(0)

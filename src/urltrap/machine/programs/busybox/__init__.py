@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
-from urltrap.machine.programs._cmd import APPLETS, BANNER, bb_usage
+from urltrap.machine.programs._cmd import APPLETS, bb_banner, bb_usage
 from urltrap.machine.programs.busybox._operands import NEEDS_OPERANDS
 from urltrap.machine.programs.busybox._usages import APPLET_NAMES, USAGE_TEXTS
 from urltrap.machine.programs.registry import lookup, program
@@ -30,7 +30,7 @@ Currently defined functions:
 _SAME_NAME = {"sh": "ash", "ash": "ash"}
 
 
-def overview() -> str:
+def overview(p: Process) -> str:
     """What ``busybox`` alone prints: the applets wrapped as it wraps them at 80 columns."""
     lines, line = [], "\t"
     width = 8
@@ -44,7 +44,7 @@ def overview() -> str:
             joined = "" if line == "\t" else " "
             line += joined + cell
             width += len(joined + cell)
-    return _HEAD.format(banner=BANNER) + "\n".join([*lines, line]) + "\n"
+    return _HEAD.format(banner=bb_banner(p)) + "\n".join([*lines, line]) + "\n"
 
 
 @program("busybox")
@@ -57,9 +57,9 @@ def busybox(p: Process) -> Run:
     rest = p.argv[1:]
     if not rest or rest[0] == "--help":
         if len(rest) > 1:
-            yield from p.out(bb_usage(rest[1]))
+            yield from p.out(bb_usage(p, rest[1]))
             return 0
-        yield from p.out(overview())
+        yield from p.out(overview(p))
         return 0
     if rest[0] in ("--list", "--list-full"):
         full = rest[0] == "--list-full"
@@ -83,10 +83,10 @@ def _applet(p: Process, name: str, argv: list[str]) -> Run:
         yield from p.err(f"{name}: applet not found\n")
         return 127
     if len(argv) == 2 and argv[1] == "--help" and name in USAGE_TEXTS:
-        yield from p.out(bb_usage(name))
+        yield from p.out(bb_usage(p, name))
         return 0
     if len(argv) == 1 and name in NEEDS_OPERANDS and name in USAGE_TEXTS:
-        yield from p.err(bb_usage(name))
+        yield from p.err(bb_usage(p, name))
         return 1
     p.argv = [*([argv[0]] if argv[0].startswith("-") else [name]), *argv[1:]]
     entry = APPLETS.get(name) or lookup(_SAME_NAME.get(name, name)) or lookup(name)
