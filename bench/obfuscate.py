@@ -1,7 +1,7 @@
 """URLs hidden three layers deep in shell texts, to measure recovery on what no data set holds.
 
-Each text fetches one URL with one client; the URL and then the command are wrapped by layers drawn at random: variables,
-splitting, quoting, base64, hex, octal, printf, arrays, reversed strings, IFS, functions, eval, here-documents. The seed
+Each text fetches one URL with one client; the URL and then the command are wrapped by layers drawn at random:
+variables, splitting, quoting, base64, hex, octal, printf, arrays, reversed strings, IFS, functions, eval, here-documents. The seed
 is printed with the result, so that a run can be repeated. Prints one JSON line.
 
     python bench/obfuscate.py [--count N] [--layers N] [--seed N] [--show N]
@@ -159,7 +159,7 @@ def eval_variable(rng: random.Random, text: str) -> str:
 
 
 def shell_c(rng: random.Random, text: str) -> str:
-    return f"{rng.choice(['bash', '/bin/bash', '$SHELL', 'nohup bash', 'busybox ash' if '(' not in text else 'bash'])} -c {single(text)}"
+    return f"{rng.choice(['bash', '/bin/bash', '$SHELL', 'nohup bash'])} -c {single(text)}"
 
 
 def piped_base64(rng: random.Random, text: str) -> str:
@@ -223,8 +223,8 @@ def branch(rng: random.Random, text: str) -> str:
 
 
 WRAPS: dict[str, Wrap] = {
-    "eval": eval_single, "eval-variable": eval_variable, "sh-c": shell_c, "base64|sh": piped_base64, "hex|sh": piped_hex,
-    "printf|sh": printf_eval, "octal-eval": octal_eval, "rev|sh": reversed_eval, "function": in_function,
+    "eval": eval_single, "eval-variable": eval_variable, "sh-c": shell_c, "base64|sh": piped_base64,
+    "hex|sh": piped_hex, "printf|sh": printf_eval, "octal-eval": octal_eval, "rev|sh": reversed_eval, "function": in_function,
     "here-document": here_file, "echo-file": echo_file, "here-string": here_string, "substitution": substituted,
     "background": background, "branch": branch,
 }  # fmt: skip

@@ -51,7 +51,7 @@ _CALLED = re.compile(
     rb"((?:https?|ftp)://[^\s\"'<>`|\\^\x00-\x1f\x7f]{4,4000})"
 )
 _COMMENT = re.compile(rb"(?m)^[ \t]*#(?!!).*$")
-_SAYING = frozenset((b"echo", b"printf", b"grep", b"find", b"sed", b"awk", b"git", b"cat"))
+_SAYING = frozenset((b"echo", b"printf", b"grep", b"find", b"sed", b"awk", b"git"))
 _LOST = frozenset(("wget", "curl", "fetch", "lwp-download", "lynx"))
 _NOT_FETCHED = frozenset(
     (
@@ -219,6 +219,12 @@ def _words(collection: Collection, text: bytes) -> None:
         client = ""
         for number, token in enumerate(tokens):
             name = basename(token).lower().decode("latin-1")
+            if name[:1] == "$" and name[1:] in _LOST:
+                # ``$(curl …)`` in a log that drops parentheses.
+                for ask in READERS[name[1:]](tokens[number + 1 :]):
+                    if b"$" not in ask.url:
+                        collection.take(ask, "word", 65)
+                break
             if name in _LOST:
                 client = name
             elif client and _WHOLE.fullmatch(token) and tokens[number - 1].lower() not in _NOT_FETCHED:

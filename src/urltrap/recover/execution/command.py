@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
+from urltrap.machine.fs.program import ProgramContent
 from urltrap.machine.shell.ast import Quoted, Simple, Word
 from urltrap.machine.shell.expansion.fields import expand_words
 from urltrap.machine.shell.interpreter.redirect import RedirectError, apply_redirections, undo
@@ -115,6 +116,8 @@ def _does_nothing(p: Process, argv: list[str]) -> bool:
     else:
         return False
     try:
+        if isinstance(p.fs.content(path), ProgramContent):
+            return False  # a copy or link of one of ours
         data = p.fs.read(path, 64)
         if data[:4] == b"\x7fELF":
             recorder_of(p).binary(p.fs.read(path, LARGEST_BINARY), path)

@@ -246,7 +246,7 @@ def find(p: Process) -> Run:
             end = number + 1
             while end < len(words) and words[end] not in (";", "+"):
                 end += 1
-            command = [word.replace("{}", "/tmp/found") for word in words[number + 1 : end]]
+            command = [word.replace("{}", unknown("a file")) for word in words[number + 1 : end]]
             if command:
                 yield from _start(p, command)
             number = end
@@ -308,6 +308,9 @@ def interpreter(language: str) -> Program:
     def run(p: Process) -> Run:
         code, arguments = b"", p.argv[1:]
         found = False
+        if language in ("powershell", "windows"):
+            yield from told(p, read_code(encode(" ".join(p.argv)), language))
+            return 0
         for number, word in enumerate(arguments):
             if word.startswith("-") and not word.startswith("--") and word[-1:] in flag and len(word) > 1:
                 code, found = encode("\n".join(arguments[number + 1 : number + 2])), True
@@ -361,7 +364,7 @@ def miner(p: Process) -> Run:
 _NOTHING = (
     "rm", "rmdir", "kill", "killall", "pkill", "reboot", "halt", "poweroff", "shutdown", "init", "telinit", "wait",
     "suspend", "logout", "fg", "bg", "ulimit", "history", "enable", "caller", "passwd", "chpasswd", "iptables",
-    "ip6tables", "ufw", "setenforce", "systemctl", "service", "update-rc.d", "chkconfig", "apt", "apt-get", "apk-add",
+    "ip6tables", "ufw", "setenforce", "systemctl", "service", "update-rc.d", "chkconfig", "apk-add",
     "chattr", "lsattr", "sysctl", "modprobe", "insmod", "mount", "umount", "swapoff", "swapon", "shred", "userdel",
     "useradd", "usermod", "groupadd", "adduser", "sleep", "usleep", "clear", "reset", "tput", "stty", "screen-quiet",
     "ldconfig", "sync", "ntpdate", "dhclient", "ifconfig", "route", "ip", "mkfs", "fdisk", "docker", "ps", "top",

@@ -30,6 +30,7 @@ _KNOWN = frozenset({
     "BASH_SOURCE", "BASH_REMATCH", "SRANDOM", "HISTFILE", "MAIL", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY",
 })  # fmt: skip
 _DYNAMIC = re.compile(r"RANDOM|SECONDS|LINENO|BASHPID|EPOCH|FUNCNAME|BASH_|DIRSTACK|GROUPS")
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,3})")
 _FIRST = {"PATH": "/usr/bin:/bin", "IFS": " \t\n", "SHELL": "/bin/bash", "HOME": "/root", "USER": "root",
           "LOGNAME": "root", "TERM": "xterm", "OPTIND": "1", "BASH_VERSION": "5.2.15(1)-release", "UID": "0",
           "EUID": "0", "BASH": "/bin/bash", "OSTYPE": "linux-gnu", "PS4": "+ "}  # fmt: skip
@@ -74,6 +75,8 @@ def shell_program(p: Process) -> Run:
         yield from run_tolerant(sh, tolerant(text))
         if sh.functions:
             yield from uncalled(sh)
+        for action in list(sh.traps.values())[:8]:
+            yield from run_tolerant(sh, tolerant(action))
     except (ShellJump, ExpansionError):
         return 1
     except RecursionError:
@@ -104,7 +107,8 @@ def _text(p: Process) -> Generator[Any, Any, tuple[str, list[str]]]:
         return words[0], words[1:]
     if words and words[0] != "-":
         try:
-            fd = p.open(words[0])  # also ``/dev/fd/63`` of a process substitution
+            inherited = _DESCRIPTOR.fullmatch(words[0])  # of a process substitution
+            fd = int(inherited[1]) if inherited else p.open(words[0])
             data = yield from p.read_all(fd, _LONGEST)
             p.close(fd)
         except SysError:

@@ -19,6 +19,7 @@ _LOG_LINE = re.compile(
     rb"[\"'(](?:GET|POST|PUT|HEAD|OPTIONS|DELETE|PATCH)[ \t]+([^\r\n\"]*?)(?:[ \t]+HTTP/\d[\d.]*)?(?:\"|'\)|\Z)|"
     rb"\b(?:GET|POST|PUT|HEAD)[ \t]+https?[ \t]+\S+[ \t]+\"(/[^\"]*)"
 )
+_LOG_BEGINS = re.compile(rb"\s*(?:[\d.]{7,15}|[0-9a-fA-F:]{3,39}|\[|\d{4}[-/]\d|[A-Z][a-z]{2} +\d|[{<\"(]|-)")
 _TARGET = re.compile(rb"\A\s*/[^\s]*\?|\A\s*/\S*cgi\S*\?")
 _NAME = rb"[A-Za-z_][\w.\[\]-]{0,60}"
 _FORM = re.compile(
@@ -55,10 +56,10 @@ class Piece:
 def is_request(text: bytes) -> bool:
     """Whether `text` is an HTTP request, a log line of one, a request target or a form body."""
     head = text[:4000]
-    if _REQUEST.match(head):
-        line = head.partition(b"\n")[0]
-        return b"/" in line or b"HTTP" in line
-    if _LOGGED.search(head) or _TARGET.match(head):
+    method = _REQUEST.match(head)
+    if method:
+        return head[method.end() - 1 : method.end()] in (b"/", b"*") or b" HTTP/" in head.partition(b"\n")[0]
+    if (_LOG_BEGINS.match(head) and _LOGGED.search(head)) or _TARGET.match(head):
         return True
     return bool(_FORM.match(head))
 
@@ -131,6 +132,9 @@ def _body(body: bytes) -> Iterator[tuple[str, bytes]]:
             pass  # cut or damaged: its strings are looked at one by one below
         for match in re.finditer(rb'"((?:[^"\\]|\\.)*)"', stripped):
             yield "json", re.sub(rb"\\(.)", rb"\1", match[1])
+        return
+    if stripped[:2] in (b"<%", b"<?") and stripped[:5].lower() != b"<?xml":
+        yield "body", stripped  # a template or PHP: no mark-up to take away
         return
     if stripped[:1] == b"<" or b"</" in stripped:
         for text in _TAG.split(stripped):
