@@ -78,22 +78,31 @@ def test_listed_not_listed_and_error_are_three_things() -> None:
         assert not any("listed" in reason.code for reason in found.reasons)
 
 
-def test_an_observed_dropper_is_confident_enough_to_publish_and_a_mention_is_not() -> None:
-    assert judge(evidence(asked=True, run=True, payloads=(ELF,)), NOW, NONE).confidence >= 80
-    assert judge(evidence(asked=True, run=True, payloads=(SCRIPT,)), NOW, NONE).confidence >= 60
-    assert judge(evidence(), NOW, NONE).confidence < 40
+def test_an_observed_dropper_is_confident_enough_to_publish_and_a_mention_is_never_published() -> None:
+    for payload in (ELF, SCRIPT):
+        found = judge(evidence(asked=True, run=True, payloads=(payload,)), NOW, NONE)
+        assert found.confidence >= 80 and found.publish_after is not None
+    named = judge(
+        evidence(host="a.example", url="https://a.example/x", scheme="https", raw_address=False), NOW, NONE
+    )
+    assert named.confidence < 60 and named.publish_after is None
+    assert judge(evidence(), NOW, NONE).publish_after is None
 
 
 def test_reasons_are_sentences_whose_weights_are_the_confidence() -> None:
     found = judge(evidence(asked=True, run=True, payloads=(ELF,)), NOW, NONE)
     assert sum(reason.weight for reason in found.reasons) == found.confidence
-    assert found.reasons[0].text == "it serves an ELF program (mips)"
-    assert abs(found.reasons[0].weight) >= abs(found.reasons[-1].weight)
+    texts = [reason.text for reason in found.reasons]
+    assert texts.index("it serves an ELF program (mips)") < texts.index("its host is a bare address")
+    assert abs(found.reasons[0].weight) >= abs(found.reasons[-2].weight)
 
 
 def test_programs_for_several_architectures_weigh_more() -> None:
-    one = judge(evidence(asked=True, run=True, payloads=(ELF,)), NOW, NONE)
-    two = judge(evidence(asked=True, run=True, payloads=(ELF, replace(ELF, architecture="arm"))), NOW, NONE)
+    base = evidence(
+        host="a.example", url="https://a.example/x", scheme="https", raw_address=False, commanded=False
+    )
+    one = judge(replace(base, payloads=(ELF,)), NOW, NONE)
+    two = judge(replace(base, payloads=(ELF, replace(ELF, architecture="arm"))), NOW, NONE)
     assert two.confidence > one.confidence
 
 

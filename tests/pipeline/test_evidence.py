@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from urltrap.pipeline.evidence import _runs, _text_runs
+from urltrap.pipeline.running import runs, text_runs
 
 NAMES = {b"x86", b".x"}
 
@@ -16,7 +16,7 @@ NAMES = {b"x86", b".x"}
     ],
 )  # fmt: skip
 def test_text_that_makes_a_file_run_is_seen(text: bytes) -> None:
-    assert _text_runs(text, NAMES)
+    assert text_runs(text, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_text_that_makes_a_file_run_is_seen(text: bytes) -> None:
     ],
 )  # fmt: skip
 def test_text_that_does_something_else_with_it_is_not(text: bytes) -> None:
-    assert not _text_runs(text, NAMES)
+    assert not text_runs(text, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_text_that_does_something_else_with_it_is_not(text: bytes) -> None:
     ],
 )
 def test_programs_that_run_a_file_are_told_from_others(argv: list[bytes], expected: bool) -> None:
-    assert _runs(argv, NAMES) is expected
+    assert runs(argv, NAMES) is expected
 
 
 def test_a_megabyte_of_slashes_and_chmods_ends() -> None:
     for text in (b"x86" + b"/" * 1_000_000, b"x86 " + b"chmod +x " * 100_000, b"x86" + b" sh" * 300_000):
-        _text_runs(text, NAMES)
+        text_runs(text, NAMES)

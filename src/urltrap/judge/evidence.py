@@ -9,16 +9,20 @@ from typing import Literal
 from urltrap.model.verdict import Observation
 
 LabelKind = Literal[
-    "ip-check", "speed-test", "known-site", "mirror", "top-site", "research-scanner", "sinkhole", "parked", "code-hosting",
-    "paste", "shortener", "cdn", "file-share", "cloud-bucket", "dynamic-dns", "ipfs", "tunnel", "tor", "dual-use-tool",
-    "false-positive",
+    "ip-check", "speed-test", "known-site", "mirror", "top-site", "research-scanner", "sinkhole", "parked",
+    "code-hosting", "paste", "shortener", "cdn", "file-share", "cloud-bucket", "dynamic-dns", "ipfs",
+    "tunnel", "tor", "dual-use-tool", "false-positive",
 ]  # fmt: skip
 """What a list says of a host. `judge.labels` says which are benign by themselves and which host anybody's files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A body that the URL served. `status`: HTTP status of that answer, None for other protocols."""
+    """A body that the URL served. `status`: HTTP status of that answer, None for other protocols.
+
+    `family`, `action` and `role` are what rules of analysis say of it, `rules` their names, `antivirus` ClamAV's name
+    for it.
+    """
 
     sha256: str
     kind: str
@@ -27,6 +31,12 @@ class Payload:
     size: int = 0
     complete: bool = True
     status: int | None = None
+    family: str = ""
+    action: str = ""
+    role: str = ""
+    rules: tuple[str, ...] = ()
+    packer: str = ""
+    antivirus: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +51,14 @@ class Label:
 class Evidence:
     """The evidence about one URL.
 
-    `sources`: distinct addresses of attackers that showed it. `asked`: a program in an attacker's session asked for
-    it; `commanded`: a download command named it. `run`: what came was run, or made executable, in a session.
-    `from_malicious`: it stands in a payload of a URL that is malicious itself. `carries_own_address`: an
-    address of a sensor stands in it. `secret` makes the delay of publication
-    unpredictable for whoever named the URL; it must be the same at every judgement.
+    `sources`: distinct addresses of attackers that showed it (the operator's own tests are not among them).
+    `asked`: a program in an attacker's session asked for it; `commanded`: a download command named it. `run`: what
+    came was run, or made executable, in a session. `from_malicious`: it stands in a payload of a malicious URL.
+    `carries_own_address`: an address of a sensor stands in it. `secret` makes the delay of publication unpredictable
+    for whoever named the URL; it must be the same at every judgement. `operator`: only the operator's tests showed it.
+    `named_hosts`: how many hosts the least talkative of its sources has named. `protocols` are those of the sessions,
+    `clients` who asked (wget, curl …). `techniques`: MITRE ATT&CK ids of those sessions. `first_online`, `last_online`:
+    answers with content. `liveness` is what later checks say ("" where none was made).
     """
 
     url: str
@@ -68,3 +81,12 @@ class Evidence:
     outcomes: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = field(default=())
     labels: tuple[Label, ...] = field(default=())
+    operator: bool = False
+    named_hosts: int = 0
+    protocols: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    techniques: tuple[str, ...] = ()
+    campaign: str = ""
+    first_online: datetime | None = None
+    last_online: datetime | None = None
+    liveness: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
+from urltrap.judge.engines import confirms, is_listing
 from urltrap.judge.evidence import Evidence
 from urltrap.model.verdict import VerdictName
 
@@ -19,9 +20,16 @@ def publish_after(
     moment of publication which machine the sensor is. The while comes from the URL and `evidence.secret`, so that
     judging again, or rebuilding the store, gives the same moment.
     """
-    if evidence.held or evidence.carries_own_address or not verdict.startswith("malicious-"):
+    if (
+        evidence.held
+        or evidence.operator
+        or evidence.carries_own_address
+        or not verdict.startswith("malicious-")
+    ):
         return None
-    listed = any(item.result == "listed" and item.subject_kind == "url" for item in evidence.observations)
+    listed = any(
+        is_listing(item) and confirms(item) and item.subject_kind == "url" for item in evidence.observations
+    )
     if evidence.sources >= 2 or listed:
         return at
     shortest, longest = delay_minutes

@@ -1,79 +1,94 @@
-"""The rules, version 1. Weights add up to the confidence; which verdict it is, is decided by kinds of evidence.
+"""The rules, version 2. Kinds of evidence decide which verdict it is; `calibration` says how confident we are.
 
 Naming a host never makes it malicious: *malicious-observed* needs a payload that an attacker's session asked for and
 that is a program or script, and something that tells an attack from a mistake (it was run or made executable, more
-than one source came with it, or a malicious payload fetches it).
+than one source came with it, or a malicious payload fetches it). Lists of the benign, homes of tools, the operator's
+own tests and sources that name hundreds of hosts are never believed by context.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
+from urltrap.judge import labels
+from urltrap.judge.calibration import EVIDENCE, SIGNS, SPELLING_ALONE, Weighed, confidence
+from urltrap.judge.classify import classify, false_positive_risk, family_of
+from urltrap.judge.engines import confirms, is_listing
 from urltrap.judge.evidence import Evidence, Payload
+from urltrap.judge.lexical import signs
 from urltrap.judge.publication import publish_after
-from urltrap.model.verdict import Reason, Verdict, VerdictName
+from urltrap.judge.tools import is_tool
+from urltrap.model.verdict import Verdict, VerdictName
 
-_Because = Callable[[str, str, int], None]
-
-RULES = "1"
+RULES = "2"
 """Version of these rules, kept with each verdict; another one judges everything again."""
+
+FLOODING = 100
+"""A source that names so many hosts is marked: what only such sources show is not believed by context."""
 
 _PROGRAMS = {"elf": "an ELF program", "pe": "a Windows program", "script": "a script"}
 _HARMLESS = {"html": "a web page", "image": "an image", "empty": "an empty file"}
-_PAYLOAD_WEIGHT = {"elf": 45, "pe": 40, "script": 35, "archive": 20, "data": 10, "text": 5}
-_BENIGN = {
-    "ip-check": "it tells its caller's address",
-    "speed-test": "it is a speed test",
-    "known-site": "it is a well-known site",
-    "mirror": "it is a mirror of software distributions",
-}
-_SHARED = {"code-hosting", "paste", "shortener", "cdn"}
+_ORDER = {"elf": 45, "pe": 40, "script": 35, "archive": 20, "data": 10, "text": 5}
+_TESTS = ("EICAR-Test-File",)
+
+
+class _Scale:
+    """Collects what is known."""
+
+    def __init__(self) -> None:
+        self.weighed: list[Weighed] = []
+
+    def add(self, code: str, text: str, weight: str = "", times: float = 1.0) -> None:
+        self.weighed.append(
+            Weighed(code, text, EVIDENCE[weight or code] * times if weight != "none" else 0.0)
+        )
 
 
 def judge(evidence: Evidence, at: datetime, delay_minutes: tuple[int, int]) -> Verdict:
-    """The verdict on a URL at the moment `at`, with its reasons in the order in which they weigh."""
-    reasons: list[Reason] = []
-
-    def because(code: str, text: str, weight: int) -> None:
-        reasons.append(Reason(code=code, text=text, weight=weight))
-
-    listed = _listed(evidence, because)
-    payload = _payload(evidence, because)
-    _behaviour(evidence, because)
-    benign = next((label for label in evidence.labels if label.kind in _BENIGN), None)
-    if benign:
-        because("context." + benign.kind, f"{_BENIGN[benign.kind]} (list {benign.list})", -60)
-    for label in evidence.labels:
-        if label.kind in _SHARED:
-            because(
-                "context." + label.kind, f"anybody can put files there ({label.kind}, list {label.list})", -5
-            )
-    verdict = _verdict(evidence, listed, payload, benign is not None)
-    if verdict == "malicious-observed" and evidence.held:
-        verdict = "suspicious"
-    if evidence.held:
-        because("held", "its host is a placeholder, not public, our own, or was cut off", -20)
+    """The verdict on a URL at the moment `at`, with its class, and its reasons in the order in which they weigh."""
+    scale = _Scale()
+    listed = _listed(evidence, scale)
+    payload = _payload(evidence, scale)
+    known = _known(evidence, payload, scale)
+    _behaviour(evidence, scale)
+    benign = _context(evidence, scale)
+    _spelling(evidence, scale)
+    verdict = _verdict(evidence, listed, payload, known, benign)
     if evidence.carries_own_address:
-        because("withheld", "an address of a sensor stands in it: it is not published", 0)
-    confidence = max(0, min(100, sum(reason.weight for reason in reasons)))
+        scale.add("withheld", "an address of a sensor stands in it: it is not published", "none")
+    most, why = 100, ""
     if verdict == "benign-context":
-        confidence = 90
-    reasons.sort(key=lambda reason: -abs(reason.weight))
+        most, why = 10, "its context is benign"
+    elif not (listed or known or evidence.raw_address or (payload and payload.kind in _PROGRAMS)):
+        most, why = SPELLING_ALONE, "a name alone does not say more, however it is spelt"
+    points, reasons = confidence(scale.weighed, most, why)
     return Verdict(
-        url=evidence.url, verdict=verdict, confidence=confidence, reasons=reasons, at=at, rules=RULES,
+        url=evidence.url, verdict=verdict, confidence=points, reasons=reasons, at=at, rules=RULES,
         publish_after=publish_after(evidence, verdict, at, delay_minutes),
+        axes=classify(evidence, payload, verdict), family=family_of(evidence, payload),
+        fp_risk=false_positive_risk(evidence, listed, payload), techniques=list(evidence.techniques),
+        campaign=evidence.campaign,
     )  # fmt: skip
 
 
-def _verdict(evidence: Evidence, listed: bool, payload: Payload | None, benign: bool) -> VerdictName:
+def _verdict(
+    evidence: Evidence, listed: bool, payload: Payload | None, known: bool, benign: bool
+) -> VerdictName:
+    if evidence.operator:
+        return "benign-context"
     if listed:
         return "malicious-confirmed"
     if benign:
         return "benign-context"
     wanted = evidence.asked or evidence.commanded or evidence.from_malicious
+    tool = is_tool(evidence.host, _path(evidence)) or any(
+        label.kind == labels.DUAL_USE for label in evidence.labels
+    )
+    if wanted and known and not tool and not evidence.held:
+        return "malicious-confirmed"
     if payload is not None and wanted and payload.kind in _PROGRAMS:
-        if evidence.run or evidence.sources >= 2 or evidence.from_malicious:
+        believed = evidence.run or evidence.sources >= 2 or evidence.from_malicious
+        if believed and not (tool or evidence.held or _is_flooded(evidence, payload)):
             return "malicious-observed"
         return "suspicious"
     if payload is not None and payload.kind in _HARMLESS:
@@ -81,64 +96,134 @@ def _verdict(evidence: Evidence, listed: bool, payload: Payload | None, benign: 
     return "suspicious" if wanted else "unknown"
 
 
-def _listed(evidence: Evidence, because: _Because) -> bool:
+def _is_flooded(evidence: Evidence, payload: Payload) -> bool:
+    """Whether only sources that name hundreds of hosts show it, and its payload does not speak for itself."""
+    return evidence.named_hosts >= FLOODING and not (payload.role or payload.action)
+
+
+def _listed(evidence: Evidence, scale: _Scale) -> bool:
     listed = False
     for item in evidence.observations:
         if item.result != "listed":
             continue
         tags = f" ({', '.join(item.tags[:5])})" if item.tags else ""
-        if item.subject_kind == "url":
+        if not is_listing(item):
+            scale.add("listed.few", f"{item.provider}: {item.detail or 'few engines'}; so few are no listing")
+        elif not confirms(item):
+            scale.add("listed.hint", f"{item.provider}: {item.detail or 'mentioned'}{tags}")
+        elif item.subject_kind == "url":
             # The detail says whether the URL itself or the same host and path is on the list.
-            weight = 90 if item.detail != "host and path" else 80
-            because("listed.url", f"{item.provider} lists {item.detail or 'this URL'}{tags}", weight)
+            weight = "listed.path" if item.detail == "host and path" else "listed.url"
+            scale.add("listed.url", f"{item.provider} lists {item.detail or 'this URL'}{tags}", weight)
             listed = True
         elif item.subject_kind == "sha256":
-            because("listed.payload", f"{item.provider} lists its payload{tags}", 90)
+            scale.add("listed.payload", f"{item.provider} lists its payload{tags}")
             listed = True
         else:
-            because("listed.host", f"{item.provider} lists other URLs of this host{tags}", 15)
+            scale.add("listed.host", f"{item.provider} lists other URLs of this host{tags}")
     return listed
 
 
-def _payload(evidence: Evidence, because: _Because) -> Payload | None:
+def _payload(evidence: Evidence, scale: _Scale) -> Payload | None:
     answered = [item for item in evidence.payloads if item.status is None or 200 <= item.status < 300]
     if not answered:
         if evidence.payloads:
             status = evidence.payloads[0].status
-            because("payload.none", f"the server answered {status}, with no payload", -10)
+            scale.add("payload.none", f"the server answered {status}, with no payload")
         elif evidence.outcomes:
-            because("capture." + evidence.outcomes[0], f"nothing was captured: {evidence.outcomes[0]}", 0)
+            scale.add(
+                "capture." + evidence.outcomes[0], f"nothing was captured: {evidence.outcomes[0]}", "none"
+            )
         return None
-    best = max(answered, key=lambda item: _PAYLOAD_WEIGHT.get(item.kind, 0))
-    weight = _PAYLOAD_WEIGHT.get(best.kind, 0)
+    best = max(answered, key=lambda item: (bool(item.family), _ORDER.get(item.kind, 0)))
     if best.kind in _PROGRAMS:
-        what = _PROGRAMS[best.kind]
         details = best.architecture or best.interpreter
-        because("payload." + best.kind, f"it serves {what}{f' ({details})' if details else ''}", weight)
+        scale.add(
+            "payload." + best.kind, f"it serves {_PROGRAMS[best.kind]}{f' ({details})' if details else ''}"
+        )
         architectures = {item.architecture for item in answered if item.architecture}
         if len(architectures) > 1:
-            because(
-                "payload.architectures", f"it has served programs for {len(architectures)} architectures", 10
+            scale.add(
+                "payload.architectures", f"it has served programs for {len(architectures)} architectures"
             )
+        if best.packer.startswith("upx-broken"):
+            scale.add("payload.packed", "it is packed by UPX whose marks were broken on purpose")
     elif best.kind in _HARMLESS:
-        because("payload." + best.kind, f"it serves {_HARMLESS[best.kind]}", -20)
+        scale.add("payload." + best.kind, f"it serves {_HARMLESS[best.kind]}")
     else:
-        because("payload." + best.kind, f"it serves {best.kind}", weight)
+        weight = f"payload.{best.kind}" if f"payload.{best.kind}" in EVIDENCE else "payload.data"
+        scale.add("payload." + best.kind, f"it serves {best.kind}", weight)
     return best
 
 
-def _behaviour(evidence: Evidence, because: _Because) -> None:
+def _known(evidence: Evidence, payload: Payload | None, scale: _Scale) -> bool:
+    """Whether what it serves is malware that rules or an antivirus know by name."""
+    if payload is None:
+        return False
+    if payload.antivirus:
+        scale.add("payload.antivirus", f"ClamAV calls its payload {payload.antivirus}")
+    if payload.family in _TESTS:
+        scale.add("payload.test", "its payload is the harmless test file of antivirus testers", "none")
+        return False
+    if payload.family:
+        scale.add("payload.family", f"its payload is {payload.family} (rule {', '.join(payload.rules[:3])})")
+    elif payload.role:
+        scale.add("payload.role", f"its payload is a {payload.role} (rule {', '.join(payload.rules[:3])})")
+    return bool(payload.family or payload.antivirus)
+
+
+def _behaviour(evidence: Evidence, scale: _Scale) -> None:
     if evidence.asked:
-        because("asked", "a program in an attacker's session asked for it", 15)
+        scale.add("asked", "a program in an attacker's session asked for it")
     elif evidence.commanded:
-        because("commanded", "an attacker's command names it as a download", 12)
+        scale.add("commanded", "an attacker's command names it as a download")
     if evidence.run:
-        because("run", "what came was run or made executable there", 25)
+        scale.add("run", "what came was run or made executable there")
     if evidence.from_malicious:
-        because("second-stage", "a payload of a malicious URL fetches it", 20)
+        scale.add("second-stage", "a payload of a malicious URL fetches it")
     if evidence.sources >= 2:
-        because("sources", f"{evidence.sources} addresses came with it", min(20, 8 + 2 * evidence.sources))
-    if evidence.raw_address and evidence.scheme in ("http", "ftp", "tftp"):
-        because("raw-address", "its host is a bare address", 5)
-    if evidence.port not in (80, 443, 21, 69, 8080, 8443):
-        because("odd-port", f"its port is unusual ({evidence.port})", 3)
+        scale.add("sources", f"{evidence.sources} addresses came with it", "source", min(4, evidence.sources))
+    if evidence.named_hosts >= FLOODING:
+        scale.add(
+            "flooding", f"whoever showed it has named {evidence.named_hosts} hosts: nothing follows from that"
+        )
+
+
+def _context(evidence: Evidence, scale: _Scale) -> bool:
+    """Whether lists say that the host is benign by itself."""
+    benign = False
+    for label in evidence.labels:
+        if label.kind in labels.BENIGN:
+            if not benign:
+                scale.add(
+                    "context." + label.kind,
+                    f"{labels.BENIGN[label.kind]} (list {label.list})",
+                    "context.benign",
+                )
+            benign = True
+        elif label.kind in labels.SHARED:
+            scale.add(
+                "context." + label.kind,
+                f"anybody can put files there ({labels.SHARED[label.kind]}, list {label.list})", "context.shared",
+            )  # fmt: skip
+    if is_tool(evidence.host, _path(evidence)):
+        scale.add("context.tool", "it is the home of a tool that honest people use as well")
+    if evidence.held:
+        scale.add("held", "its host is a placeholder, not public, our own, or was cut off")
+    if evidence.operator:
+        scale.add("operator", "only the operator's own tests showed it")
+    return benign
+
+
+def _spelling(evidence: Evidence, scale: _Scale) -> None:
+    found = signs(evidence.scheme, evidence.host, evidence.port, _path(evidence), evidence.raw_address)
+    for sign in sorted(found):
+        logit, text = SIGNS[sign]
+        scale.weighed.append(Weighed(f"url.{sign}", text, logit))
+
+
+def _path(evidence: Evidence) -> str:
+    """Path and query of the canonical URL."""
+    rest = evidence.url.partition("://")[2]
+    slash = rest.find("/")
+    return rest[slash:] if slash >= 0 else "/"

@@ -164,6 +164,7 @@ def _finish(workshop: Workshop, connection: Connection, job: work.Job, result: _
         work.put(connection, "recover", [job.subject], now)
     if isinstance(event, Captured):
         work.put(connection, "judge", [url_key(event.capture.url)], now)
+        work.put(connection, "campaign", [f"url/{url_key(event.capture.url)}"], now)
     elif result is not None:
         # An upload may be what a URL served before; what is analysed again certainly may.
         served = connection.execute(

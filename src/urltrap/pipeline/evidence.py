@@ -1,102 +1,128 @@
-"""Evidence about a URL, gathered from the store."""
+"""Evidence about URLs, gathered from the store: a few statements for many URLs, so that judging everything is cheap."""
 
 from __future__ import annotations
 
 import base64
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from urltrap.judge import Evidence, Payload
-from urltrap.model.event import DownloadAsked, decode_event
-from urltrap.model.url import UrlError, canonical
+from urltrap.model.artifact import Analysis
 from urltrap.model.verdict import Observation
+from urltrap.pipeline.sessions_of import SessionFacts, load_sessions
 from urltrap.pipeline.workshop import Workshop
 from urltrap.recover.flags import host_address
+from urltrap.store.intake import in_parts
 from urltrap.store.rows import url_key
-from urltrap.store.schema import (
-    artifacts,
-    captures,
-    commands,
-    events,
-    files,
-    observations,
-    program_runs,
-    sessions,
-    sightings,
-    urls,
-)
+from urltrap.store.schema import artifacts, captures, files, observations, sightings, url_sources, urls
+from urltrap.store.schema_intel import liveness
 
 _SIGHTINGS = 200
 _SESSIONS = 20
-_ROWS = 500
 _CAPTURES = 20
-_SHELL = rb"(?:[\w./]*/)?(?:busybox\s+)?(?:ba|da|a|z|k)?sh\b"
-_PIPED = re.compile(
-    rb"\|\s*(?:sudo\s+)?" + _SHELL + rb"|\|\s*(?:python\d?|perl|php)\b|" + _SHELL + rb"\s+<\(|"
-    + _SHELL + rb"\s+-c\s+[\"']?(?:\$\(|`)|\beval\s+[\"']?(?:\$\(|`)|(?:\bsource|(?:^|[;&|\s])\.)\s+<\("
-)  # fmt: skip
-_RUNNERS = {
-    b"sh", b"bash", b"ash", b"dash", b"zsh", b"busybox", b"nohup", b"perl", b"python", b"python2", b"python3", b"php",
-    b"setsid", b"exec", b"source", b".", b"sudo",
-}  # fmt: skip
-# Shapes first, names afterwards: a pattern per name would be compiled for every URL.
-_CHMOD = re.compile(
-    rb"\bchmod\s+(?:-\w{1,8}\s+)?(?:[ugoa]{0,4}\+[rwX]{0,3}x|0?[0-7]{0,3}[1357])[rwx]{0,3}\s+([^;&|\n]{1,400})"
-)
-_STARTED = re.compile(
-    rb"(?:(?:^|[;&|(\n])[ \t]{0,8}|\b(?:then|do|else|sudo|nohup|exec|setsid)\s{1,8})(\.{0,2}/[^\s;&|<>'\"]{1,255})"
-    rb"|(?:^|[\s;&|(/])(?:(?:ba|da|a)?sh|nohup|exec|perl|python\d?|php)\s{1,8}(?:-\w{1,8}\s{1,8})?"
-    rb"([^\s;&|<>'\"-][^\s;&|<>'\"]{0,255})"
-)
-_EXECUTABLE_MODE = re.compile(rb"[ugoa]*\+[rwX]*x[rwx]*|0?[0-7]*[1357][0-7]*")
+_SOURCES = 3
+_MOST_SOURCES = 200
 
 
-def gather(workshop: Workshop, connection: Connection, key: str) -> tuple[Evidence, dict[str, Any]] | None:
-    """The evidence about the URL of this key, and its row as it should be; None where there is no such URL."""
-    row = connection.execute(select(urls).where(urls.c.key == key)).mappings().first()
-    if row is None:
-        return None
-    seen = connection.execute(
-        select(sightings).where(sightings.c.url_key == key).order_by(sightings.c.at.desc()).limit(_SIGHTINGS)
-    ).mappings().all()  # fmt: skip
-    first = connection.execute(
-        select(sightings.c.session)
-        .where(sightings.c.url_key == key)
-        .order_by(sightings.c.at, sightings.c.session, sightings.c.seq)
-        .limit(1)
-    ).scalar()
-    attempts = connection.execute(
-        select(captures.c.outcome, captures.c.status, captures.c.sha256, captures.c.at)
-        .where(captures.c.url_key == key)
-        .order_by(captures.c.at.desc(), captures.c.session, captures.c.seq)
-        .limit(_CAPTURES)
-    ).all()
-    payloads = _payloads(connection, attempts)
+@dataclass(frozen=True)
+class Gathered:
+    """The evidence about one URL, what its row should say of its captures, and what the row said of its verdict."""
+
+    evidence: Evidence
+    summary: dict[str, Any]
+    before: Any
+
+
+@dataclass
+class _Loaded:
+    """What was read for a batch, by URL key, SHA-256, session or address."""
+
+    rows: dict[str, Any]
+    seen: dict[str, list[Any]]
+    first: dict[str, str]
+    attempts: dict[str, list[Any]]
+    artifacts: dict[str, Any]
+    observations: dict[str, list[Observation]]
+    parents: dict[str, set[str]]
+    executable: set[str]
+    sessions: dict[str, SessionFacts]
+    sources: dict[str, list[str]]
+    named: dict[str, int]
+    liveness: dict[str, Any]
+
+
+def gather(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> dict[str, Gathered]:
+    """The evidence about the URLs of these keys; those that do not exist are left out."""
+    loaded = _load(connection, keys)
+    return {key: _one(workshop, loaded, key) for key in loaded.rows}
+
+
+def _one(workshop: Workshop, loaded: _Loaded, key: str) -> Gathered:
+    row, seen, attempts = loaded.rows[key], loaded.seen.get(key, []), loaded.attempts.get(key, [])
+    payloads = _payloads(loaded, attempts)
+    direct = [item for item in seen if item.parent_sha256 is None]
+    visits = [
+        loaded.sessions[session]
+        for session in list(dict.fromkeys(item.session for item in direct))[:_SESSIONS]
+        if session in loaded.sessions
+    ]
+    raws = {bytes(item.raw) for item in direct}
+    answers = [
+        item.at
+        for item in attempts
+        if item.outcome == "fetched" and (item.status or 200) < 400 and item.sha256
+    ]
+    live = loaded.liveness.get(key)
+    sources = loaded.sources.get(key, [])
+    foreign = [address for address in sources if not workshop.is_operator(address)]
+    named = [loaded.named.get(address, 0) for address in foreign[:_SOURCES]]
     evidence = Evidence(
         url=row["url"], host=row["host"], port=row["port"], scheme=row["scheme"],
         raw_address=host_address(row["host"]) is not None,
         first_seen=row["first_seen"],
         # The first session's id has 80 bits of chance, is in the journal, and is published nowhere.
-        secret=first or "",
-        sources=row["sources"], sightings=row["sightings"],
-        asked=any(item["method"] == "asked" for item in seen),
-        commanded=row["depth"] == 0 and any(item["client"] for item in seen),
-        run=_was_run(connection, row["url"], seen, payloads),
-        from_malicious=_from_malicious(connection, seen, key),
+        secret=loaded.first.get(key, ""),
+        sources=max(0, row["sources"] - (len(sources) - len(foreign))), sightings=row["sightings"],
+        asked=any(item.method == "asked" for item in seen),
+        commanded=row["depth"] == 0 and any(item.client for item in seen),
+        run=any(item.sha256 in loaded.executable for item in payloads)
+        or any(visit.ran(row["url"], raws) for visit in visits),
+        from_malicious=any(
+            parent != key
+            for item in seen
+            if item.parent_sha256
+            for parent in loaded.parents.get(item.parent_sha256, ())
+        ),
         held=row["held"],
-        carries_own_address=_carries_own(workshop, connection, row, seen),
-        certainty=max((item["confidence"] for item in seen), default=0),
+        carries_own_address=_carries_own(workshop, row["url"], (visit.dst_ip for visit in visits)),
+        certainty=max((item.confidence for item in seen), default=0),
         payloads=payloads,
         outcomes=tuple(dict.fromkeys(item.outcome for item in attempts)),
-        observations=_observations(connection, row["url"], row["host"]),
+        observations=tuple(
+            item
+            for subject in (key, url_key(row["host"]), *(url_key(payload.sha256) for payload in payloads))
+            for item in loaded.observations.get(subject, ())
+        ),
         labels=workshop.known_hosts.labels(row["host"]),
+        operator=bool(sources) and not foreign,
+        # The least talkative source counts: one that names little else is believed whatever others do.
+        named_hosts=min(named, default=0) if len(foreign) <= _SOURCES else 0,
+        protocols=tuple(dict.fromkeys(visit.protocol for visit in visits if visit.protocol)),
+        clients=tuple(dict.fromkeys(item.client for item in seen if item.client)),
+        techniques=tuple(sorted({tag for visit in visits for tag in visit.techniques})),
+        campaign=row["campaign"],
+        first_online=(live.first_online if live else None) or min(answers, default=None),
+        last_online=(live.last_online if live else None) or max(answers, default=None),
+        liveness=live.state if live else "",
     )  # fmt: skip
     newest = attempts[0] if attempts else None
-    kept = next((item for item in payloads), None)
+    kept = payloads[0] if payloads else None
     summary = {
         "outcome": newest.outcome if newest else "",
         "status": newest.status if newest else None,
@@ -104,137 +130,190 @@ def gather(workshop: Workshop, connection: Connection, key: str) -> tuple[Eviden
         "sha256": kept.sha256 if kept else None,
         "kind": kept.kind if kept else "",
     }
-    return evidence, summary
+    return Gathered(evidence, summary, row)
 
 
-def _payloads(connection: Connection, attempts: Sequence[Any]) -> tuple[Payload, ...]:
+def _payloads(loaded: _Loaded, attempts: Sequence[Any]) -> tuple[Payload, ...]:
     statuses: dict[str, int | None] = {}
     for item in attempts:
         if item.sha256:
             statuses.setdefault(item.sha256, item.status)
-    rows = {
-        row["sha256"]: row
-        for row in connection.execute(select(artifacts).where(artifacts.c.sha256.in_(statuses))).mappings()
-    }
     return tuple(
-        Payload(
-            sha256=sha256, kind=rows[sha256]["kind"], architecture=rows[sha256]["architecture"],
-            interpreter=(rows[sha256]["analysis"] or {}).get("interpreter", ""), size=rows[sha256]["size"] or 0,
-            complete=rows[sha256]["complete"], status=status,
-        )
+        _payload(loaded.artifacts[sha256], status)
         for sha256, status in statuses.items()
-        if sha256 in rows and rows[sha256]["kind"]
+        if sha256 in loaded.artifacts and loaded.artifacts[sha256].kind
+    )
+
+
+def _payload(row: Any, status: int | None) -> Payload:
+    found = Analysis.model_validate(row.analysis)
+    return Payload(
+        sha256=row.sha256, kind=row.kind, architecture=row.architecture, interpreter=found.interpreter,
+        size=row.size or 0, complete=row.complete, status=status, family=found.family, action=found.action,
+        role=found.role, rules=tuple(match.rule for match in found.matches), packer=found.packer,
+        antivirus=found.antivirus,
     )  # fmt: skip
 
 
-def _observations(connection: Connection, url: str, host: str) -> tuple[Observation, ...]:
-    rows = connection.execute(
-        select(observations).where(observations.c.subject_sha256.in_([url_key(url), url_key(host)]))
-    ).mappings()
-    return tuple(
-        Observation(
-            provider=row["provider"], subject_kind=row["subject_kind"], subject=row["subject"], at=row["at"],
-            result=row["result"], detail=row["detail"], tags=row["tags"], reference=row["reference"],
+def _load(connection: Connection, keys: Sequence[str]) -> _Loaded:
+    rows: dict[str, Any] = {}
+    for part in in_parts(dict.fromkeys(keys)):
+        for row in connection.execute(select(urls).where(urls.c.key.in_(part))).mappings():
+            rows[row["key"]] = row
+    seen = _newest(
+        connection,
+        sightings,
+        ("session", "parent_sha256", "raw", "method", "client", "confidence"),
+        rows,
+        _SIGHTINGS,
+    )
+    attempts = _newest(connection, captures, ("outcome", "status", "sha256", "at"), rows, _CAPTURES)
+    payloads = {item.sha256 for found in attempts.values() for item in found if item.sha256}
+    parents = {item.parent_sha256 for found in seen.values() for item in found if item.parent_sha256}
+    direct: dict[str, None] = {}
+    for found in seen.values():
+        own = dict.fromkeys(item.session for item in found if item.parent_sha256 is None)
+        direct.update(dict.fromkeys(list(own)[:_SESSIONS]))
+    subjects = {
+        *rows,
+        *(url_key(row["host"]) for row in rows.values()),
+        *(url_key(sha256) for sha256 in payloads),
+    }
+    sources = _sources(connection, rows)
+    return _Loaded(
+        rows=rows, seen=seen, first=_first(connection, rows), attempts=attempts,
+        artifacts=_by(connection, select(artifacts), artifacts.c.sha256, payloads, "sha256"),
+        observations=_observations(connection, subjects), parents=_malicious(connection, parents),
+        executable=_executable(connection, payloads), sessions=load_sessions(connection, list(direct)),
+        sources=sources,
+        named=_named(connection, {item for found in sources.values() for item in found[:_SOURCES]}),
+        liveness=_by(connection, select(liveness), liveness.c.url_key, rows, "url_key"),
+    )  # fmt: skip
+
+
+def _by(connection: Connection, query: Any, column: Any, values: Iterable[str], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in in_parts(sorted(values)):
+        found.update((getattr(row, name), row) for row in connection.execute(query.where(column.in_(part))))
+    return found
+
+
+def _newest(
+    connection: Connection, table: Any, names: Sequence[str], keys: Iterable[str], most: int
+) -> dict[str, list[Any]]:
+    """The newest `most` rows of each URL."""
+    found: dict[str, list[Any]] = {}
+    place = func.row_number().over(
+        partition_by=table.c.url_key, order_by=(table.c.at.desc(), table.c.session, table.c.seq)
+    )
+    for part in in_parts(keys):
+        numbered = (
+            select(table.c.url_key, *(table.c[name] for name in names), place.label("place"))
+            .where(table.c.url_key.in_(part))
+            .subquery()
         )
-        for row in rows
-    )  # fmt: skip
+        query = (
+            select(numbered).where(numbered.c.place <= most).order_by(numbered.c.url_key, numbered.c.place)
+        )
+        for row in connection.execute(query):
+            found.setdefault(row.url_key, []).append(row)
+    return found
 
 
-def _from_malicious(connection: Connection, seen: Sequence[Any], key: str) -> bool:
-    parents = {item["parent_sha256"] for item in seen if item["parent_sha256"]}
-    if not parents:
-        return False
-    found = connection.execute(
-        select(urls.c.key)
-        .join(captures, captures.c.url_key == urls.c.key)
-        .where(captures.c.sha256.in_(parents), urls.c.verdict.like("malicious-%"), urls.c.key != key)
-        .limit(1)
-    ).first()
-    return found is not None
+def _first(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """The session that showed each URL first."""
+    found: dict[str, str] = {}
+    order = (sightings.c.at, sightings.c.session, sightings.c.seq)
+    for part in in_parts(keys):
+        place = func.row_number().over(partition_by=sightings.c.url_key, order_by=order)
+        numbered = (
+            select(sightings.c.url_key, sightings.c.session, place.label("place"))
+            .where(sightings.c.url_key.in_(part))
+            .subquery()
+        )
+        found.update(
+            (row.url_key, row.session)
+            for row in connection.execute(select(numbered).where(numbered.c.place == 1))
+        )
+    return found
 
 
-def _was_run(connection: Connection, url: str, seen: Sequence[Any], payloads: Sequence[Payload]) -> bool:
-    """Whether what came was run or made executable in a session that named the URL."""
-    if payloads:
-        written = connection.execute(
-            select(files.c.mode).where(files.c.sha256.in_([item.sha256 for item in payloads])).limit(_ROWS)
-        ).scalars()
-        if any(mode is not None and mode & 0o111 for mode in written):
-            return True
-    direct = list(dict.fromkeys(item["session"] for item in seen if item["parent_sha256"] is None))[
-        :_SESSIONS
-    ]
-    if not direct:
-        return False
-    raws = {bytes(item["raw"]) for item in seen if item["session"] in direct}
-    texts = list(
-        connection.execute(
-            select(commands.c.text).where(commands.c.session.in_(direct)).order_by(commands.c.at).limit(_ROWS)
-        ).scalars()
-    )
-    if any(_PIPED.search(text) and any(raw in text for raw in raws) for text in texts):
-        return True
-    names = _local_names(connection, url, direct)
-    if not names:
-        return False
-    runs = connection.execute(
-        select(program_runs.c.argv).where(program_runs.c.session.in_(direct)).limit(_ROWS * 4)
-    ).scalars()
-    return any(_runs(argv.split(b"\0"), names) for argv in runs) or any(
-        _text_runs(text, names) for text in texts
-    )
+def _observations(connection: Connection, subjects: Iterable[str]) -> dict[str, list[Observation]]:
+    found: dict[str, list[Observation]] = {}
+    for part in in_parts(sorted(subjects)):
+        rows = connection.execute(
+            select(observations)
+            .where(observations.c.subject_sha256.in_(part))
+            .order_by(observations.c.provider, observations.c.subject_kind)
+        )
+        for row in rows:
+            found.setdefault(row.subject_sha256, []).append(
+                Observation(
+                    provider=row.provider, subject_kind=row.subject_kind, subject=row.subject, at=row.at,
+                    result=row.result, detail=row.detail, tags=row.tags, reference=row.reference,
+                )
+            )  # fmt: skip
+    return found
 
 
-def _local_names(connection: Connection, url: str, direct: Sequence[str]) -> set[bytes]:
-    """The names under which the download may lie on the attacker's machine."""
-    names = {url.partition("?")[0].rpartition("/")[2].encode()}
-    bodies = connection.execute(
-        select(events.c.body)
-        .where(events.c.session.in_(direct), events.c.kind == "download.asked")
-        .limit(_ROWS)
-    ).scalars()
-    for body in bodies:
-        event = decode_event(body)
-        if isinstance(event, DownloadAsked) and event.output not in (b"", b"-"):
-            try:
-                if canonical(event.url) == url:
-                    names.add(event.output.rpartition(b"/")[2])
-            except UrlError:
-                continue
-    return {name for name in names if 0 < len(name) <= 255}
+def _malicious(connection: Connection, payloads: Iterable[str]) -> dict[str, set[str]]:
+    """Payload → keys of malicious URLs that served it."""
+    found: dict[str, set[str]] = {}
+    for part in in_parts(sorted(payloads)):
+        rows = connection.execute(
+            select(captures.c.sha256, urls.c.key)
+            .join(captures, captures.c.url_key == urls.c.key)
+            .where(captures.c.sha256.in_(part), urls.c.verdict.like("malicious-%"))
+            .distinct()
+        )
+        for row in rows:
+            found.setdefault(row.sha256, set()).add(row.key)
+    return found
 
 
-def _runs(argv: Sequence[bytes], names: set[bytes]) -> bool:
-    first, rest = _base(argv[0]), [_base(argument) for argument in argv[1:]]
-    if first in names:
-        return True
-    if not names.intersection(rest):
-        return False
-    return first in _RUNNERS or (first == b"chmod" and any(_EXECUTABLE_MODE.fullmatch(item) for item in rest))
+def _executable(connection: Connection, payloads: Iterable[str]) -> set[str]:
+    """Payloads that lay on an attacker's machine as a file that may be run."""
+    found: set[str] = set()
+    for part in in_parts(sorted(payloads)):
+        rows = connection.execute(
+            select(files.c.sha256, files.c.mode)
+            .where(files.c.sha256.in_(part), files.c.mode.is_not(None))
+            .distinct()
+        )
+        found.update(row.sha256 for row in rows if row.mode & 0o111)
+    return found
 
 
-def _base(path: bytes) -> bytes:
-    return path.rpartition(b"/")[2]
+def _sources(connection: Connection, rows: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Source addresses of each URL; of those that very many showed, none is needed."""
+    found: dict[str, list[str]] = {}
+    few = [key for key, row in rows.items() if row["sources"] <= _MOST_SOURCES]
+    for part in in_parts(few):
+        query = select(url_sources).where(url_sources.c.url_key.in_(part)).order_by(url_sources.c.address)
+        for row in connection.execute(query):
+            found.setdefault(row.url_key, []).append(row.address)
+    return found
 
 
-def _text_runs(text: bytes, names: set[bytes]) -> bool:
-    if not any(name in text for name in names):
-        return False
-    for match in _CHMOD.finditer(text):
-        if names.intersection(_base(argument.strip(b"'\"")) for argument in match[1].split()):
-            return True
-    return any(_base(match[1] or match[2]) in names for match in _STARTED.finditer(text))
+def _named(connection: Connection, addresses: Iterable[str]) -> dict[str, int]:
+    """How many hosts each address has named."""
+    found: dict[str, int] = {}
+    for part in in_parts(sorted(addresses)):
+        rows = connection.execute(
+            select(url_sources.c.address, func.count(urls.c.host.distinct()).label("n"))
+            .join(urls, urls.c.key == url_sources.c.url_key)
+            .where(url_sources.c.address.in_(part))
+            .group_by(url_sources.c.address)
+        )
+        found.update((row.address, row.n) for row in rows)
+    return found
 
 
-def _carries_own(workshop: Workshop, connection: Connection, row: Any, seen: Sequence[Any]) -> bool:
+def _carries_own(workshop: Workshop, url: str, reached: Iterable[str]) -> bool:
     """Whether an address of a sensor stands anywhere in the URL, as such or in one of its usual disguises."""
-    ids = list(dict.fromkeys(item["session"] for item in seen))[:_SESSIONS]
-    own = set(workshop.own_addresses)
-    own.update(
-        connection.execute(select(sessions.c.dst_ip).where(sessions.c.id.in_(ids)).distinct()).scalars()
-    )
+    own = {*workshop.own_addresses, *reached}
     context = workshop.context()
-    text = row["url"].lower()
+    text = url.lower()
     for address in own:
         parsed = host_address(address)
         if (
@@ -249,6 +328,7 @@ def _carries_own(workshop: Workshop, connection: Connection, row: Any, seen: Seq
     return False
 
 
+@lru_cache(maxsize=4096)
 def _disguises(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[str]:
     plain = str(address)
     forms = [plain, address.exploded, address.packed.hex()]

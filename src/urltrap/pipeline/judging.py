@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
 
 from urltrap.judge import judge
 from urltrap.model.verdict import Verdict
-from urltrap.pipeline.evidence import gather
-from urltrap.pipeline.stage import each
+from urltrap.pipeline.evidence import Gathered, gather
+from urltrap.pipeline.stage import BATCH, note_failure
 from urltrap.pipeline.workshop import Workshop
-from urltrap.store import work
+from urltrap.store import StoreError, work
+from urltrap.store.intake import in_parts
 from urltrap.store.schema import captures, sightings, urls, verdicts
 from urltrap.store.upsert import upsert
+
+_REPLACED = ["verdict", "confidence", "reasons", "at", "rules", "publish_after", "classes"]
 
 
 class JudgeStage:
@@ -20,57 +27,102 @@ class JudgeStage:
     name = "judge"
 
     def run(self, workshop: Workshop) -> int:
-        """Judge a batch."""
-        return each(workshop, self.name, lambda connection, job: _judge(workshop, connection, job))
+        """Judge a batch, all at once; where that fails one by one, so that what fails waits alone."""
+        due = work.due(workshop.store, self.name, workshop.now(), BATCH)
+        if not due:
+            return 0
+        try:
+            _judge(workshop, due)
+        except StoreError:
+            raise
+        except Exception:
+            return sum(_alone(workshop, job) for job in due)
+        return len(due)
 
 
-def _judge(workshop: Workshop, connection: Connection, job: work.Job) -> None:
-    gathered = gather(workshop, connection, job.subject)
-    if gathered is None:
-        return  # a capture of a URL that no sighting names yet: it is judged with its first sighting
-    evidence, summary = gathered
-    publish = workshop.settings.publish
-    verdict = judge(evidence, workshop.now(), publish.delay_minutes)
-    before = connection.execute(
-        select(urls.c.verdict, urls.c.publish_after).where(urls.c.key == job.subject)
-    ).one()
-    was_malicious = before.verdict.startswith("malicious-")
-    is_malicious = verdict.verdict.startswith("malicious-")
-    if was_malicious and is_malicious and before.publish_after and verdict.publish_after:
-        # Judging again never moves a publication into the future.
-        verdict = verdict.model_copy(
-            update={"publish_after": min(verdict.publish_after, before.publish_after)}
+def _judge(workshop: Workshop, due: Sequence[work.Job]) -> None:
+    keys = [job.subject for job in due]
+    with workshop.store.begin() as connection:
+        again = judge_urls(workshop, connection, keys)
+        work.finish(connection, JudgeStage.name, keys)
+        # After that, because what stands in a payload of one of them may be one of them itself.
+        work.put(connection, JudgeStage.name, again, workshop.now())
+
+
+def _alone(workshop: Workshop, job: work.Job) -> int:
+    """Judge one that may be what made its batch fail: what fails waits, and is logged, alone."""
+    try:
+        _judge(workshop, [job])
+    except StoreError:
+        raise
+    except Exception as error:
+        note_failure(workshop, job, error)
+        return 0
+    return 1
+
+
+def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> list[str]:
+    """Judge these URLs and keep the verdicts; the URLs that are to be judged again because of what came out."""
+    gathered = gather(workshop, connection, keys)
+    now, publish = workshop.now(), workshop.settings.publish
+    rows: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    turned: list[str] = []
+    for key, item in gathered.items():
+        verdict = _keep_moment(judge(item.evidence, now, publish.delay_minutes), item)
+        rows.append(_row(key, verdict))
+        is_malicious = verdict.verdict.startswith("malicious-")
+        published = item.before["published_at"]
+        if not is_malicious or verdict.publish_after is None or verdict.confidence < publish.min_confidence:
+            published = None
+        changed.append(
+            {"b_key": key, **item.summary, "verdict": verdict.verdict, "confidence": verdict.confidence,
+             "publish_after": verdict.publish_after, "published_at": published, "action": verdict.axes.action,
+             "family": verdict.family[:80]}
+        )  # fmt: skip
+        if is_malicious != item.before["verdict"].startswith("malicious-"):
+            turned.append(key)
+    upsert(connection, verdicts, rows, replace=_REPLACED)
+    if changed:
+        names = [name for name in changed[0] if name != "b_key"]
+        connection.execute(
+            update(urls)
+            .where(urls.c.key == bindparam("b_key"))
+            .values({name: bindparam(name) for name in names}),
+            changed,
         )
-    _save(connection, job.subject, verdict)
-    values = {
-        **summary,
-        "verdict": verdict.verdict,
-        "confidence": verdict.confidence,
-        "publish_after": verdict.publish_after,
-    }
-    if not is_malicious or verdict.publish_after is None or verdict.confidence < publish.min_confidence:
-        values["published_at"] = None
-    connection.execute(update(urls).where(urls.c.key == job.subject).values(values))
-    if is_malicious != was_malicious:
-        _judge_children(workshop, connection, job.subject)
+    return _children(connection, turned)
 
 
-def _save(connection: Connection, key: str, verdict: Verdict) -> None:
-    upsert(
-        connection,
-        verdicts,
-        [
-            {"url_key": key, "verdict": verdict.verdict, "confidence": verdict.confidence,
-             "reasons": [reason.model_dump() for reason in verdict.reasons], "at": verdict.at,
-             "rules": verdict.rules, "publish_after": verdict.publish_after}
-        ],
-        replace=["verdict", "confidence", "reasons", "at", "rules", "publish_after"],
-    )  # fmt: skip
+def _keep_moment(verdict: Verdict, item: Gathered) -> Verdict:
+    """Judging again never moves a publication into the future."""
+    before = item.before["publish_after"]
+    if (
+        item.before["verdict"].startswith("malicious-")
+        and verdict.verdict.startswith("malicious-")
+        and before
+        and verdict.publish_after
+    ):
+        return verdict.model_copy(update={"publish_after": min(verdict.publish_after, before)})
+    return verdict
 
 
-def _judge_children(workshop: Workshop, connection: Connection, key: str) -> None:
-    payloads = select(captures.c.sha256).where(captures.c.url_key == key, captures.c.sha256.is_not(None))
-    children = connection.execute(
-        select(sightings.c.url_key).where(sightings.c.parent_sha256.in_(payloads)).distinct()
-    ).scalars()
-    work.put(connection, "judge", [child for child in children if child != key], workshop.now())
+def _row(key: str, verdict: Verdict) -> dict[str, Any]:
+    classes = verdict.model_dump(mode="json", include={"axes", "family", "fp_risk", "techniques"})
+    return {
+        "url_key": key, "verdict": verdict.verdict, "confidence": verdict.confidence,
+        "reasons": [reason.model_dump() for reason in verdict.reasons], "at": verdict.at, "rules": verdict.rules,
+        "publish_after": verdict.publish_after, "classes": json.dumps(classes, separators=(",", ":")),
+    }  # fmt: skip
+
+
+def _children(connection: Connection, keys: Sequence[str]) -> list[str]:
+    """What stands in a payload of a URL that became malicious, or no longer is."""
+    children: dict[str, None] = {}
+    for part in in_parts(keys):
+        payloads = select(captures.c.sha256).where(captures.c.url_key.in_(part), captures.c.sha256.is_not(None))
+        found = connection.execute(
+            select(sightings.c.url_key).where(sightings.c.parent_sha256.in_(payloads)).distinct()
+        ).scalars()
+        children.update(dict.fromkeys(found))
+    return list(children)

@@ -8,9 +8,12 @@ from urltrap.journal import JournalReader
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.settings import Settings
 from urltrap.pipeline.analysing import AnalyseStage
+from urltrap.pipeline.campaigning import CampaignStage
+from urltrap.pipeline.concluding import ConcludeStage
 from urltrap.pipeline.enriching import EnrichStage
 from urltrap.pipeline.judging import JudgeStage
 from urltrap.pipeline.line import Line
+from urltrap.pipeline.living import LiveStage
 from urltrap.pipeline.looking_up import LookUpStage
 from urltrap.pipeline.process import make_workshop
 from urltrap.pipeline.publishing import PublishStage
@@ -31,7 +34,10 @@ def rebuild(settings: Settings, data: Path, store: Store) -> None:
     """
     workshop = make_workshop(settings, data, store)
     workshop.fetcher = _NobodyAsks()
-    stages = (RecoverStage(), AnalyseStage(), EnrichStage(), LookUpStage(), JudgeStage(), PublishStage())
+    stages = (
+        RecoverStage(), AnalyseStage(), EnrichStage(), LookUpStage(), LiveStage(), ConcludeStage(), CampaignStage(), JudgeStage(),
+        PublishStage(),
+    )  # fmt: skip
     try:
         with JournalReader(data / "journal") as reader:
             Line(workshop, reader, stages).drain()

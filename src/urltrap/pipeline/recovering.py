@@ -184,6 +184,7 @@ def _make_due(
     now = workshop.now()
     work.put(connection, "lookup", [key for key, is_held in held.items() if not is_held], now)
     work.put(connection, "judge", held, now)
+    work.put(connection, "campaign", [f"url/{key}" for key, is_held in held.items() if not is_held], now)
     # Which moment each URL was worth asking for last: an attempt within the window before it answers for it.
     wanted: dict[str, datetime] = {}
     for part in seen:

@@ -60,11 +60,25 @@ class Workshop:
     wake: Callable[[], None] = lambda: None
     """Called from other threads when there is something new to do."""
     public_networks: tuple[IpNetwork, ...] = field(init=False)
+    operator_networks: tuple[IpNetwork, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.operator_networks = tuple(
+            ipaddress.ip_network(text, strict=False) for text in self.settings.publish.operator_addresses
+        )
         self.public_networks = tuple(
             ipaddress.ip_network(text, strict=False) for text in self.settings.testing.public_networks
         )
+
+    def is_operator(self, address: str) -> bool:
+        """Whether an attacker's address is one that the operator tests from."""
+        if not self.operator_networks:
+            return False
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed.version == net.version and parsed in net for net in self.operator_networks)
 
     def context(self, own: str = "", *, cut: bool = False, shell: bool = True) -> Context:
         """The context of a text that reached the sensor at address `own`."""

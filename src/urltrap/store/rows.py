@@ -262,6 +262,8 @@ def _closed(batch: Batch, event: Disconnected) -> None:
         ended=event.at, duration_ms=event.duration_ms, bytes_in=event.bytes_in, bytes_out=event.bytes_out,
         close_reason=event.reason, close_detail=event.detail.replace("\0", ""),
     )  # fmt: skip
+    if batch.sessions[event.session]["commands"]:
+        batch.jobs["conclude", event.session] = event.at
 
 
 def _captured(batch: Batch, event: Captured) -> None:
@@ -276,6 +278,10 @@ def _captured(batch: Batch, event: Captured) -> None:
         batch.artifact(event, capture.sha256, capture.size, "capture", capture.complete)
     batch.captured[key] = capture.outcome
     batch.jobs["judge", key] = event.at
+    batch.jobs["alive", key] = event.at
+    if capture.sha256:
+        # What it served may be known where the URL is not.
+        batch.jobs["lookup", key] = event.at
 
 
 def _decided(batch: Batch, event: Decided) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, SmallInteger, String
 
+import urltrap.store.schema_analysis  # its tables belong to the same metadata
 import urltrap.store.schema_intel  # its tables belong to the same metadata  # noqa: F401
 from urltrap.store.tables import ADDRESS as _ADDRESS
 from urltrap.store.tables import HASH as _HASH
@@ -260,12 +261,18 @@ urls = _table(
     _need("confidence", SmallInteger),
     Column("publish_after", Micros),
     Column("published_at", Micros),
+    _need("action", String(24), server_default=""),
+    _need("family", String(80), server_default=""),
+    _need("campaign", String(24), server_default=""),
     Index(None, "last_seen", "key"),
     Index(None, "first_seen"),
     Index(None, "host"),
     Index(None, "verdict", "last_seen"),
     Index(None, "published_at", "publish_after"),
     Index(None, "sha256"),
+    Index(None, "action"),
+    Index(None, "family"),
+    Index(None, "campaign"),
 )
 
 url_sources = _table(
@@ -360,6 +367,9 @@ verdicts = _table(
     _need("at", Micros),
     _need("rules", String(40)),
     Column("publish_after", Micros),
+    Column(
+        "classes", LongText
+    ),  # JSON of axes, family, fp_risk, techniques, campaign; NULL: judged by older rules
 )
 
 # --- work that is due ------------------------------------------------------------------------------------------------

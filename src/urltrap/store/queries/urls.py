@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -107,7 +108,7 @@ def _verdict(connection: Any, url: Any) -> Verdict | None:
     return Verdict(
         url=url["url"], verdict=row["verdict"], confidence=row["confidence"],
         reasons=[Reason.model_validate(reason) for reason in row["reasons"]], at=row["at"], rules=row["rules"],
-        publish_after=row["publish_after"],
+        publish_after=row["publish_after"], campaign=url["campaign"], **json.loads(row["classes"] or "{}"),
     )  # fmt: skip
 
 

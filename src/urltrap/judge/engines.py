@@ -1,0 +1,31 @@
+"""Whose word is a listing, and whose makes a URL *malicious-confirmed*."""
+
+from __future__ import annotations
+
+import re
+
+from urltrap.model.verdict import Observation
+
+LEAST = 2
+"""Engines of a multi-scanner that must agree. Its provider asks for three, or for two with a trusted one among them;
+what it called a listing in a version that asked for less is none."""
+
+_SCANNERS = ("virustotal",)
+# They say that somebody mentioned it, or that an address misbehaves: context, but no judgement of a URL or payload.
+_HINTS = ("otx", "urlscan", "abuseipdb", "greynoise", "internetdb", "isc", "hashlookup")
+_COUNT = re.compile(r"\s{0,4}(\d{1,4})\b")
+
+
+def is_listing(item: Observation) -> bool:
+    """Whether the observation is a listing. One engine of a multi-scanner never is ("1 of 94 engines")."""
+    if item.result != "listed":
+        return False
+    if not item.provider.lower().startswith(_SCANNERS):
+        return True
+    count = _COUNT.match(item.detail)
+    return count is None or int(count[1]) >= LEAST
+
+
+def confirms(item: Observation) -> bool:
+    """Whether its provider is one whose listing confirms."""
+    return not item.provider.lower().startswith(_HINTS)
