@@ -1,23 +1,29 @@
-"""Enrich: place and network of attackers' addresses."""
+"""Enrich: place, network and list labels of attackers' addresses."""
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select, update
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, select, update
 
 from urltrap.pipeline.workshop import Workshop
+from urltrap.store import names
 from urltrap.store.schema import addresses
 
 _BATCH = 500
+_SHIPPED_HOLDS = timedelta(days=30)
 
 
 class EnrichStage:
-    """No jobs: what was not placed by the present files is found by their version."""
+    """No jobs: what was not looked up in the present files and lists is found by their version."""
 
     name = "enrich"
 
     def run(self, workshop: Workshop) -> int:
-        """Place a batch of addresses."""
-        version = workshop.places.version
+        """Place and label a batch of addresses."""
+        version = _version(workshop)
         if not version:
             return 0  # no files: unknown stays unknown
         with workshop.store.connect() as connection:
@@ -38,4 +44,33 @@ class EnrichStage:
             )  # fmt: skip
         with workshop.store.begin() as connection:
             connection.execute(update(addresses).where(addresses.c.address == bindparam("b_address")), rows)
+            label(workshop, connection, waiting, workshop.now())
         return len(waiting)
+
+
+def label(workshop: Workshop, connection: Connection, wanted: Sequence[str], now: datetime) -> None:
+    """Replace the labels of addresses: those of lists that name the address, and of lists of names where its reverse
+    name is forward-confirmed (anybody can write `scanner.example` into a PTR)."""
+    if workshop.lists is None or not wanted:
+        return
+    index = workshop.lists.index
+    confirmed = names.confirmed_names(connection, wanted)
+    rows = []
+    for address in wanted:
+        found = index.of_address(address)
+        if name := confirmed.get(address):
+            # Of names only what says who it is; that a provider's customers are below a popular domain does not.
+            found = found + [item for item in index.of_host(name) if item.kind == "research-scanner"]
+        rows += [
+            names.LabelRow(address, item.kind, item.list, item.version, item.expires or now + _SHIPPED_HOLDS)
+            for item in found
+        ]
+    names.keep_labels(connection, wanted, rows, now)
+
+
+def _version(workshop: Workshop) -> str:
+    """Version of files and lists together; that of the files alone where there are no lists."""
+    lists = workshop.lists.version if workshop.lists is not None else ""
+    if not lists:
+        return workshop.places.version
+    return hashlib.sha256(f"{workshop.places.version}\0{lists}".encode()).hexdigest()[:24]

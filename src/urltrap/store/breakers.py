@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -21,9 +21,8 @@ FAILURES = 5
 
 _LONGEST = timedelta(hours=1)
 _COLUMNS = ["state", "failures", "trips", "until", "reason", "config", "changed"]
-_OF_PROVIDER = (
-    select(provider_breakers).where(provider_breakers.c.provider == bindparam("p")).with_for_update()
-)
+_SEEN = select(provider_breakers).where(provider_breakers.c.provider == bindparam("p"))
+_OF_PROVIDER = _SEEN.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,15 @@ class Breaker:
 
 def read(connection: Connection, provider: str) -> Breaker:
     """The breaker, locked until the transaction ends (where rows can be locked)."""
-    row = connection.execute(_OF_PROVIDER, {"p": provider}).first()
+    return _breaker(provider, connection.execute(_OF_PROVIDER, {"p": provider}).first())
+
+
+def seen(connection: Connection, provider: str) -> Breaker:
+    """The breaker, for looking only: nothing is locked."""
+    return _breaker(provider, connection.execute(_SEEN, {"p": provider}).first())
+
+
+def _breaker(provider: str, row: Any) -> Breaker:
     if row is None:
         return Breaker(provider)
     state = cast(Literal["closed", "open", "probing"], row.state)
@@ -105,7 +112,7 @@ def _pause(trips: int) -> timedelta:
 
 
 def _open(connection: Connection, breaker: Breaker, now: datetime, failures: int, reason: str) -> datetime:
-    until = now + min(timedelta(minutes=1 << min(breaker.trips, 6)), _LONGEST)
+    until = now + _pause(breaker.trips)
     _write(
         connection, breaker, now, state="open", failures=failures, trips=breaker.trips + 1, until=until,
         reason=reason,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -20,7 +20,8 @@ Span = Literal["minute", "hour", "day", "month"]
 SPANS: tuple[Span, ...] = ("minute", "hour", "day", "month")
 
 _LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
-_OF_PROVIDER = select(provider_windows).where(provider_windows.c.provider == bindparam("p")).with_for_update()
+_SEEN = select(provider_windows).where(provider_windows.c.provider == bindparam("p"))
+_OF_PROVIDER = _SEEN.with_for_update()
 _USE = (
     update(provider_windows)
     .where(provider_windows.c.provider == bindparam("p"), provider_windows.c.span == bindparam("s"))
@@ -85,10 +86,19 @@ def declare(
         )
 
 
+def seen(connection: Connection, provider: str, now: datetime) -> list[Window]:
+    """The windows of a provider at `now`, for looking only: nothing is locked."""
+    return _windows(connection.execute(_SEEN, {"p": provider}), now)
+
+
 def current(connection: Connection, provider: str, now: datetime) -> list[Window]:
     """The windows of a provider at `now`, locked until the transaction ends (where rows can be locked)."""
+    return _windows(connection.execute(_OF_PROVIDER, {"p": provider}), now)
+
+
+def _windows(rows: Iterable[Any], now: datetime) -> list[Window]:
     found = []
-    for row in connection.execute(_OF_PROVIDER, {"p": provider}):
+    for row in rows:
         span = cast(Span, row.span)
         start = span_start(span, now)
         fresh = row.starts < start

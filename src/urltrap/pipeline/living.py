@@ -1,0 +1,114 @@
+"""Live: is a URL still there? Checked after 5, 15, 30 minutes, then doubling to a day, then weekly to 30 days.
+
+A check is an ordinary capture (the fetcher's rules hold), never sooner after the last one than `egress.window_seconds`:
+within that the fetcher gives everybody the same answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from urltrap.pipeline.stage import each
+from urltrap.pipeline.workshop import Workshop
+from urltrap.store import work
+from urltrap.store.schema import captures, urls
+from urltrap.store.schema_intel import liveness
+from urltrap.store.upsert import upsert
+
+OFFSETS = (
+    *(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240, 480, 960, 1440)),
+    *(timedelta(days=days) for days in (7, 14, 21, 28, 30)),
+)
+"""When a URL is checked, counted from its first capture."""
+
+_GIVEN_UP = timedelta(days=8)
+"""What is gone for so long is not checked any more."""
+
+_HOST_ANSWERS = {"too-large", "too-many-redirects", "not-found"}
+_HOST_SILENT = {"dns-failure", "connect-failed", "timed-out", "tls-failed", "protocol-error"}
+
+
+class LiveStage:
+    """Jobs: the key of a URL that was captured; it makes the next check due."""
+
+    name = "alive"
+
+    def run(self, workshop: Workshop) -> int:
+        """Take captures into the liveness of their URLs."""
+        return each(workshop, self.name, lambda connection, job: _note(workshop, connection, job.subject))
+
+
+class RecheckStage:
+    """Jobs: the key of a URL whose next check is due."""
+
+    name = "recheck"
+
+    def run(self, workshop: Workshop) -> int:
+        """Have URLs captured again."""
+        return each(
+            workshop,
+            self.name,
+            lambda connection, job: work.put(connection, "capture", [job.subject], workshop.now()),
+        )
+
+
+def _note(workshop: Workshop, connection: Connection, key: str) -> None:
+    seen = connection.execute(
+        select(captures.c.at, captures.c.outcome, captures.c.status)
+        .where(captures.c.url_key == key)
+        .order_by(captures.c.at, captures.c.session, captures.c.seq)
+    ).all()
+    told = [(row.at, state) for row in seen if (state := _state(row.outcome, row.status))]
+    if not told:
+        return  # nothing was sent: nothing is known of it
+    row = _life(told)
+    following = _next(told[0][0], told[-1][0], row["gone"], workshop.settings.egress.window_seconds)
+    held = connection.execute(select(urls.c.held).where(urls.c.key == key)).scalar()
+    if held is not False:
+        following = None
+    upsert(
+        connection, liveness, [{"url_key": key, **row, "next": following}],
+        replace=["state", "first_online", "last_online", "gone", "checked", "checks", "next"],
+    )  # fmt: skip
+    if following is not None:
+        work.put(connection, RecheckStage.name, [key], following)
+
+
+def _state(outcome: str, status: int | None) -> str:
+    """online, taken-down (the host answers, the file is gone), offline (nobody answers), or nothing."""
+    if outcome == "fetched":
+        return "online" if status is None or status < 400 else "taken-down"
+    if outcome in _HOST_ANSWERS:
+        return "taken-down" if outcome == "not-found" else "online"
+    return "offline" if outcome in _HOST_SILENT else ""
+
+
+def _life(told: list[tuple[datetime, str]]) -> dict[str, Any]:
+    online = [at for at, state in told if state == "online"]
+    state = told[-1][1]
+    gone = None
+    if online and state != "online":
+        gone = next(at for at, _ in told if at > online[-1])
+    return {
+        "state": state if online else "never-alive",
+        "first_online": online[0] if online else None,
+        "last_online": online[-1] if online else None,
+        "gone": gone,
+        "checked": told[-1][0],
+        "checks": len(told),
+    }
+
+
+def _next(first: datetime, last: datetime, gone: datetime | None, window_seconds: float) -> datetime | None:
+    """The next check after the newest one; None where there is none any more."""
+    if gone is not None and last - gone > _GIVEN_UP:
+        return None
+    soonest = last + timedelta(seconds=window_seconds)
+    for offset in OFFSETS:
+        if first + offset > last:
+            # With a long window several early checks fall together into one.
+            return max(first + offset, soonest)
+    return None
