@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from urltrap.model.settings import IntelSettings, Settings, SiteSettings, StoreSettings
+from urltrap.model.settings import BackupSettings, IntelSettings, Settings, SiteSettings, StoreSettings
 from urltrap.ops.processes import Launch, ProcessPlan, plan_processes, reachable_by, settings_for
 
 
 def test_who_is_asked_starts_before_who_asks() -> None:
     names = [plan.name for plan in plan_processes(Settings())]
     assert names[:3] == ["fetcher", "pipeline", "site"] and names[3] == "trap-0"
+    assert names[-1] == "backup"
 
 
 def test_a_site_that_is_switched_off_is_not_started() -> None:
@@ -20,6 +21,7 @@ def test_trap_and_fetcher_hold_no_secret_of_the_store() -> None:
     settings = Settings(
         store=StoreSettings(url="postgresql://u:hunter2@db/x"),
         intel=IntelSettings(urlhaus_dump="/secret/path"),
+        backup=BackupSettings(target_options={"secret": "hunter2"}),
     )
     for kind in ("trap", "fetcher"):
         launch = Launch(ProcessPlan(kind, kind), Path("/d"), settings_for(kind, settings), None)

@@ -18,6 +18,7 @@ from urltrap.journal.errors import (
 from urltrap.journal.position import BEGINNING, Position
 from urltrap.journal.reader import JournalReader
 from urltrap.journal.recovery import Repair
+from urltrap.journal.rewriting import Rewritten, rewrite
 from urltrap.journal.writer import JournalWriter
 
 __all__ = [
@@ -37,7 +38,9 @@ __all__ = [
     "JournalWriter",
     "Position",
     "Repair",
+    "Rewritten",
     "WriterNameError",
     "archive",
     "expire",
+    "rewrite",
 ]

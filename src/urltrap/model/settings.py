@@ -157,6 +157,49 @@ class PublishSettings(Model):
     )
 
 
+class RetentionSettings(Model):
+    """How long what was recorded is kept; figures, URLs, captures and artifacts stay."""
+
+    events_days: float = Field(
+        default=180, gt=0, description="raw events and terminal recordings in the store"
+    )
+    sessions_days: float = Field(default=365, gt=0, description="sessions with their log-ins and commands")
+    addresses_days: float = Field(
+        default=30,
+        gt=0,
+        description="whole source addresses; afterwards their /24 or /48, in archives and backups too",
+    )
+
+
+class BackupSettings(Model):
+    """Backups of everything, made and verified by a process of their own."""
+
+    enabled: bool = Field(default=True, description="whether backups are made")
+    folder: str = Field(default="", description="where they are kept; empty: backups/ in the data folder")
+    targets: list[str] = Field(
+        default=[], description='further places, as fsspec names them, e.g. ["s3://bucket/trap-1"]'
+    )
+    target_options: dict[str, str] = Field(
+        default={},
+        description='options of the targets, e.g. {endpoint_url = "https://…"}; keys: better the environment',
+    )
+    every_minutes: float = Field(default=60, gt=0, description="time between two backups")
+    keep_hourly: int = Field(default=24, ge=1, description="backups kept: the newest of so many hours")
+    keep_daily: int = Field(default=14, ge=0, description="and of so many days")
+    keep_weekly: int = Field(default=8, ge=0, description="and of so many weeks")
+    keep_monthly: int = Field(default=12, ge=0, description="and of so many months")
+    age_recipient: str = Field(
+        default="", description="public key (age1…) to encrypt with; empty: not encrypted"
+    )
+    age_identity_file: str = Field(
+        default="",
+        description="file of the secret key, for the daily whole verification; empty: only hashes are verified",
+    )
+    journal_seconds: float = Field(
+        default=5, gt=0, le=60, description="the journal's newest events are copied this often"
+    )
+
+
 class SiteSettings(Model):
     """The operator's site. Keep it off every address that a sensor listens on: it would unmask the sensor."""
 
@@ -192,6 +235,8 @@ class Settings(Model):
     intel: IntelSettings = IntelSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     publish: PublishSettings = PublishSettings()
+    retention: RetentionSettings = RetentionSettings()
+    backup: BackupSettings = BackupSettings()
     site: SiteSettings = SiteSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     testing: TestingSettings = TestingSettings()

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from urltrap.model.intel_settings import REVEAL, IntelKeys
-from urltrap.model.settings import IntelSettings, Settings, StoreSettings
+from urltrap.model.settings import BackupSettings, IntelSettings, Settings, StoreSettings
 
-NAMES = ("fetcher", "pipeline", "site", "trap")
+NAMES = ("fetcher", "pipeline", "site", "trap", "backup")
 """Order of start: who is asked starts before who asks."""
 
 
@@ -71,6 +71,8 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
     if settings.sensors.ssh.enabled or settings.sensors.telnet.enabled:
         count = settings.sensors.workers or os.cpu_count() or 1
         plans += [ProcessPlan(f"trap-{index}", "trap", index, count) for index in range(count)]
+    if settings.backup.enabled:
+        plans.append(ProcessPlan("backup", "backup"))
     return plans
 
 
@@ -78,7 +80,9 @@ def settings_for(kind: str, settings: Settings) -> Settings:
     """The settings that a process of this kind may know: no database or provider access for trap and
     fetcher, no provider's key for the site."""
     if kind in ("trap", "fetcher"):
-        return settings.model_copy(update={"store": StoreSettings(), "intel": IntelSettings()})
+        return settings.model_copy(
+            update={"store": StoreSettings(), "intel": IntelSettings(), "backup": BackupSettings()}
+        )
     if kind == "site":
         intel = settings.intel.model_copy(update={"keys": IntelKeys()})
         return settings.model_copy(update={"intel": intel})

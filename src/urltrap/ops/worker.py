@@ -121,11 +121,19 @@ async def _site(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None
     await run_site(launch.settings, folder.root, ready=_ready, stop=stop)
 
 
+async def _backup(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.ops.backup.process import run_backups
+
+    # It stays who it is: host keys and settings, which it backs up, are readable by nobody else.
+    await run_backups(launch.settings, folder, ready=lambda: _ready([]), stop=stop)
+
+
 _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None]]] = {
     "trap": _trap,
     "fetcher": _fetcher,
     "pipeline": _pipeline,
     "site": _site,
+    "backup": _backup,
 }
 
 if __name__ == "__main__":

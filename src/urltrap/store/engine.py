@@ -227,6 +227,15 @@ def schema_of(store: Store) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def schema_at(url: str) -> str | None:
+    """The schema of the database at `url`, which is not changed; None where it has none. Raises StoreError kinds."""
+    store = Store(_engine(url))
+    try:
+        return schema_of(store)
+    finally:
+        store.close()
+
+
 def _upgrade(store: Store, migrate: bool) -> None:
     script = ScriptDirectory.from_config(_config())
     head = script.get_current_head()

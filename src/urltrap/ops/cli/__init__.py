@@ -24,6 +24,10 @@ COMMANDS = {
     "egress": "egress",
     "doctor": "doctor",
     "rebuild": "rebuild",
+    "db": "db",
+    "backup": "backup",
+    "restore": "restore",
+    "forget": "forget",
     "image": "image",
     "schema": "schema",
 }

@@ -1,0 +1,1 @@
+"""Backups: taking, keeping, verifying and restoring them; the journal's continuous copy."""
