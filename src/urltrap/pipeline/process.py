@@ -11,20 +11,16 @@ import structlog
 
 from urltrap.egress.client import BlockingFetcherClient
 from urltrap.egress.interfaces import own_addresses
-from urltrap.intel import known
 from urltrap.intel.places import Places, default_folder
-from urltrap.intel.reputation.provider import Provider
-from urltrap.intel.reputation.urlhaus import DumpError, UrlhausDump
 from urltrap.journal import JournalReader
 from urltrap.model.settings import Settings
+from urltrap.pipeline.freshening import keep_fresh, open_dumps, open_lists
 from urltrap.pipeline.laboratory import Laboratory
 from urltrap.pipeline.line import Line
 from urltrap.pipeline.stages import stages
 from urltrap.pipeline.workshop import Workshop
 from urltrap.quarantine import Quarantine
 from urltrap.store import Store, open_store
-
-_REFRESH_SECONDS = 60.0
 
 log = structlog.get_logger("urltrap.pipeline")
 
@@ -55,23 +51,6 @@ async def run_pipeline(
         store.close()
 
 
-def providers(settings: Settings, data: Path) -> list[Provider]:
-    """The reputation providers that the settings name."""
-    if not settings.intel.urlhaus_dump:
-        return []
-    dump = UrlhausDump(Path(settings.intel.urlhaus_dump), data / "intel" / "urlhaus.db")
-    refresh(dump)
-    return [dump]
-
-
-def refresh(dump: UrlhausDump) -> None:
-    """Take a changed dump in; the old index stays in use where that fails."""
-    try:
-        dump.refresh()
-    except DumpError as error:
-        log.error("dump.unusable", error=str(error), do="the index made before stays in use")
-
-
 def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
     """The workshop of a data folder."""
     folder = Path(settings.intel.geo_dir) if settings.intel.geo_dir else default_folder()
@@ -80,16 +59,18 @@ def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
         log.warning(
             "places.missing", folder=str(folder), do="`make geo` installs them; countries stay unknown"
         )
+    lists = open_lists(settings.intel, data)
     return Workshop(
         settings=settings,
         store=store,
         quarantine=Quarantine(data / "quarantine"),
         fetcher=BlockingFetcherClient(data / "run" / "fetcher.sock"),
         places=places,
-        providers=providers(settings, data),
-        known_hosts=known.shipped(),
+        providers=open_dumps(settings.intel, data),
+        known_hosts=lists,
         laboratory=Laboratory(data / "yara.d", settings.analysis.memory_bytes, settings.analysis.seconds),
         own_addresses=frozenset(str(address) for address in own_addresses()),
+        lists=lists,
     )
 
 
@@ -97,20 +78,12 @@ def _work(
     settings: Settings, data: Path, store: Store, ready: Callable[[], None], stop: threading.Event
 ) -> None:
     workshop = make_workshop(settings, data, store)
-    dumps = [provider for provider in workshop.providers if isinstance(provider, UrlhausDump)]
     with JournalReader(data / "journal") as reader:
         line = Line(workshop, reader, (*stages(),))
-        refreshing = threading.Thread(target=_keep_fresh, args=(dumps, stop), name="dumps", daemon=True)
-        refreshing.start()
+        fresh = (settings.intel, data, workshop, stop)
+        threading.Thread(target=keep_fresh, args=fresh, name="fresh", daemon=True).start()
         try:
             line.run(stop, ready)
         finally:
             line.close()
             workshop.laboratory.close()
-
-
-def _keep_fresh(dumps: list[UrlhausDump], stop: threading.Event) -> None:
-    """A new dump is indexed beside the line, which goes on with the old index meanwhile."""
-    while dumps and not stop.wait(_REFRESH_SECONDS):
-        for dump in dumps:
-            refresh(UrlhausDump(dump.dump, dump.index))

@@ -35,8 +35,8 @@ def rebuild(settings: Settings, data: Path, store: Store) -> None:
     workshop = make_workshop(settings, data, store)
     workshop.fetcher = _NobodyAsks()
     stages = (
-        RecoverStage(), AnalyseStage(), EnrichStage(), LookUpStage(), LiveStage(), ConcludeStage(), CampaignStage(), JudgeStage(),
-        PublishStage(),
+        RecoverStage(), AnalyseStage(), EnrichStage(), LookUpStage(), LiveStage(), ConcludeStage(), CampaignStage(),
+        JudgeStage(), PublishStage(),
     )  # fmt: skip
     try:
         with JournalReader(data / "journal") as reader:

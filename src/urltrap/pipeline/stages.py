@@ -1,6 +1,9 @@
 """The line that every event goes down, in its order. Read this first.
 
-    recover → capture → analyse → enrich → look up → conclude → campaign → judge → publish
+    recover → capture → analyse → enrich → look up → ask → conclude → campaign → judge → publish
+
+and beside it: names of attackers' addresses (name), places that no file knows (place), whether URLs are still there
+(alive, recheck).
 
 Each stage finds its work in the store and leaves its results there, in one transaction: killed at any moment, it goes
 on where it was. A stage makes work due for later ones, and for recovery where a payload holds URLs of its own.
@@ -9,12 +12,16 @@ on where it was. A stage makes work due for later ones, and for recovery where a
 from __future__ import annotations
 
 from urltrap.pipeline.analysing import AnalyseStage
+from urltrap.pipeline.asking import AskStage
 from urltrap.pipeline.campaigning import CampaignStage
 from urltrap.pipeline.capturing import CaptureStage
 from urltrap.pipeline.concluding import ConcludeStage
 from urltrap.pipeline.enriching import EnrichStage
 from urltrap.pipeline.judging import JudgeStage
+from urltrap.pipeline.living import LiveStage, RecheckStage
 from urltrap.pipeline.looking_up import LookUpStage
+from urltrap.pipeline.naming import NameStage
+from urltrap.pipeline.placing import PlaceStage
 from urltrap.pipeline.publishing import PublishStage
 from urltrap.pipeline.recovering import RecoverStage
 from urltrap.pipeline.stage import Stage
@@ -27,7 +34,12 @@ def stages() -> tuple[Stage, ...]:
         CaptureStage(),
         AnalyseStage(),
         EnrichStage(),
+        NameStage(),
+        PlaceStage(),
         LookUpStage(),
+        AskStage(),
+        LiveStage(),
+        RecheckStage(),
         ConcludeStage(),
         CampaignStage(),
         JudgeStage(),

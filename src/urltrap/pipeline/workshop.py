@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from urltrap.intel.known import KnownHosts
+from urltrap.intel.lists.folder import Context as ListContext
 from urltrap.intel.reputation.provider import Provider
+from urltrap.judge import Label
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.settings import Settings
 from urltrap.model.verdict import Place
@@ -25,6 +26,14 @@ class Fetch(Protocol):
 
     def fetch(self, request: FetchRequest, timeout: float = 120.0) -> Capture:
         """The capture of a request."""
+        ...
+
+
+class HostLabels(Protocol):
+    """Tells what lists say of a host."""
+
+    def labels(self, host: str) -> tuple[Label, ...]:
+        """All labels of a canonical host."""
         ...
 
 
@@ -53,9 +62,11 @@ class Workshop:
     fetcher: Fetch
     places: Gazetteer
     providers: Sequence[Provider]
-    known_hosts: KnownHosts
+    known_hosts: HostLabels
     laboratory: Examiner
     own_addresses: frozenset[str] = frozenset()
+    lists: ListContext | None = None
+    """Context lists; `known_hosts` is usually the same object, seen as rules see it."""
     now: Callable[[], datetime] = utc_now
     wake: Callable[[], None] = lambda: None
     """Called from other threads when there is something new to do."""
