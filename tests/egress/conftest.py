@@ -16,6 +16,7 @@ from urltrap.egress.door import Door
 from urltrap.egress.fetcher import Fetcher
 from urltrap.egress.resolver import NameNotResolved
 from urltrap.egress.switch import KillSwitch
+from urltrap.egress.window import Window
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.settings import EgressSettings
 from urltrap.quarantine import Quarantine
@@ -120,13 +121,15 @@ class Bench:
         self.names = Names()
         self.captures: list[Capture] = []
         self.fetchers: list[Fetcher] = []
+        self.window: Window | None = None
 
     def fetcher(self, *, public: list[str] | None = None, **settings: object) -> Fetcher:
         """A fetcher with `settings`, that lets `public` in (loopback's IPv4 network if not said)."""
         egress = EgressSettings.model_validate({"connect_seconds": 2, "total_seconds": 10, **settings})
         policy = AddressPolicy(public_networks=["127.0.0.0/8"] if public is None else public)
         door = Door(egress, self.quarantine, self.names, policy, self.switch)
-        fetcher = Fetcher(egress, door, self.quarantine, self.switch, self.captures.append)
+        window = self.window
+        fetcher = Fetcher(egress, door, self.quarantine, self.switch, self.captures.append, window=window)
         self.fetchers.append(fetcher)
         return fetcher
 

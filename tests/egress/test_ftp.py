@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from urltrap.egress.transfer import TransferFailed
 from urltrap.model.url import parse_url
 
 from .conftest import Bench, Server, answering, redirect, serving, wget
+from .test_http import _certificate as make_certificate
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Ftp:
     after: str = "226 Done"
     greeting: str = "220-Welcome\r\n to this\r\n220 ready"
     stall: bool = False
+    tls: ssl.SSLContext | None = None
     lines: list[str] = field(default_factory=list)
     server: Server = field(default_factory=Server)
     streams: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -48,7 +52,7 @@ class Ftp:
             self.streams.append(stream)
             data.put_nowait(stream)
 
-        async with await asyncio.start_server(accept, "127.0.0.1", 0) as listener:
+        async with await asyncio.start_server(accept, "127.0.0.1", 0, ssl=self.tls) as listener:
             port = self.passive_port or listener.sockets[0].getsockname()[1]
             while True:
                 line = (await reader.readuntil(b"\r\n")).decode().removesuffix("\r\n")
@@ -64,8 +68,8 @@ class Ftp:
                     await say(f"229 Entering Extended Passive Mode (|||{port}|)")
                 elif command == "PASV":
                     await say(f"227 Entering Passive Mode ({self.pasv_host},{port >> 8},{port & 255}).")
-                elif command == "TYPE":
-                    await say("200 Type set")
+                elif command in ("TYPE", "PBSZ", "PROT"):
+                    await say("200 Set")
                 elif command == "SIZE" and argument in self.files:
                     await say(f"213 {len(self.files[argument])}")
                 elif command == "RETR" and argument in self.files:
@@ -85,7 +89,7 @@ class Ftp:
 
 @asynccontextmanager
 async def ftp(server: Ftp) -> AsyncIterator[Ftp]:
-    async with serving(server.control) as listening:
+    async with serving(server.control, ssl=server.tls) as listening:
         server.server = listening
         try:
             yield server
@@ -221,3 +225,22 @@ async def test_a_log_in_that_hides_a_command_is_refused(bench: Bench) -> None:
     async with ftp(Ftp()) as server:
         capture = await bench.fetcher().fetch(wget(server.url(), username="a\r\nDELE x", password="b"))
     assert (capture.outcome, server.lines) == ("bad-url", [])
+
+
+async def test_ftps_speaks_tls_on_both_connections_and_its_certificate_is_recorded(
+    bench: Bench, tmp_path: Path
+) -> None:
+    context, digest = make_certificate(tmp_path)
+    async with ftp(Ftp(tls=context)) as server:
+        capture = await bench.fetcher().fetch(wget(server.url().replace("ftp://", "ftps://")))
+    assert (capture.outcome, capture.complete) == ("fetched", True)
+    assert bench.body(capture) == server.files["bot.mips"]
+    assert capture.tls_certificate_sha256 == digest
+    assert server.lines[2:4] == ["PBSZ 0", "PROT P"]
+
+
+async def test_ftps_to_a_server_without_tls_is_a_failure_of_tls(bench: Bench) -> None:
+    async with ftp(Ftp()) as server:
+        capture = await bench.fetcher().fetch(wget(server.url().replace("ftp://", "ftps://")))
+    assert capture.outcome == "tls-failed"
+    assert capture.detail.isprintable()

@@ -391,14 +391,12 @@ async def test_a_reset_in_the_middle_of_the_body_keeps_what_came(bench: Bench) -
 @pytest.mark.parametrize(
     "reply",
     [
-        b"\x00\xff\x80 garbage \r\n\r\n",
-        b"SSH-2.0-OpenSSH_9.2\r\n",
         b"HTTP/9.9 abc\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX-Huge: " + b"h" * 200_000 + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(5000)) + b"\r\n",
     ],
-    ids=["bytes", "ssh", "version", "length", "huge-header", "many-headers"],
+    ids=["version", "length", "huge-header", "many-headers"],
 )
 async def test_what_is_not_http_is_a_protocol_error(bench: Bench, reply: bytes) -> None:
     async with answering(reply) as server:
@@ -443,6 +441,11 @@ async def test_a_bad_certificate_is_accepted_and_recorded(bench: Bench, tmp_path
     async with answering(ok(PAYLOAD), ssl=context) as server:
         capture = await bench.fetcher().fetch(wget(server.url().replace("http:", "https:")))
     assert (capture.outcome, capture.tls_certificate_sha256) == ("fetched", digest)
+    seen = capture.certificate
+    assert seen is not None and seen.sha256 == digest
+    assert seen.subject == seen.issuer and seen.subject.startswith("CN=")
+    assert seen.not_before is not None and seen.not_after is not None
+    assert seen.not_before < seen.not_after < datetime.datetime.now(datetime.UTC)
     assert bench.body(capture) == PAYLOAD
 
 
@@ -525,6 +528,66 @@ async def test_a_proxy_that_refuses_is_a_failed_connection(bench: Bench) -> None
     async with answering(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n") as proxy:
         fetcher = bench.fetcher(proxy=f"http://127.0.0.1:{proxy.port}")
         assert (await fetcher.fetch(wget("https://good.example.org/x"))).outcome == "connect-failed"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"\x7fELF" + bytes(200), b"#!/bin/sh\nexit 0\n", b"x", b"HT", b"\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"],
+    ids=["elf", "script", "one-byte", "beginning-of-http", "empty-lines", "ssh"],
+)
+async def test_an_answer_without_a_status_line_is_the_file_as_wget_takes_it(
+    bench: Bench, reply: bytes
+) -> None:
+    async with answering(reply) as server:
+        capture = await bench.fetcher().fetch(wget(server.url()))
+    assert (capture.outcome, capture.status, capture.headers) == ("fetched", 200, [])
+    assert "HTTP/0.9" in capture.detail and bench.body(capture) == reply
+    assert server.connections == 1
+
+
+async def test_a_dropper_that_sends_before_it_is_asked_is_captured(bench: Bench) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in (b"\x7f", b"EL", b"F" + b"m" * 100_000):
+            writer.write(piece)
+            await writer.drain()
+
+    async with serving(handle) as server:
+        capture = await bench.fetcher().fetch(wget(server.url()))
+    assert (capture.outcome, capture.size, capture.complete) == ("fetched", 100_004, True)
+
+
+async def test_curl_refuses_an_answer_without_a_status_line_and_its_bytes_are_kept(bench: Bench) -> None:
+    async with answering(b"\x7fELF payload") as server:
+        capture = await bench.fetcher().fetch(wget(server.url(), client="curl", user_agent="curl/7.88.1"))
+    assert capture.outcome == "protocol-error"
+    assert bench.body(capture) == b"\x7fELF payload"
+
+
+async def test_nothing_at_all_is_no_file(bench: Bench) -> None:
+    async with answering(b"") as server:
+        capture = await bench.fetcher().fetch(wget(server.url()))
+    assert (capture.outcome, capture.sha256) == ("connect-failed", None)
+
+
+async def test_a_probe_asks_for_one_byte_and_keeps_none(bench: Bench) -> None:
+    async with answering(ok(b"whole file")) as server:
+        capture = await bench.fetcher().fetch(wget(server.url(), probe=True, purpose="recheck"))
+    assert b"Range: bytes=0-0\r\n" in server.heads[0]
+    assert (capture.outcome, capture.status, capture.sha256, capture.purpose) == (
+        "fetched",
+        200,
+        None,
+        "recheck",
+    )
+
+
+async def test_addresses_and_moments_of_an_answer_are_recorded(bench: Bench) -> None:
+    bench.names.answers["two.example"] = [["127.0.0.1", "10.0.0.1"]]
+    async with answering(ok(b"x")) as server:
+        capture = await bench.fetcher().fetch(wget(server.url(host="two.example")))
+    assert (capture.address, capture.addresses) == ("127.0.0.1", ["127.0.0.1", "10.0.0.1"])
+    assert capture.connected_ms is not None and capture.answered_ms is not None
+    assert 0 <= capture.connected_ms <= capture.answered_ms <= capture.elapsed_ms
 
 
 async def test_whatever_a_server_sends_ends_in_a_capture(bench: Bench) -> None:

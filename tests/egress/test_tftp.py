@@ -250,3 +250,11 @@ async def test_an_inner_tftp_server_is_refused(bench: Bench) -> None:
 async def test_a_path_that_cannot_stand_in_a_request_is_a_bad_url(bench: Bench, path: str) -> None:
     capture = await bench.fetcher().fetch(wget(f"tftp://127.0.0.1/{path}", client="tftp"))
     assert capture.outcome == "bad-url"
+
+
+async def test_a_look_ends_the_transfer_at_the_first_block_and_keeps_nothing(bench: Bench) -> None:
+    async with udp(serve(b"m" * 5000)) as (_, port):
+        request = wget(f"tftp://127.0.0.1:{port}/mips", client="tftp", user_agent="", method="HEAD")
+        capture = await bench.fetcher().fetch(request)
+    assert (capture.outcome, capture.sha256) == ("fetched", None)
+    assert bench.captures == [capture]

@@ -174,7 +174,7 @@ def other_service(scheme: str, port: int) -> str | None:
     if scheme == "tftp":
         taken = port in _OTHER_UDP or (port < 1024 and port != 69)
     else:
-        taken = port in _OTHER_TCP and not (scheme == "ftp" and port == 21)
+        taken = port in _OTHER_TCP and not (scheme in ("ftp", "ftps") and port == 21)
     return f"port {port} belongs to another service than {scheme}" if taken else None
 
 

@@ -82,6 +82,8 @@ def request_headers(request: FetchRequest, url: Url) -> list[tuple[str, str]]:
             headers = [user_agent, *rest, host, ("Connection", "Keep-Alive")]
         else:
             headers = [host, user_agent, *rest, ("Connection", "Keep-Alive")]
+    if request.probe:
+        headers.append(("Range", "bytes=0-0"))
     for name, value in harmless_headers(request.headers):
         # All three replace a default in place and put what is new at the end.
         place = next((i for i, (known, _) in enumerate(headers) if known.lower() == name.lower()), None)

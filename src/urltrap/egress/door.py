@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes, urljoin
 
 from urltrap.egress.address import AddressPolicy, IpAddress
 from urltrap.egress.attack import attack_shape, other_service
-from urltrap.egress.clients import effective_user_agent, request_headers
+from urltrap.egress.clients import effective_user_agent, family, request_headers
 from urltrap.egress.ftp import ftp_retrieve
 from urltrap.egress.http import http_request, insecure_context
 from urltrap.egress.interfaces import own_addresses
@@ -27,8 +27,8 @@ from urltrap.model.settings import EgressSettings
 from urltrap.model.url import Url, UrlError, parse_url
 from urltrap.quarantine import Quarantine
 
-FETCHED_SCHEMES = frozenset(("http", "https", "ftp", "tftp"))
-_REDIRECT_SCHEMES = frozenset(("http", "https", "ftp"))
+FETCHED_SCHEMES = frozenset(("http", "https", "ftp", "ftps", "tftp"))
+_REDIRECT_SCHEMES = frozenset(("http", "https", "ftp", "ftps"))
 MAX_URL = 8192
 """Bytes of a URL, raw and canonical; longer ones are refused, and of them only the beginning is recorded."""
 _MAX_TRIED = 3
@@ -70,9 +70,10 @@ class Door:
         """The capture of `url` for `request`; a failure of any kind is an outcome, not an exception."""
         started = self._loop.time()
         hops: list[Hop] = []
+        addresses: list[str] = []
         answer: Answer
         try:
-            answer = await self._follow(request, url, hops)
+            answer = await self._follow(request, url, hops, addresses)
         except TransferFailed as error:
             answer = Answer(error.outcome, error.detail)
         last = hops[-1] if hops else None
@@ -88,21 +89,28 @@ class Door:
             headers=answer.headers,
             hops=hops,
             address=last.address if last else "",
-            tls_certificate_sha256=answer.certificate_sha256,
+            tls_certificate_sha256=answer.certificate.sha256 if answer.certificate else "",
+            certificate=answer.certificate,
+            addresses=addresses,
             size=answer.size,
             sha256=answer.sha256,
             complete=answer.complete,
             elapsed_ms=int((self._loop.time() - started) * 1000),
+            connected_ms=answer.connected_ms,
+            answered_ms=answer.answered_ms,
             for_session=request.for_session,
+            purpose=request.purpose,
         )
 
-    async def _follow(self, request: FetchRequest, url: Url, hops: list[Hop]) -> Answer:
+    async def _follow(
+        self, request: FetchRequest, url: Url, hops: list[Hop], addresses: list[str]
+    ) -> Answer:
         until = self._loop.time() + min(_MAX_WAIT_SECONDS, self._settings.total_seconds)
         await self._turn(request, url, until)
         deadline = self._loop.time() + self._settings.total_seconds
         current = url
         while True:
-            answer = await self._hop(request, current, hops, deadline)
+            answer = await self._hop(request, current, hops, addresses, deadline)
             if not (answer.location and request.follow_redirects):
                 return answer
             if len(hops) > self._settings.max_redirects:
@@ -140,10 +148,12 @@ class Door:
                 "limited", "too many requests to this host, by this session or in total within a minute"
             )
 
-    async def _hop(self, request: FetchRequest, url: Url, hops: list[Hop], deadline: float) -> Answer:
+    async def _hop(
+        self, request: FetchRequest, url: Url, hops: list[Hop], addresses: list[str], deadline: float
+    ) -> Answer:
         hops.append(Hop(url=url.text))
         failure: TransferFailed | None = None
-        for address in (await self._checked(url, deadline))[:_MAX_TRIED]:
+        for address in (await self._checked(url, addresses, deadline))[:_MAX_TRIED]:
             hops[-1] = hop = Hop(url=url.text, address=str(address))
             if not await self._rates.admit(
                 [(_network(address), _NETWORK_SHARE * self._settings.per_host_per_minute)], deadline
@@ -166,8 +176,8 @@ class Door:
         assert failure is not None  # there was an address, and it did not answer
         raise failure
 
-    async def _checked(self, url: Url, deadline: float) -> list[IpAddress]:
-        """The addresses of the URL's host that may be contacted, by one resolution."""
+    async def _checked(self, url: Url, addresses: list[str], deadline: float) -> list[IpAddress]:
+        """The addresses of the URL's host that may be contacted, by one resolution; `addresses` becomes all of them."""
         timeout = min(self._settings.connect_seconds, deadline - self._loop.time())
         if timeout <= 0:
             raise _Refused("timed-out", "the time was used up by earlier requests of the chain")
@@ -180,6 +190,7 @@ class Door:
             raise _Refused("dns-failure", str(error)) from error
         except TimeoutError as error:
             raise _Refused("dns-failure", "no name server answered in time") from error
+        addresses[:] = map(str, found)
         policy = self._current_policy()
         reasons = {address: policy.refusal(address) for address in found}
         allowed = [address for address, reason in reasons.items() if reason is None]
@@ -196,9 +207,10 @@ class Door:
         return self._policy
 
     async def _transfer(self, request: FetchRequest, url: Url, address: IpAddress, deadline: float) -> Answer:
+        only_look = request.probe or request.method == "HEAD"
         limits = Limits(self._settings.max_bytes, self._settings.connect_seconds, deadline)
         with Body(self._quarantine, limits.max_bytes) as body:
-            if url.scheme == "ftp":
+            if url.scheme in ("ftp", "ftps"):
                 return await ftp_retrieve(
                     url,
                     address,
@@ -206,11 +218,12 @@ class Door:
                     limits,
                     username=request.username,
                     password=request.password,
-                    head_only=request.method == "HEAD",
+                    head_only=only_look,
+                    context=self._context if url.scheme == "ftps" else None,
                 )
             if url.scheme == "tftp":
                 options = BUSYBOX_OPTIONS if "busybox" in request.client.lower() else None
-                return await tftp_retrieve(url, address, body, limits, options=options)
+                return await tftp_retrieve(url, address, body, limits, options=options, head_only=only_look)
             return await http_request(
                 request.method,
                 url,
@@ -221,6 +234,8 @@ class Door:
                 context=self._context,
                 proxy=self._settings.proxy,
                 follow=request.follow_redirects,
+                keep=not request.probe,
+                bare=family(request.client) == "wget",
             )
 
 
@@ -230,7 +245,7 @@ def url_of(request: FetchRequest) -> tuple[Url, FetchRequest]:
     UrlError where it is none. Log-ins of other schemes are dropped: no credential is sent over HTTP.
     """
     url = parse_url(request.url, default_scheme="tftp" if "tftp" in request.client else "http")
-    if url.scheme != "ftp":
+    if url.scheme not in ("ftp", "ftps"):
         return url, request.model_copy(update={"username": b"", "password": b""})
     if not request.username:
         authority = request.url.partition(b"//")[2].partition(b"/")[0]

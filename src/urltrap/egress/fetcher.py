@@ -12,6 +12,7 @@ from typing import Protocol
 from urltrap.egress.clients import effective_user_agent, family
 from urltrap.egress.door import MAX_URL, url_of
 from urltrap.egress.switch import KillSwitch
+from urltrap.egress.window import Window, key_text
 from urltrap.model.capture import Capture, CaptureOutcome, FetchRequest
 from urltrap.model.settings import EgressSettings
 from urltrap.model.url import Url, UrlError
@@ -29,7 +30,10 @@ _POLL_SECONDS = 0.2
 _NOT_KEPT: frozenset[CaptureOutcome] = frozenset(("recorded", "limited"))
 """Nothing was sent for these, so they answer nobody else: the next asker gets a try of his own."""
 
-Key = tuple[str, str, bytes, str, bool, bytes, bytes]
+_AGAIN: frozenset[CaptureOutcome] = frozenset(("dns-failure", "connect-failed", "timed-out", "protocol-error"))
+"""A retry is not answered with these from memory: that they may have ended is why it is made."""
+
+Key = tuple[str, str, bytes, str, bool, bool, bytes, bytes]
 
 
 class Attempts(Protocol):
@@ -63,7 +67,9 @@ class Fetcher:
         on_capture: Callable[[Capture], None],
         *,
         canary_host: str = CANARY_HOST,
+        window: Window | None = None,
     ) -> None:
+        """`window` keeps what was fetched across restarts; without it the memory ends with the process."""
         self._settings = settings
         self._door = door
         self._quarantine = quarantine
@@ -72,9 +78,14 @@ class Fetcher:
         self._canary_host = canary_host
         self._loop = asyncio.get_running_loop()
         self._remembered: OrderedDict[Key, _Remembered] = OrderedDict()
+        self._kept: dict[str, tuple[Capture, float]] = {}
         self._running: dict[Key, asyncio.Task[Capture]] = {}
         self._attempts: set[asyncio.Task[Capture]] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._window = window
+        for kept in window.load() if window is not None and settings.window_seconds > 0 else ():
+            left = min(kept.left, settings.window_seconds)
+            self._kept[kept.key] = (kept.capture, self._loop.time() + left)
 
     async def fetch(self, request: FetchRequest) -> Capture:
         """The capture for `request`, from a new attempt or from one that others share (`shared`)."""
@@ -90,7 +101,7 @@ class Fetcher:
         if (closed := self._closed()) is not None:
             return self._told(_nothing_sent(request, url.text, "recorded", closed))
         key = _key(request, url)
-        remembered = self._recall(key)
+        remembered = self._recall(key, request)
         if remembered is not None:
             return self._shared(remembered.capture, request, remembered)
         running = self._running.get(key)
@@ -150,23 +161,38 @@ class Fetcher:
                     attempt.cancel()
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _recall(self, key: Key) -> _Remembered | None:
+    def _recall(self, key: Key, request: FetchRequest) -> _Remembered | None:
+        if self._kept and key not in self._remembered:
+            # From before a restart; the sessions that it answered then may be journalled once more.
+            capture, until = self._kept.pop(key_text(key), (None, 0.0))
+            if capture is not None:
+                self._remembered[key] = _Remembered(capture, until, {capture.for_session})
         remembered = self._remembered.get(key)
         if remembered is None:
             return None
         sha256 = remembered.capture.sha256
         # Retention may have taken the body meanwhile: then it is fetched again.
-        if remembered.until <= self._loop.time() or (sha256 and not self._quarantine.exists(sha256)):
+        gone = remembered.until <= self._loop.time() or (sha256 and not self._quarantine.exists(sha256))
+        if gone or (request.purpose == "retry" and _may_end(remembered.capture)):
             del self._remembered[key]
+            if self._window is not None:
+                self._window.drop(key_text(key))
             return None
         return remembered
 
     def _remember(self, key: Key, capture: Capture) -> None:
-        if capture.outcome in _NOT_KEPT or self._settings.window_seconds <= 0:
+        # A re-check asks for the state of now; a memory of it would answer nobody.
+        if (
+            capture.outcome in _NOT_KEPT
+            or self._settings.window_seconds <= 0
+            or capture.purpose == "recheck"
+        ):
             return
         until = self._loop.time() + self._settings.window_seconds
         self._remembered[key] = _Remembered(capture, until, {capture.for_session})
         self._remembered.move_to_end(key)
+        if self._window is not None:
+            self._window.put(key_text(key), capture, self._settings.window_seconds)
         while len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
 
@@ -177,7 +203,7 @@ class Fetcher:
             "for_session": request.for_session,
             "elapsed_ms": 0,
         }
-        shared = capture.model_copy(update=update | {"client": request.client})
+        shared = capture.model_copy(update=update | {"client": request.client, "purpose": request.purpose})
         if remembered is not None:
             if request.for_session in remembered.sessions:
                 return shared  # a loop around wget must not fill the journal
@@ -204,6 +230,7 @@ class Fetcher:
             size=artifact.size,
             sha256=artifact.sha256,
             for_session=request.for_session,
+            purpose=request.purpose,
         )
 
 
@@ -213,6 +240,7 @@ def _key(request: FetchRequest, url: Url) -> Key:
         family(request.client),
         effective_user_agent(request) if url.scheme in ("http", "https") else b"",
         request.method,
+        request.probe,
         request.follow_redirects,
         request.username,
         request.password,
@@ -228,4 +256,11 @@ def _nothing_sent(request: FetchRequest, url: str, outcome: CaptureOutcome, deta
         outcome=outcome,
         detail=detail,
         for_session=request.for_session,
+        purpose=request.purpose,
     )
+
+
+def _may_end(capture: Capture) -> bool:
+    """Whether what a capture says may have changed since: no answer, half an answer, or a server in trouble."""
+    status = capture.status or 0
+    return capture.outcome in _AGAIN or not capture.complete or status >= 500 or status in (408, 425, 429)

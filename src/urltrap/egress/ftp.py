@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import unquote_to_bytes
 
 from urltrap.egress.address import IpAddress
+from urltrap.egress.certificate import read_certificate
 from urltrap.egress.transfer import Answer, Body, BodyTooLarge, Limits, TransferFailed
+from urltrap.model.capture import Certificate
 from urltrap.model.url import Url
 
 _MAX_LINE = 4096
@@ -60,8 +63,11 @@ async def ftp_retrieve(
     username: bytes = b"",
     password: bytes = b"",
     head_only: bool = False,
+    context: ssl.SSLContext | None = None,
 ) -> Answer:
     """Log in (anonymously without `username`) and retrieve the file into `body`; `head_only` asks for its size only.
+
+    With `context` both connections are TLS from their first byte (``ftps://``, as wget and curl do it).
 
     Raises TransferFailed where no file came; a file that is cut, too large or too slow is kept as far as it came.
     """
@@ -72,18 +78,28 @@ async def ftp_retrieve(
                 "bad-url", "the log-in has control characters, which would be commands of their own"
             )
     try:
-        async with _connect(address, url.port, limits) as streams:
+        async with _connect(address, url.port, limits, context) as streams:
+            certificate = _certificate(streams[1])
             control = _Control(*streams, limits.deadline)
             await _log_in(control, username or b"anonymous", password or (b"" if username else b"wget@"))
+            if context is not None:
+                await control.command(b"PBSZ 0", "2", step="PBSZ")
+                await control.command(b"PROT P", "2", step="PROT")
             await control.command(b"TYPE I", "2")
             if head_only:
-                return Answer("fetched", status=213, size=await _size(control, path))
-            return await _retrieve(control, path, address, body, limits)
+                answer = Answer("fetched", status=213, size=await _size(control, path))
+            else:
+                answer = await _retrieve(control, path, address, body, limits, context)
+            answer.certificate = certificate
+            return answer
     except _Refused as error:
         missing = error.step in ("RETR", "SIZE") and error.code == 550
         raise TransferFailed("not-found" if missing else "protocol-error", str(error)) from error
     except TimeoutError as error:
         raise TransferFailed("timed-out", "the FTP server did not answer in time") from error
+    except ssl.SSLError as error:
+        reason = error.reason or type(error).__name__
+        raise TransferFailed("tls-failed", f"the FTP server does not speak TLS with us: {reason}") from error
     except (EOFError, OSError) as error:
         raise TransferFailed("connect-failed", f"the FTP connection was lost: {error}") from error
 
@@ -103,10 +119,23 @@ async def _size(control: _Control, path: bytes) -> int | None:
     return int(match[1]) if match else None
 
 
-async def _retrieve(control: _Control, path: bytes, address: IpAddress, body: Body, limits: Limits) -> Answer:
+def _certificate(writer: asyncio.StreamWriter) -> Certificate | None:
+    tls = writer.get_extra_info("ssl_object")
+    der = tls.getpeercert(binary_form=True) if tls is not None else None
+    return read_certificate(der) if der else None
+
+
+async def _retrieve(
+    control: _Control,
+    path: bytes,
+    address: IpAddress,
+    body: Body,
+    limits: Limits,
+    context: ssl.SSLContext | None,
+) -> Answer:
     port = await _passive_port(control, address)
     answer = Answer("fetched")
-    async with _connect(address, port, limits) as (reader, _):
+    async with _connect(address, port, limits, context) as (reader, _):
         answer.status, answer.reason = await control.command(b"RETR " + path, "1", step="RETR")
         try:
             async with asyncio.timeout_at(limits.deadline):
@@ -158,12 +187,12 @@ async def _passive_port(control: _Control, address: IpAddress) -> int:
 
 @asynccontextmanager
 async def _connect(
-    address: IpAddress, port: int, limits: Limits
+    address: IpAddress, port: int, limits: Limits, context: ssl.SSLContext | None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout_at(min(loop.time() + limits.connect_seconds, limits.deadline)):
         # An address, never a name: nothing is resolved here.
-        reader, writer = await asyncio.open_connection(str(address), port, limit=_MAX_LINE)
+        reader, writer = await asyncio.open_connection(str(address), port, limit=_MAX_LINE, ssl=context)
     try:
         yield reader, writer
     finally:

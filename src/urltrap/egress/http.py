@@ -8,7 +8,6 @@ Certificates are not verified (malware hosts have bad ones) but recorded.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
 import socket
 import ssl
@@ -22,7 +21,10 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from urltrap.egress.address import IpAddress
+from urltrap.egress.bare import ASSUMED, BareProtocol, bare_factory
+from urltrap.egress.certificate import read_certificate
 from urltrap.egress.transfer import Answer, Body, BodyTooLarge, Limits, TransferFailed
+from urltrap.model.capture import Certificate
 from urltrap.model.url import Url
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -64,16 +66,20 @@ class _PlainRequest(aiohttp.ClientRequest):
 
 
 class _Response(aiohttp.ClientResponse):
-    """A response that notes the server's certificate before the connection is let go."""
+    """A response that notes the server's certificate, and how it answered, before the connection is let go."""
 
-    certificate_sha256 = ""
+    certificate: Certificate | None = None
+    bare = False
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         tls = connection.transport.get_extra_info("ssl_object") if connection.transport else None
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        if certificate:
-            self.certificate_sha256 = hashlib.sha256(certificate).hexdigest()
-        return await super().start(connection)
+        der = tls.getpeercert(binary_form=True) if tls is not None else None
+        if der:
+            self.certificate = read_certificate(der)
+        protocol = connection.protocol
+        started = await super().start(connection)
+        self.bare = isinstance(protocol, BareProtocol) and protocol.bare
+        return started
 
 
 def insecure_context() -> ssl.SSLContext:
@@ -87,10 +93,18 @@ def insecure_context() -> ssl.SSLContext:
     return context
 
 
+class _BareConnector(aiohttp.TCPConnector):
+    """A connector whose connections take answers without a status line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = bare_factory(self._loop)
+
+
 def _connector(address: IpAddress, context: ssl.SSLContext, *, proxied: bool) -> aiohttp.TCPConnector:
     if proxied:
         # The proxy is the operator's and is resolved by the system; the target was checked before.
-        return aiohttp.TCPConnector(ssl=context, limit=1)
+        return _BareConnector(ssl=context, limit=1)
 
     def make_socket(info: aiohttp.AddrInfoType) -> socket.socket:
         kind, type_, proto, _, target = info
@@ -98,7 +112,7 @@ def _connector(address: IpAddress, context: ssl.SSLContext, *, proxied: bool) ->
             raise OSError(f"{target[0]} is not the address that was checked ({address})")
         return socket.socket(kind, type_, proto)
 
-    return aiohttp.TCPConnector(
+    return _BareConnector(
         resolver=_OneAddress(address),
         use_dns_cache=False,
         ssl=context,
@@ -119,12 +133,19 @@ async def http_request(
     context: ssl.SSLContext,
     proxy: str = "",
     follow: bool = True,
+    keep: bool = True,
+    bare: bool = True,
 ) -> Answer:
     """Send one request for `url` to `address` and put the answer's raw body into `body`.
+
+    Without `keep` no body is read. An answer without a status line is wget's "HTTP/0.9" where `bare` is true; otherwise
+    (curl refuses it) a protocol error whose bytes are kept all the same.
 
     A body that is cut, too large or too slow is kept as far as it came (`complete` false); that of a redirect that will
     be followed (`follow`) is not read. Raises TransferFailed where no answer came.
     """
+    begun = asyncio.get_running_loop().time()
+    times = _Times(begun)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_seconds)
     async with aiohttp.ClientSession(
         connector=_connector(address, context, proxied=bool(proxy)),
@@ -138,6 +159,7 @@ async def http_request(
         max_line_size=_MAX_LINE,
         max_field_size=_MAX_LINE,
         max_headers=_MAX_HEADERS,
+        trace_configs=[times.config()],
     ) as session:
         try:
             async with asyncio.timeout_at(limits.deadline):
@@ -153,12 +175,38 @@ async def http_request(
             raise _failure(error) from error
         try:
             answer = _head(response)
-            if method != "HEAD" and not (follow and answer.location):
+            answer.connected_ms, answer.answered_ms = times.connected_ms, times.since()
+            if keep and method != "HEAD" and not (follow and answer.location):
                 await _read_body(response, answer, body, limits)
+            if not bare and cast(_Response, response).bare and answer.outcome == "fetched":
+                answer.outcome = "protocol-error"
+                answer.detail = "no status line (HTTP/0.9), which this client refuses; what came is kept"
             return answer
         finally:
             # Never released to be used again: the next request goes to an address of its own.
             response.close()
+
+
+class _Times:
+    """When the connection stood, in milliseconds since the request began."""
+
+    def __init__(self, begun: float) -> None:
+        self._begun = begun
+        self.connected_ms: int | None = None
+
+    def since(self) -> int:
+        """Milliseconds since the beginning."""
+        return int((asyncio.get_running_loop().time() - self._begun) * 1000)
+
+    def config(self) -> aiohttp.TraceConfig:
+        """What aiohttp is to tell us."""
+
+        async def connected(*_: object) -> None:
+            self.connected_ms = self.since()
+
+        config = aiohttp.TraceConfig()
+        config.on_connection_create_end.append(connected)
+        return config
 
 
 def _head(response: aiohttp.ClientResponse) -> Answer:
@@ -173,7 +221,10 @@ def _head(response: aiohttp.ClientResponse) -> Answer:
         answer.headers.append((name, value))
         if name.lower() == b"location" and response.status in REDIRECTS:
             answer.location = value
-    answer.certificate_sha256 = cast(_Response, response).certificate_sha256
+    seen = cast(_Response, response)
+    answer.certificate = seen.certificate
+    if seen.bare:
+        answer.detail = ASSUMED.decode()
     return answer
 
 

@@ -12,6 +12,7 @@ from urltrap.egress.fetcher import CANARY_HOST, Fetcher
 from urltrap.egress.resolver import DnsResolver, Resolver
 from urltrap.egress.server import FetcherServer
 from urltrap.egress.switch import SOCKET_FILE, KillSwitch
+from urltrap.egress.window import WINDOW_FILE, Window
 from urltrap.model.capture import Capture
 from urltrap.model.settings import Settings
 from urltrap.quarantine import Quarantine
@@ -38,10 +39,14 @@ async def run_fetcher(
     )
     switch = KillSwitch.of(data_dir)
     door = Door(settings.egress, quarantine, resolver or DnsResolver(), policy, switch)
-    fetcher = Fetcher(settings.egress, door, quarantine, switch, on_capture, canary_host=canary_host)
+    window = Window(data_dir / WINDOW_FILE)
+    fetcher = Fetcher(
+        settings.egress, door, quarantine, switch, on_capture, canary_host=canary_host, window=window
+    )
     try:
         async with FetcherServer(data_dir / SOCKET_FILE, fetcher.fetch, mode=socket_mode):
             ready()
             await asyncio.get_running_loop().create_future()  # until cancelled
     finally:
         await fetcher.close()
+        window.close()

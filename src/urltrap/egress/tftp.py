@@ -23,6 +23,7 @@ _NOT_FOUND = 1
 _OPTION_REFUSED = 8
 _RESEND_SECONDS = (1.0, 2.0, 3.0, 4.0, 4.0)
 _QUEUED_PACKETS = 64
+_STOP = _ERROR.to_bytes(2, "big") + (0).to_bytes(2, "big") + b"Transfer aborted\0"
 BUSYBOX_OPTIONS: Mapping[bytes, bytes] = {b"tsize": b"0", b"blksize": b"1432"}
 
 
@@ -140,14 +141,17 @@ async def tftp_retrieve(
     *,
     options: Mapping[bytes, bytes] | None = None,
     resend_seconds: tuple[float, ...] = _RESEND_SECONDS,
+    head_only: bool = False,
 ) -> Answer:
     """Read the file into `body`, over UDP from `address`; its answers come from a port of the server's choice.
+
+    `head_only` ends the transfer at the first sign that the file is there, and keeps nothing.
 
     The first answer fixes that port. Silence is met by repeating the last packet after each of `resend_seconds`. A file
     that is cut, too large or too slow is kept as far as it came; TransferFailed where nothing came.
     """
     transfer = _Transfer(
-        TftpReader(tftp_path(url), options), (str(address), url.port), limits, resend_seconds
+        TftpReader(tftp_path(url), options), (str(address), url.port), limits, resend_seconds, head_only
     )
     loop = asyncio.get_running_loop()
     local = ("::", 0) if address.version == 6 else ("0.0.0.0", 0)
@@ -165,8 +169,14 @@ async def tftp_retrieve(
 
 class _Transfer:
     def __init__(
-        self, reader: TftpReader, server: tuple[str, int], limits: Limits, resend_seconds: tuple[float, ...]
+        self,
+        reader: TftpReader,
+        server: tuple[str, int],
+        limits: Limits,
+        resend_seconds: tuple[float, ...],
+        head_only: bool = False,
     ) -> None:
+        self._head_only = head_only
         self._reader = reader
         self._server = server
         self._limits = limits
@@ -181,6 +191,9 @@ class _Transfer:
             while not self._reader.done:
                 packet, port = await self._packet(endpoint, transport)
                 reply = self._reader.receive(packet)
+                if self._head_only and reply:
+                    transport.sendto(_STOP, (self._server[0], port))
+                    return answer
                 if reply:
                     transport.sendto(reply, (self._server[0], port))
                 if self._reader.chunk:

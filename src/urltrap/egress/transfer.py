@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from urltrap.model.artifact import Artifact
-from urltrap.model.capture import CaptureOutcome
+from urltrap.model.capture import CaptureOutcome, Certificate
 from urltrap.quarantine import ArtifactWriter, Quarantine, QuarantineError
 
 _BLOCK = 65_536
@@ -34,7 +34,9 @@ class Answer:
     reason: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     location: bytes = b""
-    certificate_sha256: str = ""
+    certificate: Certificate | None = None
+    connected_ms: int | None = None
+    answered_ms: int | None = None
     sha256: str | None = None
     size: int | None = None
     complete: bool = True

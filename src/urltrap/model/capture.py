@@ -26,6 +26,27 @@ CaptureOutcome = Literal[
 ]
 
 
+CapturePurpose = Literal[
+    "attack",  # a program of an attacker's asked, or an attacker named the URL
+    "retry",  # ours: the server could not be reached before
+    "client",  # ours: the server answered another client otherwise than attackers would have wanted
+    "sibling",  # ours: the same file for another architecture, which no attacker named
+    "recheck",  # ours: whether the URL still answers; no body is kept
+]
+
+
+class Certificate(Model):
+    """A server's TLS certificate, as it says itself: nothing of it was verified. Names in RFC 4514 form, bounded."""
+
+    sha256: str
+    subject: str = ""
+    issuer: str = ""
+    serial: str = ""
+    not_before: Utc | None = None
+    not_after: Utc | None = None
+    names: list[str] = []
+
+
 class Hop(Model):
     """One request of a redirect chain."""
 
@@ -39,7 +60,10 @@ class Capture(Model):
     """One attempt to fetch a URL: what was asked, what came, when, and for which client it was done.
 
     `url` is canonical. `sha256` names the artifact where a body was kept. `client` and `user_agent` are what the
-    server was told. `shared` is true where an earlier attempt within the window answered.
+    server was told. `shared` is true where an earlier attempt within the window answered. `addresses` are all that the
+    host had, `address` the one that was asked (both of the last hop). `connected_ms` and `answered_ms` are the moments,
+    since the last hop's transfer began, when the connection stood and when the answer's head was there. `purpose` tells
+    attackers' questions from ours.
     """
 
     url: str
@@ -54,12 +78,17 @@ class Capture(Model):
     hops: list[Hop] = []
     address: str = ""
     tls_certificate_sha256: str = ""
+    certificate: Certificate | None = None
+    addresses: list[str] = []
     size: int | None = None
     sha256: str | None = None
     complete: bool = True
     elapsed_ms: int = Field(default=0, ge=0)
+    connected_ms: int | None = None
+    answered_ms: int | None = None
     shared: bool = False
     for_session: str = ""
+    purpose: CapturePurpose = "attack"
 
 
 class FetchRequest(Model):
@@ -67,7 +96,9 @@ class FetchRequest(Model):
 
     `url` as the client would send it, raw; `client` the program ("wget", "curl", "busybox-wget", "tftp", …) and
     `user_agent` what that program sends. `username`/`password` only for FTP. `headers` are the command's own (-H),
-    kept in the journal, of which only harmless ones are sent.
+    kept in the journal, of which only harmless ones are sent. `purpose` says whose question it is: a retry and a
+    re-check are not answered from memory where that holds a failure. `probe` asks for the first byte only (Range) and
+    keeps none: for servers that do not answer HEAD.
     """
 
     url: RawBytes
@@ -79,3 +110,5 @@ class FetchRequest(Model):
     password: RawBytes = b""
     follow_redirects: bool = True
     for_session: str = ""
+    purpose: CapturePurpose = "attack"
+    probe: bool = False
