@@ -1,8 +1,8 @@
 """URLs hidden three layers deep in shell texts, to measure recovery on what no data set holds.
 
 Each text fetches one URL with one client; the URL and then the command are wrapped by layers drawn at random:
-variables, splitting, quoting, base64, hex, octal, printf, arrays, reversed strings, IFS, functions, eval, here-documents. The seed
-is printed with the result, so that a run can be repeated. Prints one JSON line.
+variables, splitting, quoting, base64, hex, octal, printf, arrays, reversed strings, IFS, functions, eval,
+here-documents. The seed is printed with the result, so that a run can be repeated. Prints one JSON line.
 
     python bench/obfuscate.py [--count N] [--layers N] [--seed N] [--show N]
 """
@@ -224,7 +224,8 @@ def branch(rng: random.Random, text: str) -> str:
 
 WRAPS: dict[str, Wrap] = {
     "eval": eval_single, "eval-variable": eval_variable, "sh-c": shell_c, "base64|sh": piped_base64,
-    "hex|sh": piped_hex, "printf|sh": printf_eval, "octal-eval": octal_eval, "rev|sh": reversed_eval, "function": in_function,
+    "hex|sh": piped_hex, "printf|sh": printf_eval, "octal-eval": octal_eval, "rev|sh": reversed_eval,
+    "function": in_function,
     "here-document": here_file, "echo-file": echo_file, "here-string": here_string, "substitution": substituted,
     "background": background, "branch": branch,
 }  # fmt: skip

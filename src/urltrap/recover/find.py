@@ -120,7 +120,7 @@ def _shell(collection: Collection, recovery: Recovery, text: bytes) -> None:
         return
     if MARK.encode() in text:
         text = text.replace(MARK.encode(), b"?")
-    for lookup in lookups(text) if b"://" in text or b"${" in text else ():
+    for lookup in lookups(text):
         collection.take(Ask(lookup.url, "jndi"), "program", 90, chain=("jndi",))
         if lookup.command:
             _run(collection, recovery, lookup.command, ("jndi", "base64"))

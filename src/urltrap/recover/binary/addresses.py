@@ -37,7 +37,11 @@ def endpoints(found: Sequence[Constant], big: bool, base: int, size: int) -> lis
     first: dict[str, int] = {}
     for at, host in candidates:
         first.setdefault(host, at)
-    return [Endpoint(host, _port(found, at, big)) for host, at in first.items()]
+    # Four readable characters may be a piece of text: what is none comes first.
+    ordered = sorted(
+        first.items(), key=lambda item: all(32 <= int(octet) < 127 for octet in item[0].split("."))
+    )
+    return [Endpoint(host, _port(found, at, big)) for host, at in ordered]
 
 
 def _octets(found: Sequence[Constant]) -> list[tuple[int, str]]:
@@ -73,12 +77,7 @@ def _public(data: bytes) -> bool:
 
 
 def _is_address(data: bytes, big: bool, base: int, size: int) -> bool:
-    if (
-        not _public(data)
-        or data.count(0) > 1
-        or data.count(0xFF) > 2
-        or all(32 <= byte < 127 for byte in data)
-    ):
+    if not _public(data) or data.count(0) > 1 or data.count(0xFF) > 2 or data.isalpha():
         return False
     value = int.from_bytes(data, "big" if big else "little")
     # Pointers into the file itself, and negative numbers.

@@ -108,7 +108,9 @@ def _arm(words: tuple[int, ...], code: bytes, order: str) -> Iterator[Constant]:
                 yield Constant(number * 4, _memory(value, order))
         elif word & 0x0FF00000 == 0x03000000:  # movw
             lower[word >> 12 & 15] = (word >> 4 & 0xF000) | (word & 0xFFF)
-            yield Constant(number * 4, _small(lower[word >> 12 & 15]), word >> 12 & 15)
+            upper = 0x03400000 | word & 0xF000
+            if all(after & 0x0FF0F000 != upper for after in words[number + 1 : number + 1 + _REACH]):
+                yield Constant(number * 4, _small(lower[word >> 12 & 15]), word >> 12 & 15)
         elif word & 0x0FF00000 == 0x03400000:  # movt
             high = (word >> 4 & 0xF000) | (word & 0xFFF)
             yield Constant(number * 4, _memory(high << 16 | lower.get(word >> 12 & 15, 0), order))

@@ -56,7 +56,7 @@ def run_command(sh: Shell, node: Command) -> Gen[int]:
         return (yield from run_simple(sh, Simple(simple.assigns, (), simple.redirs, simple.line)))
     argv = _stripped(words)
     applet = APPLETS.get(_bare(argv[0])) if argv and argv[0] not in sh.functions else None
-    if applet is None and not _does_nothing(sh.p, argv):
+    if applet is None and not _does_nothing(sh.p, argv) and not _waits_for_nothing(sh, simple, argv):
         given = tuple(Word((Quoted(word),), word, None, word) for word in argv)
         return (
             yield from run_simple(sh, Simple(simple.assigns, given, simple.redirs, simple.line, simple.text))
@@ -100,6 +100,18 @@ def _stripped(words: list[str]) -> list[str]:
     ):
         words = words[1:]
     return words
+
+
+def _waits_for_nothing(sh: Shell, simple: Simple, argv: list[str]) -> bool:
+    """``sh`` alone, in the first shell: it would read the attacker's next lines, and there are none."""
+    return (
+        len(argv) == 1
+        and _bare(argv[0]) in _SHELLS
+        and not simple.redirs
+        and not sh.in_subshell
+        and not sh.loop_depth
+        and len(recorder_of(sh.p).chain) <= 1
+    )
 
 
 def _does_nothing(p: Process, argv: list[str]) -> bool:

@@ -37,7 +37,7 @@ class Lookup:
 def lookups(text: bytes) -> Iterator[Lookup]:
     """The look-ups of a text; parts that only the victim knows are stand-ins."""
     seen: set[bytes] = set()
-    if b"${" in text:
+    if b"${" in text or b"%24" in text:
         for form in _forms(text[:_LARGEST]):
             resolved = resolve(form)
             for match in itertools.islice(_JNDI.finditer(resolved), _MOST):
