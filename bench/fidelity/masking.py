@@ -29,6 +29,8 @@ _DAY = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _MODE = rb"^[-dlcbps][-rwxsStT]{9}[.+]?"
 
 RULES = (
+    _rule("who built a device's BusyBox and when", rb"\b(BusyBox v\d+\.\d+\.\d+) \((?:Debian|20\d\d-)[^)]*\)",
+          rb"\1 (<build>)"),
     _rule("the kernel's files belong to nobody in a user namespace", rb"\bnobody +nogroup\b", b"root root"),
     _rule("directories: link count and size are the file system's",
           rb"(^d[-rwxsStT]{9}[.+]?) +\d+( +\S+ +\S+) +[\d.]+[KM]?\b", rb"\1 #\2 #"),

@@ -271,7 +271,11 @@ def _descriptor(
         return GeneratedNode(S_IFDIR | 0o500, uid=row.uid, gid=row.uid)
     if not mine:
         raise SysError(errno.EACCES, parts[0])
-    target = descriptors(row, view).get(int(parts[0])) if parts[0].isdigit() else None
+    known = descriptors(row, view)
+    number = int(parts[0]) if parts[0].isdigit() and len(parts[0]) < 7 else -1
+    target = known.get(number)
+    if target is None and row.pid == view.pid and number >= 0 and all(each in known for each in range(number)):
+        return GeneratedNode(S_IFLNK | 0o500, target=f"/proc/{row.pid}/fd", uid=row.uid, gid=row.uid)
     if target is None or len(parts) > 1:
         return None
     own = int(parts[0]) if row.pid == view.pid else None
@@ -296,5 +300,8 @@ def process_names(row: ProcessInfo, parts: tuple[str, ...], view: ProcessView) -
     if parts and parts[0] in ("fd", "fdinfo"):
         if view.uid not in (0, row.uid):
             raise SysError(errno.EACCES)
-        return [str(number) for number in sorted(descriptors(row, view))]
+        numbers = set(descriptors(row, view))
+        if row.pid == view.pid:  # who lists his own descriptors has the directory open, too
+            numbers.add(next(number for number in range(len(numbers) + 1) if number not in numbers))
+        return [str(number) for number in sorted(numbers)]
     return [] if parts else list(NAMES)

@@ -236,14 +236,22 @@ class _Evaluator:
                 if not (self.kind == "op" and self.token == ")"):
                     raise self.fail("missing `)'", dash="expecting ')'")
                 self.advance()
+                self._split_sign()
                 self.depth -= 1
                 return value
         return self.primary()
+
+    def _split_sign(self) -> None:
+        """``5++1``: what cannot be an increment is a plus and a sign."""
+        if self.kind == "op" and self.token in ("++", "--"):
+            self.pos -= 1
+            self.token = self.token[0]
 
     def primary(self) -> int:
         if self.kind == "number":
             token, at = self.token, self.start
             self.advance()
+            self._split_sign()
             return self.number(token, at)
         if self.kind == "name":
             name = self.token

@@ -40,8 +40,6 @@ def bracket_end(pattern: str, pos: int) -> int:
                 at = close + 2
                 first = False
                 continue
-        if char == "/":
-            return -1
         if char == "\\":
             at += 1
         first = False

@@ -18,9 +18,9 @@ MAX_WORK = 400_000
 
 def quote_pattern(text: str) -> str:
     """`text` as a pattern that matches just itself."""
-    if not any(char in text for char in "*?[]\\()|!@+-"):
+    if not any(char in text for char in "*?[]\\()|!@+-^"):
         return text
-    return "".join("\\" + char if char in "*?[]\\()|!@+-" else char for char in text)
+    return "".join("\\" + char if char in "*?[]\\()|!@+-^" else char for char in text)
 
 
 def has_magic(pattern: str, extglob: bool = False) -> bool:

@@ -124,6 +124,7 @@ class BaseParser(WordLexer):
 
     def at_end_of_list(self) -> bool:
         """True at a token that no command can start with and that closes a list."""
+        self._expand_alias()
         if self.kind == "word":
             return self.word is not None and self.word.bare in CLOSING
         return self.kind == "eof" or (self.kind == "op" and self.value in (")", ";;", ";&", ";;&"))
@@ -314,6 +315,13 @@ class BaseParser(WordLexer):
     def assignment(self, word: Word) -> Assign | None:
         """The word as an assignment, where it is one."""
         raw = word.raw
+        if "\\\n" in raw.partition("=")[0]:  # the name goes on behind a continued line
+            raw = raw.replace("\\\n", "")
+            count = next(
+                (at for at, part in enumerate(word.parts) if not isinstance(part, Lit)), len(word.parts)
+            )
+            first = Lit("".join(part.text for part in word.parts[:count] if isinstance(part, Lit)))
+            word = Word((first, *word.parts[count:]), word.plain, word.bare, raw)
         match = _ASSIGN.match(raw)
         if match is not None:
             append = match.group(2) == "+="

@@ -156,8 +156,15 @@ class Lexer:
             value = match.group()
             if value in _BASH_OPERATORS and not self._has_operator(value):
                 value = {";;&": ";;", ";&": ";", "<<<": "<<", "&>": "&", "&>>": "&", "|&": "|"}[value]
-            self.value = value
             self.pos = pos + len(value)
+            while text.startswith("\\\n", self.pos):  # a continued line inside an operator: "&\<newline>&"
+                longer = _OPERATOR.match(value + text[self.pos + 2 : self.pos + 4])
+                if longer is None or len(longer.group()) <= len(value) or longer.group() in _BASH_OPERATORS:
+                    break
+                self.pos += 2 + len(longer.group()) - len(value)
+                value = longer.group()
+                self.line += 1
+            self.value = value
             self.kind = "redir" if value in _REDIRECTIONS else "op"
             return
         if char.isdigit():
@@ -256,6 +263,8 @@ def delimiter_text(word: Word) -> str:
     """The delimiter of a here-document: the word after quote removal, nothing expanded."""
     if word.bare is not None:
         return word.bare
+    if not any(char in word.raw for char in "\\'\""):
+        return word.raw
     return "".join(_literal(part, word) for part in word.parts)
 
 

@@ -24,7 +24,9 @@ def syntax_message(sh: Shell, problem: ShellSyntaxError, origin: str) -> str:
         return f"{name}: {problem.line}: {middle}Syntax error: {what}\n"
     if origin == "eval":
         return f"{name}: eval: line {sh.ash_line}: syntax error: {what}\n"
-    where = f"line {problem.line}: " if sh.extra.get("script") else ""
+    # in a -c string with a name behind it BusyBox counts lines from 0; without a name it tells none
+    line = problem.line if sh.extra.get("script") else problem.line - 1
+    where = f"line {line}: " if sh.extra.get("script") or sh.extra.get("named") else ""
     return f"{name}: {where}syntax error: {what}\n"
 
 

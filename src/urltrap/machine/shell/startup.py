@@ -26,6 +26,7 @@ def prepare(sh: Shell, arguments: Arguments) -> None:
     sh.login = arguments.login or bool(p.argv and p.argv[0].startswith("-"))
     sh.interactive = arguments.interactive or (from_stdin and p.is_tty(0) and p.is_tty(2))
     sh.extra["script"] = arguments.script is not None
+    sh.extra["named"] = bool(arguments.name)
     sh.seconds_base = p.now()
     for name, value in p.env.items():
         if name.replace("_", "a").isalnum() and not name[0].isdecimal():

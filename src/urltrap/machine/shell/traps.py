@@ -17,11 +17,14 @@ def run_action(sh: Shell, action: str) -> Gen[None]:
 
     status = sh.status
     was = sh.in_trap
+    before = sh.extra.get("trap_status")
     sh.in_trap = True
+    sh.extra["trap_status"] = (status, sh.function_depth)
     try:
         yield from run_text(sh, action, origin="trap")
     finally:
         sh.in_trap = was
+        sh.extra["trap_status"] = before
     sh.status = status
 
 

@@ -227,7 +227,12 @@ class Variables:
                 if var.readonly:
                     return False
                 self._size -= len(var.value) if isinstance(var.value, str) else 0
-                del scope[name]
+                if scope is self.scopes[-1] and len(self.scopes) > 1:
+                    # a local variable stays local, without a value, until the function ends
+                    mine = self.slot(name, local=True)
+                    mine.value, mine.array, mine.exported = None, "", False
+                else:
+                    del scope[name]
                 self._environment = None
                 break
         self.dynamic.pop(name, None)

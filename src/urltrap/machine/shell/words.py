@@ -32,6 +32,9 @@ _ARITH_STOP = re.compile(r"[()\\'\"`$\n]")
 _EXTGLOB = frozenset("?*+@!")
 
 
+_NAME_REST = re.compile(r"[A-Za-z0-9_]+")
+
+
 class WordLexer(BracedLexer):
     """The lexer's half that reads words into parts."""
 
@@ -330,7 +333,13 @@ class WordLexer(BracedLexer):
         char = text[pos + 1 : pos + 2]
         match = _NAME.match(text, pos + 1)
         if match is not None:
-            return Param(match.group(), simple=True), match.end()
+            name, end = match.group(), match.end()
+            while text.startswith("\\\n", end) and (more := _NAME_REST.match(text, end + 2)) is not None:
+                name, end, self.line = name + more.group(), more.end(), self.line + 1
+            return Param(name, simple=True), end
+        if text.startswith("\\\n", pos + 1):
+            self.line += 1
+            return self._dollar(pos + 2, in_double)
         if char == "":
             return (Quoted("$") if in_double else Lit("$")), pos + 1
         if char in SPECIAL:

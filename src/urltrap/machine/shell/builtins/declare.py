@@ -107,6 +107,8 @@ def _one(sh: Shell, command: str, word: str, on: set[str], off: set[str], local:
         return 1
     outer = sh.vars.find(name)
     var = sh.vars.slot(name if local or "n" in on or "n" in off else sh.vars.target(name), local=local)
+    if local and outer is not None and outer is not var and outer.exported:
+        var.exported = True  # a local variable of an exported name is exported, too
     if outer is not None and outer.readonly and (equals or "r" in off):
         raise sh.readonly_error(name)
     if append and local and var.value is None and outer is not None and outer is not var:

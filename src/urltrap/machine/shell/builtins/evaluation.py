@@ -81,7 +81,13 @@ def run_file(sh: Shell, text: str, shown: str, arguments: list[str]) -> Gen[int]
     before, line, loops = sh.positional, sh.line, sh.loop_depth
     if arguments and sh.dialect.name != "dash":
         sh.positional = list(arguments)
-    sh.frames.append(Frame("", shown if sh.dialect.bash else sh.arg0, line))
+    sh.frames.append(
+        Frame(
+            "",
+            shown if sh.dialect.bash else f"{sh.arg0}: {shown}" if sh.dialect.name == "ash" else sh.arg0,
+            line,
+        )
+    )
     sh.source_depth += 1
     sh.loop_depth = 0
     try:
@@ -166,7 +172,16 @@ def command(sh: Shell, argv: list[str]) -> Gen[int]:
     if brief or verbose:
         status = 1 if sh.dialect.bash else 0
         for word in words if sh.dialect.bash else words[:1]:
-            found = yield from describe(sh, word, brief=brief, command="command")
+            kept = sh.vars.get("PATH")
+            if standard:
+                sh.set_var(
+                    "PATH", "/bin:/usr/bin" if sh.dialect.name != "ash" else "/sbin:/usr/sbin:/bin:/usr/bin"
+                )
+            try:
+                found = yield from describe(sh, word, brief=brief, command="command")
+            finally:
+                if standard and kept is not None:
+                    sh.set_var("PATH", kept)
             if sh.dialect.bash:
                 status = 0 if found else status
             elif not found:

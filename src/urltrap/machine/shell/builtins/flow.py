@@ -57,6 +57,7 @@ def leave_loop(sh: Shell, argv: list[str]) -> Gen[int]:
             yield from sh.complain(f"Illegal number: {argv[1]}", name)
             raise ExitShell(2)
         levels = min(value, sh.loop_depth)
+    sh.status = 0
     if name == "break":
         raise BreakLoop(levels)
     raise ContinueLoop(levels)
@@ -65,7 +66,9 @@ def leave_loop(sh: Shell, argv: list[str]) -> Gen[int]:
 def _status(sh: Shell, argv: list[str]) -> Gen[int]:
     """The status argument of exit and return."""
     if len(argv) < 2:
-        return sh.status
+        # In a trap's own commands it is the status from before the trap.
+        kept = sh.extra.get("trap_status") if sh.in_trap else None
+        return kept[0] if kept is not None and kept[1] == sh.function_depth else sh.status
     text = argv[1]
     if text == "--" and len(argv) > 2:
         text = argv[2]

@@ -121,6 +121,9 @@ def wait(sh: Shell, argv: list[str]) -> Gen[int]:
         while True:
             pending = yield from _collect(sh)
             if pending is None:
+                caught = yield from _caught(sh)  # it came together with the end of the last child
+                if caught:
+                    return caught
                 break
             if pending:
                 return pending
@@ -143,20 +146,25 @@ def _collect(sh: Shell) -> Gen[int | None]:
     except SysError as problem:
         if problem.errno != 4:
             return None
-        numbers = sh.p.pending_signals()
-        if not numbers:
-            return 0
-        from urltrap.machine.shell.signals import name_of
-        from urltrap.machine.shell.traps import run_action
-
-        for number in numbers:
-            action = sh.traps.get(name_of(number) or "")
-            if action:
-                yield from run_action(sh, action)
-        return 128 + numbers[0]
+        return (yield from _caught(sh))
     if ended is not None:
         note(sh, ended[0], ended[1])
     return 0
+
+
+def _caught(sh: Shell) -> Gen[int]:
+    """Run the traps of signals that arrived; 128 + the first, or 0."""
+    numbers = sh.p.pending_signals()
+    if not numbers:
+        return 0
+    from urltrap.machine.shell.signals import name_of
+    from urltrap.machine.shell.traps import run_action
+
+    for number in numbers:
+        action = sh.traps.get(name_of(number) or "")
+        if action:
+            yield from run_action(sh, action)
+    return 128 + numbers[0]
 
 
 def _wait_next(sh: Shell) -> Gen[int]:

@@ -38,7 +38,10 @@ def echo(sh: Shell, argv: list[str]) -> Gen[int]:
     text = " ".join(argv[position:])
     if escapes and "\\" in text:
         data, stopped = unescape_echo(
-            text, octal_needs_zero=sh.dialect.name != "ash", hex_escapes=sh.dialect.name != "dash", unicode=sh.dialect.bash
+            text,
+            octal_needs_zero=sh.dialect.name != "ash",
+            hex_escapes=sh.dialect.name != "dash",
+            unicode=sh.dialect.bash,
         )
         if stopped:
             newline = False

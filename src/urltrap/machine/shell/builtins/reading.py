@@ -135,7 +135,7 @@ def read(sh: Shell, argv: list[str]) -> Gen[int]:
             yield from sh.complain(f"read error: {fd}: Bad file descriptor", "read")
         return 1
     terminal = sh.p.is_tty(fd)
-    if options.prompt and (terminal or not sh.dialect.bash):
+    if options.prompt and (terminal or not sh.dialect.bash) and options.timeout != 0:
         yield from sh.p.err(options.prompt)
     restore = _quiet(sh, fd) if options.silent and terminal else None
     try:
@@ -180,6 +180,8 @@ def _gather(sh: Shell, options: _Options) -> Gen[tuple[str, set[int], int]]:
     """The characters read, the positions of those that a backslash quoted, and the status."""
     if options.timeout is not None or options.count is not None:
         data, code = yield from _counted(sh, options)
+        if code > 128 and not sh.dialect.bash:
+            data = b""  # what came before the time was up is lost there
     else:
         data, ended = yield from read_record(sh, options.fd, options.delimiter)
         code = 1 if ended else 0

@@ -6,6 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from urltrap.machine.errors import SysError
+from urltrap.machine.shell.builtins.jobs import reap
 from urltrap.machine.shell.builtins.registry import builtin
 from urltrap.machine.shell.errors import ExitShell
 from urltrap.machine.shell.signals import NAMES, listing, name_of, number_of
@@ -72,7 +73,7 @@ def trap(sh: Shell, argv: list[str]) -> Gen[int]:
                 yield from sh.complain(f"{words[0]}: invalid signal specification", "trap")
             return 1
         action, targets = None, words
-    elif action == "-" or (action is not None and action.isdecimal() and sh.dialect.bash):
+    elif action == "-" or (action is not None and action.isdecimal()):
         if action != "-":
             targets = words
         action = None
@@ -173,6 +174,7 @@ def _one(sh: Shell, word: str, number: int) -> Gen[int]:
 
 
 def _send(sh: Shell, pid: int, number: int, word: str) -> Gen[int]:
+    yield from reap(sh)  # as SIGCHLD's handler does: a child that ended is gone, no zombie
     try:
         sh.p.kill(pid, number)
     except SysError as problem:

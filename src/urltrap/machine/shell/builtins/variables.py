@@ -146,7 +146,10 @@ def unset(sh: Shell, argv: list[str]) -> Gen[int]:
                 variables = True
             else:
                 yield from sh.complain(
-                    f"-{letter}: invalid option" if sh.dialect.bash else f"Illegal option -{letter}", "unset"
+                    f"-{letter}: invalid option"
+                    if sh.dialect.bash
+                    else f"{'I' if sh.dialect.name == 'dash' else 'i'}llegal option -{letter}",
+                    "unset",
                 )
                 if sh.dialect.bash:
                     yield from sh.p.err("unset: usage: unset [-f] [-v] [-n] [name ...]\n")
@@ -264,12 +267,16 @@ def local(sh: Shell, argv: list[str]) -> Gen[int]:
         if not NAME.match(name):
             yield from sh.complain(f"{name}: bad variable name", "local")
             raise ExitShell(2)
-        outer = sh.vars.get(name)
+        known = name in sh.vars.scopes[-1]
+        outer = sh.vars.find(name)
         var = sh.vars.slot(name, local=True)
+        var.exported = var.exported or (outer is not None and outer.exported)
         if equals:
             var.value = value
-        elif var.value is None:
-            var.value = outer
+        elif not known and sh.dialect.name == "dash":
+            var.value = (
+                None if outer is None else outer.scalar()
+            )  # dash's local keeps the value, BusyBox' does not
         sh.vars.changed()
     return 0
 

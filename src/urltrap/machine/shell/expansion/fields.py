@@ -328,7 +328,8 @@ def _string_parts(
                     yield from _string_parts(sh, result.parts, pieces, tilde=True)
                 elif isinstance(result, list):
                     star = part.name == "*" or (part.index is not None and part.index.raw == "*")
-                    pieces.append((sh.ifs[:1] if star else " ").join(result))
+                    # BusyBox joins "$@" as "$*" where a string is wanted
+                    pieces.append((sh.ifs[:1] if star or sh.dialect.name == "ash" else " ").join(result))
                 else:
                     pieces.append(result)
         elif isinstance(part, CommandSub):

@@ -249,7 +249,8 @@ def _conditional(
         else:
             sh.set_var(param.name, text)
         return text
-    default = "parameter null or not set" if colon else "parameter not set"
+    both = "parameter null or not set" if sh.dialect.name != "ash" else "parameter not set or null"
+    default = both if colon else "parameter not set"
     raise ExpansionError(f"{shown}: {text or default}", fatal_status=127 if sh.dialect.bash else 2)
 
 

@@ -108,6 +108,9 @@ def not_found(sh: Shell, argv: list[str]) -> Gen[int]:
     shown = argv[0]
     if sh.dialect.bash and not shown.isprintable():
         shown = trace_quote(shown)
+    if not shown and not sh.dialect.bash:
+        yield from sh.complain(": Permission denied")
+        return 127
     yield from sh.complain(f"{shown}: {'command not found' if sh.dialect.bash else 'not found'}")
     return 127
 

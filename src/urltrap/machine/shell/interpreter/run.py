@@ -42,6 +42,8 @@ def run_sequence(sh: Shell, node: Sequence) -> Gen[int]:
     """Commands one after the other."""
     status = 0
     for item in node.items:
+        if "noexec" in sh.options and not sh.interactive:
+            break
         status = yield from EXECUTE[type(item)](sh, item)
     return status
 

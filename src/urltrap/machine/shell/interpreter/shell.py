@@ -134,7 +134,8 @@ class Shell:
             return f"{name}: {self.line}: " + (f"{builtin}: " if builtin else "")
         if builtin:
             return f"{name}: {builtin}: " + ("" if self.interactive else f"line {self.ash_line}: ")
-        return f"{name}: line {self.ash_line}: " if self._ash_script else f"{name}: "
+        with_line = self._ash_script or (self.extra.get("named") and not self.interactive)
+        return f"{name}: line {self.ash_line}: " if with_line else f"{name}: "
 
     @property
     def _ash_script(self) -> bool:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _STEPS = 8
 """What one simple command costs, in the kernel's steps (a step is about a microsecond)."""
+_WRITERS = frozenset(
+    ("echo", "printf", "pwd", "type", "help", "set", "export", "alias", "history", "jobs", "times")
+)
 _REGULAR = frozenset((
     "umask", "ulimit", "kill", "jobs", "fg", "bg", "wait", "cd", "chdir", "pwd", "read", "getopts", "printf", "echo",
     "test", "[", "alias", "unalias", "type", "hash", "let",
@@ -224,11 +227,13 @@ def call_builtin(sh: Shell, argv: list[str]) -> Gen[int]:
             raise
         status = leave.status  # an error in a regular builtin does not end dash or BusyBox
     except SysError as problem:
-        if problem.errno == errno.EPIPE:
-            # A real shell would have died of SIGPIPE in a child; in its own process it says so.
-            if sh.in_subshell:
-                raise ExitShell(141) from None
-            yield from sh.complain("write error: Broken pipe", argv[0])
+        if problem.errno in (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EIO) and argv[0] in _WRITERS:
+            if sh.dialect.bash:
+                yield from sh.complain(f"write error: {problem.words}", argv[0])
+            elif sh.dialect.name == "dash":
+                yield from sh.complain(f"{argv[0]}: I/O error", argv[0])
+            else:
+                yield from sh.p.err(f"ash: write error: {problem.words}\n")
             return 1
         raise
     finally:

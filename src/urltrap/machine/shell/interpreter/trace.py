@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
 
+_RESERVED = frozenset(("!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in", "then",
+                       "until", "while", "{", "}"))  # fmt: skip
+
+
 def trace(sh: Shell, text: str) -> Gen[None]:
     """One line of the trace; in bash nested substitutions repeat the first character of PS4."""
     prefix = sh.vars.get("PS4")
@@ -36,6 +40,8 @@ def trace_words(sh: Shell, words: list[str]) -> Gen[None]:
     else:
         quote = str if sh.dialect.name == "dash" else _plain_quote
         text = " ".join(quote(str(word)) for word in words)
+        if words and sh.dialect.name == "ash" and str(words[0]) in _RESERVED:
+            text = f"'{words[0]}'{text[len(str(words[0])) :]}"
     yield from trace(sh, text)
 
 
