@@ -1,7 +1,7 @@
 """Live: is a URL still there? Checked after 5, 15, 30 minutes, then doubling to a day, then weekly to 30 days.
 
-A check is an ordinary capture (the fetcher's rules hold), never sooner after the last one than `egress.window_seconds`:
-within that the fetcher gives everybody the same answer.
+A check asks with HEAD, or for the first byte (stage `look`): no payload is fetched for it, and the fetcher answers it
+from the server and never from memory.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from urltrap.pipeline.errands import LOOK
 from urltrap.pipeline.stage import each
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import work
@@ -42,16 +43,16 @@ class LiveStage:
 
 
 class RecheckStage:
-    """Jobs: the key of a URL whose next check is due."""
+    """Jobs: the key of a URL whose next check is due; the stage `look` makes it."""
 
     name = "recheck"
 
     def run(self, workshop: Workshop) -> int:
-        """Have URLs captured again."""
+        """Have URLs looked at again."""
         return each(
             workshop,
             self.name,
-            lambda connection, job: work.put(connection, "capture", [job.subject], workshop.now()),
+            lambda connection, job: work.put(connection, LOOK, [job.subject], workshop.now()),
         )
 
 
@@ -106,7 +107,7 @@ def _next(first: datetime, last: datetime, gone: datetime | None, window_seconds
     """The next check after the newest one; None where there is none any more."""
     if gone is not None and last - gone > _GIVEN_UP:
         return None
-    soonest = last + timedelta(seconds=window_seconds)
+    soonest = last + timedelta(seconds=window_seconds + 1)
     for offset in OFFSETS:
         if first + offset > last:
             # With a long window several early checks fall together into one.

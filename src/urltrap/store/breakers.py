@@ -65,9 +65,9 @@ def probe(connection: Connection, breaker: Breaker, now: datetime, lease: timede
 
 
 def succeeded(connection: Connection, provider: str, now: datetime) -> None:
-    """The provider answered (listed or not): closed."""
+    """The provider answered (listed or not): closed. One that opened while this question was under way stays open."""
     breaker = read(connection, provider)
-    if breaker.state != "closed" or breaker.failures or breaker.trips:
+    if breaker.state == "probing" or (breaker.state == "closed" and (breaker.failures or breaker.trips)):
         _write(connection, Breaker(provider), now)
 
 
