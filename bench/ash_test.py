@@ -29,11 +29,26 @@ from urltrap.machine.machine import Machine
 from urltrap.model.settings import SessionLimits
 
 HELPERS = {
-    "recho": '#!/t/bin/ash\ni=1\nfor a; do printf "argv[%d] = <%s>\\n" $i "$a" | sed "$(printf \'s/\\177/^?/g;s/\\001/^A/g\')"; '
-    "i=$((i+1)); done\n",
-    "zecho": '#!/t/bin/ash\nprintf "%s" "$1"; [ $# -gt 0 ] && shift; for a; do printf " %s" "$a"; done; echo\n',
-    "printenv": '#!/t/bin/ash\nif [ $# = 0 ]; then exec /usr/bin/env; fi\neval "v=\\${$1-}"; echo "$v"\n',
+    "recho": """#!/t/bin/ash
+i=1
+for a; do
+	printf "argv[%d] = <%s>\\n" $i "$a" | sed "$(printf 's/\\177/^?/g;s/\\001/^A/g')"
+	i=$((i+1))
+done
+""",
+    "zecho": """#!/t/bin/ash
+printf "%s" "$1"
+[ $# -gt 0 ] && shift
+for a; do printf " %s" "$a"; done
+echo
+""",
+    "printenv": """#!/t/bin/ash
+if [ $# = 0 ]; then exec /usr/bin/env; fi
+eval "v=\\${$1-}"
+echo "$v"
+""",
 }
+"""The suite's three small C programs, as scripts."""
 LIMITS = SessionLimits(steps_per_command=4_000_000, output_bytes=4_000_000)
 _EXCUSED = b"ash: using fallback suid method\n"
 
