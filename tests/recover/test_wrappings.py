@@ -238,7 +238,9 @@ def test_a_text_that_is_too_long_says_so_and_keeps_what_can_be_read() -> None:
 
 
 @pytest.mark.shared_data
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the scorer leaves its files open
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the scorer leaves its files open
 def test_real_texts_keep_their_bars(shared_data: Path) -> None:
     import importlib.util
 

@@ -6,6 +6,7 @@ its own table of executors, which is extended here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,13 @@ from urltrap.recover.execution.recorder import Recorder, recorder_of
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
-ROUNDS = 12
-"""How often a ``while`` goes round at most."""
+ROUNDS, ENDLESS_ROUNDS = 32, 3
+"""How often a ``while`` goes round at most; and one whose condition is always true."""
+_ENDLESS = re.compile(
+    r"\s*while\s+(?:true|:|\[\s*1\s*\]|\[\[\s*1\s*\]\]|\(\(\s*1\s*\)\)|test 1|sleep\s+\d+)\s*[;\n]"
+)
 _NET = "/net/"
+_SHELLS_OWN = frozenset(("PWD", "OLDPWD", "_", "LINENO", "RANDOM", "SECONDS", "OPTIND", "PPID"))
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +98,7 @@ class Rounds(Compound):
     condition: Any
     body: Any
     until: bool
+    most: int = ROUNDS
 
 
 @dataclass(slots=True, eq=False)
@@ -225,6 +231,18 @@ def _case(node: Case) -> Any:
     return Choices(_word(node.word), items, redirs=_redirs(node.redirs), line=node.line)
 
 
+def _while(node: While) -> Any:
+    most = ENDLESS_ROUNDS if _ENDLESS.match(node.text) else ROUNDS
+    return Rounds(
+        explorable(node.condition),
+        explorable(node.body),
+        node.until,
+        most,
+        redirs=_redirs(node.redirs),
+        line=node.line,
+    )
+
+
 def _for(node: For | Select) -> Any:
     words = None if node.words is None else tuple(_word(word) for word in node.words)
     return For(node.name, words, explorable(node.body), redirs=_redirs(node.redirs), line=node.line)
@@ -249,13 +267,7 @@ _BUILD: dict[type, Any] = {
     Subshell: lambda node: Subshell(explorable(node.body), redirs=_redirs(node.redirs), line=node.line),
     Group: lambda node: Group(explorable(node.body), redirs=_redirs(node.redirs), line=node.line),
     If: _if,
-    While: lambda node: Rounds(
-        explorable(node.condition),
-        explorable(node.body),
-        node.until,
-        redirs=_redirs(node.redirs),
-        line=node.line,
-    ),
+    While: _while,
     For: _for,
     Select: _for,
     ArithFor: _arith_for,
@@ -295,8 +307,12 @@ def run_tolerant(sh: Shell, node: Tolerant) -> Gen[int]:
     return sh.status
 
 
-def _maybe(sh: Shell, recorder: Recorder, node: Any) -> Gen[None]:
-    """Run what the shell would not: afterwards the directory and the variables that were set are as before."""
+def _maybe(sh: Shell, recorder: Recorder, node: Any) -> Gen[bool]:
+    """Run what the shell would not: afterwards the directory and the variables that were set are as before.
+
+    True where it would have changed a variable.
+    """
+    changed = False
     variables, where, directory = sh.vars, sh.p.cwd, sh.extra.get("pwd")
     sh.vars = variables.fork()
     recorder.maybe += 1
@@ -310,12 +326,17 @@ def _maybe(sh: Shell, recorder: Recorder, node: Any) -> Gen[None]:
         recorder.maybe -= 1
         inner, sh.vars = sh.vars, variables
         for name in inner.names():
-            # What only this branch sets is better than nothing for what comes behind it.
-            if variables.get(name) is None and (value := inner.get(name)) is not None:
+            value, before = inner.get(name), variables.get(name)
+            if value == before or value is None or name in _SHELLS_OWN:
+                continue
+            changed = True
+            if before is None:
+                # What only this branch sets is better than nothing for what comes behind it.
                 variables.set(name, value)
         sh.extra["pwd"] = directory
         if sh.p.cwd != where:
             sh.p.chdir(where)
+    return changed
 
 
 def run_chain(sh: Shell, node: Chain) -> Gen[int]:
@@ -357,7 +378,6 @@ def run_branches(sh: Shell, node: Branches) -> Gen[int]:
         bodies.append(node.otherwise)
         if taken is None:
             taken = len(bodies) - 1
-    recorder.branches = max(recorder.branches, len(bodies))
     return (yield from _take(sh, recorder, bodies, taken))
 
 
@@ -365,8 +385,9 @@ def _take(sh: Shell, recorder: Recorder, bodies: list[Any], taken: int | None) -
     if recorder.variant and bodies:
         taken = (recorder.variant - 1) % len(bodies)
     for number, body in enumerate(bodies):
-        if number != taken:
-            yield from _maybe(sh, recorder, body)
+        if number != taken and (yield from _maybe(sh, recorder, body)):
+            # What it sets may make another URL of what follows: worth a run of its own.
+            recorder.branches = max(recorder.branches, len(bodies))
     if taken is None:
         sh.status = 0
         return 0
@@ -392,7 +413,6 @@ def run_choices(sh: Shell, node: Choices) -> Gen[int]:
             if taken is None and compile_pattern(pattern, sh.extglob, False).matches(subject):
                 taken = len(bodies)
         bodies.append(body)
-    recorder.branches = max(recorder.branches, len(bodies))
     return (yield from _take(sh, recorder, bodies, taken))
 
 
@@ -402,7 +422,7 @@ def run_rounds(sh: Shell, node: Rounds) -> Gen[int]:
     went = False
     sh.loop_depth += 1
     try:
-        for _ in range(ROUNDS):
+        for _ in range(node.most):
             yield from sh.p.tick(1)
             status = yield from EXECUTE[type(node.condition)](sh, node.condition)
             if (status == 0) == node.until:
