@@ -203,10 +203,13 @@ def test_a_taken_port_is_an_error_that_says_what_to_do() -> None:
     first.close()
 
 
-def test_workers_share_a_port() -> None:
+def test_workers_share_a_port_and_both_listen_on_it() -> None:
     first = bind("127.0.0.1:0", 2)
     second = bind(f"127.0.0.1:{first.getsockname()[1]}", 2)
     assert second.getsockname() == first.getsockname()
+    # As the event loop does once more with its own backlog.
+    first.listen()
+    second.listen()
     first.close()
     second.close()
 

@@ -223,8 +223,8 @@ def _bind_all(addresses: list[str], workers: int, cleanup: contextlib.ExitStack)
 
 
 def bind(address: str, workers: int = 1) -> socket.socket:
-    """A bound TCP socket for ``HOST:PORT``; with several workers the port is shared, and each source address stays on
-    one of them. TrapError where the address is taken or not ours."""
+    """A listening TCP socket for ``HOST:PORT``; with several workers the port is shared, and each source address stays
+    on one of them. TrapError where the address is taken or not ours."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -236,6 +236,9 @@ def bind(address: str, workers: int = 1) -> socket.socket:
         if workers > 1:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, int(port)))
+        # A program attached before listening puts the socket into a group of its own: the second worker then cannot
+        # listen on the port that both share ("address already in use").
+        sock.listen(BACKLOG)
         if workers > 1:
             _steer_by_source(sock, family, workers)
     except OSError as error:
