@@ -67,15 +67,23 @@ def test_builtins_and_unknown_names_are_told_once_each() -> None:
     assert any(argv == [b"uname"] and outcome == "ran" for argv, outcome, _ in told)
 
 
-def test_dev_tcp_is_recorded_and_refused() -> None:
+def test_dev_tcp_is_recorded_and_a_peer_that_is_no_web_server_closes() -> None:
     box = harness.ShellBox()
-    status = box.run("bash", "exec 3<>/dev/tcp/192.0.2.9/8080; echo $?")
+    status = box.run(
+        "bash", "exec 3<>/dev/tcp/192.0.2.9/4444; echo $?; echo hello >&3; read -t 1 x <&3; echo $?"
+    )
     assert status == 0
+    assert box.take(1) == "0\n1\n"
+    assert [fact["url"] for fact in box.facts(DownloadAsked)] == [b"tcp://192.0.2.9:4444"]
+
+
+def test_dev_tcp_to_the_machine_itself_is_refused_where_nothing_listens() -> None:
+    box = harness.ShellBox()
+    box.run("bash", "exec 3<>/dev/tcp/127.0.0.1/9; echo $?")
     assert box.take(1) == "1\n"
     assert box.take(2) == (
-        "bash: line 1: connect: Connection refused\nbash: line 1: /dev/tcp/192.0.2.9/8080: Connection refused\n"
+        "bash: line 1: connect: Connection refused\nbash: line 1: /dev/tcp/127.0.0.1/9: Connection refused\n"
     )
-    assert [fact["url"] for fact in box.facts(DownloadAsked)] == [b"tcp://192.0.2.9:8080"]
 
 
 def test_the_arithmetic_probe_and_the_elf_header_loop_of_loaders() -> None:

@@ -12,6 +12,7 @@ from urltrap.machine.fs.view import FileView
 from urltrap.machine.kernel.files import File
 from urltrap.machine.kernel.opening import open_file
 from urltrap.machine.kernel.pipe import Pipe
+from urltrap.machine.kernel.socket import HttpSocket
 from urltrap.machine.kernel.table import row_of, table
 from urltrap.machine.kernel.waiting import WaitQueue
 from urltrap.model.event import EventBase
@@ -182,6 +183,10 @@ class ProcessState:
     def open(self, path: str, flags: int = O_RDONLY, mode: int = 0o666) -> int:
         """open(2): the lowest free descriptor. Opening a FIFO never blocks; reading and writing it does."""
         return self._install(open_file(self, path, flags, mode))
+
+    def connect(self, host: str, port: int) -> int:
+        """A descriptor that speaks HTTP/1 with `host` through the fetcher; anything else meets a closed connection."""
+        return self._install(HttpSocket(host, port, self.kernel.next_inode()))
 
     def close(self, fd: int) -> None:
         """close(2)."""

@@ -1,11 +1,12 @@
-"""``/dev/tcp/HOST/PORT``: what bash says where the connection does not come about.
+"""``/dev/tcp/HOST/PORT`` and ``/dev/udp/HOST/PORT``.
 
-The machine never connects anywhere. The attempt is told as a download that was asked for, and answered as a host
-that refuses.
+The machine never connects anywhere: the attempt is journalled, and an HTTP request that is written to the descriptor is
+asked of the fetcher (`kernel.socket`); any other use meets a peer that closes at once.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import encode
@@ -24,10 +25,12 @@ _SERVICES = {
     "domain": "53",
 }
 _KEPT = 2048
+_HOST = re.compile(r"[0-9A-Za-z_-]{1,63}(?:\.[0-9A-Za-z_-]{1,63})*|[0-9A-Fa-f:.]{2,45}")
+_LOCAL = re.compile(r"127\.\d+\.\d+\.\d+|localhost|::1|0\.0\.0\.0")
 
 
 def open_socket(sh: Shell, path: str, kind: str, host: str, port: str, failure: type[Exception]) -> Gen[int]:
-    """Always fails, with bash's two lines; the address is journalled first."""
+    """The descriptor; a wrong port or a name that cannot exist fails with bash's two lines."""
     number = _SERVICES.get(port, port)
     if not number.isdecimal() or not 0 <= int(number[:9]) <= 65_535:
         yield from sh.complain(f"{port}: Servname not supported for ai_socktype")
@@ -39,10 +42,12 @@ def open_socket(sh: Shell, path: str, kind: str, host: str, port: str, failure: 
         client="dev-tcp",
         argv=[encode(path[:_KEPT])],
     )
-    if not all(char in "0123456789.:" for char in host):
+    if not _HOST.fullmatch(host):
         yield from sh.complain(f"{host}: Name or service not known")
         yield from sh.complain(f"{path}: Invalid argument")
         raise failure
-    yield from sh.complain("connect: Connection refused")
-    yield from sh.complain(f"{path}: Connection refused")
-    raise failure
+    if _LOCAL.fullmatch(host) and int(number) not in {each.port for each in sh.p.persona.listeners}:
+        yield from sh.complain("connect: Connection refused")
+        yield from sh.complain(f"{path}: Connection refused")
+        raise failure
+    return sh.p.connect(host, int(number))
