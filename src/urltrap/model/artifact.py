@@ -34,7 +34,9 @@ class Analysis(Model):
     bits: int | None = None
     endian: str = ""
     interpreter: str = ""
-    version: str = Field(default="", description="version of the analysis; empty: only the first bytes were seen")
+    version: str = Field(
+        default="", description="version of the analysis; empty: only the first bytes were seen"
+    )
     problem: str = Field(
         default="", description="why the analysis is not whole: timed-out, crashed, out-of-memory, cut"
     )
@@ -92,7 +94,9 @@ class Member(Model):
     kind: str = ""
     architecture: str = ""
     family: str = ""
-    problem: str = Field(default="", description="encrypted, too-large, damaged, too-deep: its content was not seen")
+    problem: str = Field(
+        default="", description="encrypted, too-large, damaged, too-deep: its content was not seen"
+    )
 
 
 Analysis.model_rebuild()

@@ -59,7 +59,7 @@ RawBytes = Annotated[
         }
     ),
 ]
-"""Attackers' bytes: a JSON string where they are UTF-8, ``{"base64": …}`` where they are not; equal after a round trip."""
+"""Attackers' bytes: a JSON string where they are UTF-8, ``{"base64": …}`` where not; equal after a round trip."""
 
 
 def _to_utc(value: Any) -> Any:

@@ -98,7 +98,9 @@ class CommandEntered(EventBase):
     channel: int = 0
     mode: Literal["exec", "shell", "subsystem"]
     text: RawBytes
-    truncated_from: int | None = Field(default=None, description="full length in bytes, where the text was cut")
+    truncated_from: int | None = Field(
+        default=None, description="full length in bytes, where the text was cut"
+    )
 
 
 class ProgramRun(EventBase):

@@ -118,6 +118,22 @@ class EgressSettings(Model):
     per_host_per_minute: int = Field(default=20, ge=1, description="requests to one host")
     total_per_minute: int = Field(default=300, ge=1, description="requests in total")
     concurrent: int = Field(default=16, ge=1, description="fetches at once")
+    retry_seconds: list[Annotated[float, Field(ge=0)]] = Field(
+        default=[300, 1800, 7200],
+        max_length=16,
+        description="pauses before a server that could not be reached is tried again; empty: it is not",
+    )
+    other_clients: bool = Field(
+        default=True,
+        description="whether wget, curl and BusyBox wget are tried where one of them got no file",
+    )
+    siblings: int = Field(
+        default=16,
+        ge=0,
+        le=32,
+        description="files for other architectures asked for beside a captured one; 0: none",
+    )
+    sibling_seconds: float = Field(default=10, ge=0, description="time between two such requests of one URL")
     refuse_networks: list[str] = Field(
         default=[], description="networks never contacted, for example your own public addresses behind NAT"
     )

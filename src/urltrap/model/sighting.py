@@ -24,7 +24,8 @@ class Recovered(Model):
 
     `span` are byte offsets into the text. `confidence` 0–100 that this is something the text would fetch.
     `conditional`: only asked for on one of several branches. `runtime`: a part of it is only known on the victim's
-    machine and shown as ``{what it is}``. `client`, `user_agent` and `output` are who would ask, how, and for which file.
+    machine and shown as ``{what it is}``. `client`, `user_agent` and `output` are who would ask,
+    how, and for which file.
     """
 
     url: str

@@ -33,7 +33,7 @@ class UrlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A canonical URL and its parts. `host` without brackets; `port` is the effective one; `path` includes the query."""
+    """A canonical URL and its parts: `host` without brackets, the effective `port`, `path` with the query."""
 
     text: str
     scheme: str
@@ -62,7 +62,7 @@ def parse_url(raw: str | bytes, *, default_scheme: str = "http") -> Url:
         raise UrlError("empty")
     match = _SCHEME.match(text)
     # "host:8080/x" and "user:pw@host" look like a scheme; a real one is known or followed by slashes.
-    if match and (match[1].lower() in DEFAULT_PORTS and "/" in match[0] or "//" in match[0]):
+    if match and ((match[1].lower() in DEFAULT_PORTS and "/" in match[0]) or "//" in match[0]):
         scheme, rest = match[1].lower(), text[match.end() :]
     else:
         scheme, rest = default_scheme, text.lstrip("/")

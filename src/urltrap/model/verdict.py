@@ -98,5 +98,7 @@ class Verdict(Model):
     axes: Axes = Axes()
     family: str = Field(default="", description="malware family, as Malpedia names it")
     fp_risk: FalsePositiveRisk = "medium"
-    techniques: list[str] = Field(default=[], description="MITRE ATT&CK techniques of the sessions that used it")
+    techniques: list[str] = Field(
+        default=[], description="MITRE ATT&CK techniques of the sessions that used it"
+    )
     campaign: str = ""

@@ -233,4 +233,30 @@ class FeedRow(Model):
     architecture: str
 
 
+class CommandRow(Model):
+    """One command line that an attacker gave, with the session that it belongs to."""
+
+    session: str
+    seq: int
+    at: Utc
+    mode: str
+    text: RawBytes
+
+
+class GapRow(Model):
+    """A program that attackers asked for and did not get as they should have, by how often."""
+
+    name: RawBytes
+    outcome: Literal["not-found", "not-executable", "not-implemented"]
+    count: int
+    sessions: int
+
+
+class Gaps(Model):
+    """Program runs by outcome, and the names behind what did not run: the list of what to write next."""
+
+    outcomes: dict[str, int]
+    rows: list[GapRow]
+
+
 UrlDetail.model_rebuild()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
@@ -27,6 +28,7 @@ from urltrap.ops.cli.common import (
 from urltrap.ops.cli.paging import rows_of
 from urltrap.ops.cli.replay import play
 from urltrap.ops.cli.store import opened_store
+from urltrap.store.queries import beliefs as belief_queries
 from urltrap.store.queries import commands as command_queries
 from urltrap.store.queries import gaps as gap_queries
 from urltrap.store.queries import overview as overview_queries
@@ -190,8 +192,18 @@ def overview(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> No
 
 
 @app.command()
-def gaps(data: DataOption = DEFAULT_DATA, limit: LimitOption = 50, as_json: JsonOption = False) -> None:
+def gaps(
+    data: DataOption = DEFAULT_DATA,
+    limit: LimitOption = 50,
+    belief: Annotated[
+        bool, typer.Option("--belief", help="rank the answers after which attackers leave instead")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Rank the programs that attackers asked for and that the machine could not give: what to write next."""
+    if belief:
+        _beliefs(data, limit, as_json)
+        return
     with opened_store(data) as (store, _):
         found = gap_queries.gaps(store, limit)
     if as_json:
@@ -210,4 +222,17 @@ def gaps(data: DataOption = DEFAULT_DATA, limit: LimitOption = 50, as_json: Json
         "did not run",
         ("name*", "outcome", "runs", "sessions"),
         ((row.name, row.outcome, row.count, row.sessions) for row in found.rows),
+    )
+
+
+def _beliefs(data: Path, limit: int, as_json: bool) -> None:
+    with opened_store(data) as (store, _):
+        found = belief_queries.beliefs_lost(store, limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        "answers after which attackers left",
+        ("check", "answer*", "asked", "left", "more than usual", "after (s)"),
+        ((row.check, row.answer, row.asked, row.left, f"{row.excess:+.1f}", row.seconds) for row in found),
     )
