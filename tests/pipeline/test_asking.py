@@ -227,9 +227,7 @@ def test_a_listing_has_the_url_judged_again_and_says_how_much_earlier_we_were(be
     bench.time += 6 * HOUR
     turn(bench, stage)
     stage.close()
-    assert [subject.kind for subject in provider.asked] == ["sha256", "url", "host"], (
-        "the hash first"
-    )
+    assert [subject.kind for subject in provider.asked] == ["sha256", "url", "host"], "the hash first"
     ((name, listed, basis, seconds),) = queries.lead(bench.store, url_key(URL.decode()))
     assert (name, basis) == ("scripted", "stated") and listed == START + 5 * HOUR
     assert seconds == 5 * 3600

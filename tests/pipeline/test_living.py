@@ -44,7 +44,7 @@ def go_on(bench: Bench, until: timedelta) -> None:
             return
         bench.time = max(due, bench.time)
         bench.line.drain()
-        bench.line_stage("capture")
+        bench.asked()
         bench.line.drain()
 
 

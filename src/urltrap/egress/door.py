@@ -102,9 +102,7 @@ class Door:
             purpose=request.purpose,
         )
 
-    async def _follow(
-        self, request: FetchRequest, url: Url, hops: list[Hop], addresses: list[str]
-    ) -> Answer:
+    async def _follow(self, request: FetchRequest, url: Url, hops: list[Hop], addresses: list[str]) -> Answer:
         until = self._loop.time() + min(_MAX_WAIT_SECONDS, self._settings.total_seconds)
         await self._turn(request, url, until)
         deadline = self._loop.time() + self._settings.total_seconds

@@ -30,7 +30,9 @@ _POLL_SECONDS = 0.2
 _NOT_KEPT: frozenset[CaptureOutcome] = frozenset(("recorded", "limited"))
 """Nothing was sent for these, so they answer nobody else: the next asker gets a try of his own."""
 
-_AGAIN: frozenset[CaptureOutcome] = frozenset(("dns-failure", "connect-failed", "timed-out", "protocol-error"))
+_AGAIN: frozenset[CaptureOutcome] = frozenset(
+    ("dns-failure", "connect-failed", "timed-out", "protocol-error")
+)
 """A retry is not answered with these from memory: that they may have ended is why it is made."""
 
 Key = tuple[str, str, bytes, str, bool, bool, bytes, bytes]
@@ -182,11 +184,7 @@ class Fetcher:
 
     def _remember(self, key: Key, capture: Capture) -> None:
         # A re-check asks for the state of now; a memory of it would answer nobody.
-        if (
-            capture.outcome in _NOT_KEPT
-            or self._settings.window_seconds <= 0
-            or capture.purpose == "recheck"
-        ):
+        if capture.outcome in _NOT_KEPT or self._settings.window_seconds <= 0 or capture.purpose == "recheck":
             return
         until = self._loop.time() + self._settings.window_seconds
         self._remembered[key] = _Remembered(capture, until, {capture.for_session})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection, select
 
 from urltrap.model.capture import Capture, FetchRequest
+from urltrap.model.url import UrlError, canonical
+from urltrap.pipeline.errands import free_jobs, lease
+from urltrap.pipeline.fetching import Fetching
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import work
 from urltrap.store.schema import sightings, urls
@@ -31,27 +34,22 @@ class CaptureStage:
     name = "capture"
 
     def __init__(self) -> None:
-        self._pool: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
-        self._asked: dict[str, Future[Capture]] = {}
+        self._fetching = Fetching(self.name, _SLOTS)
 
     def run(self, workshop: Workshop) -> int:
         """Take in what was answered, ask for what is due while there are free slots."""
         done = self._collect(workshop)
-        free = _SLOTS - len(self._asked)
-        if free <= 0:
-            return done
-        jobs = [
-            job
-            for job in work.due(workshop.store, self.name, workshop.now(), free + len(self._asked))
-            if job.subject not in self._asked
-        ][:free]
-        return done + sum(self._begin(workshop, job) for job in jobs)
+        return done + sum(
+            self._begin(workshop, job) for job in free_jobs(workshop, self.name, self._fetching)
+        )
+
+    def waiting(self) -> list[Future[Capture]]:
+        """What is being asked now."""
+        return self._fetching.waiting()
 
     def close(self) -> None:
         """Give up what waits; it is asked again at the next start."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._fetching.close()
 
     def _begin(self, workshop: Workshop, job: work.Job) -> int:
         now = workshop.now()
@@ -83,35 +81,24 @@ class CaptureStage:
             ):
                 work.postpone(connection, self.name, [job.subject], now + ASKED_ELSEWHERE)
                 return 1
-            work.postpone(connection, self.name, [job.subject], now + self._lease(workshop))
+            work.postpone(connection, self.name, [job.subject], now + lease(workshop))
             client = next((item.client for item in seen if item.client), "wget")
             request = FetchRequest(
-                url=row["url"].encode(), client=client, for_session=seen[0].session if seen else ""
+                url=_with_log_in(row["url"], [item.raw for item in seen]),
+                client=client,
+                for_session=seen[0].session if seen else "",
             )
-        self._ask(workshop, job.subject, request)
+        self._fetching.ask(workshop, job.subject, request)
         return 1
 
     def _is_captured(self, connection: Connection, key: str, since: datetime) -> bool:
         at = newest_captures(connection, [key]).get(key)
         return at is not None and at >= since
 
-    def _lease(self, workshop: Workshop) -> timedelta:
-        return timedelta(seconds=2 * workshop.settings.egress.total_seconds + 60)
-
-    def _ask(self, workshop: Workshop, key: str, request: FetchRequest) -> None:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(_SLOTS, thread_name_prefix="capture")
-        timeout = workshop.settings.egress.total_seconds + 30
-        future = self._pool.submit(workshop.fetcher.fetch, request, timeout)
-        self._asked[key] = future
-        future.add_done_callback(lambda _: workshop.wake())
-
     def _collect(self, workshop: Workshop) -> int:
-        finished = [(key, future) for key, future in self._asked.items() if future.done()]
-        for key, future in finished:
-            del self._asked[key]
-            if future.cancelled():
-                continue
+        done = 0
+        for key, future in self._fetching.answered():
+            done += 1
             error = future.exception()
             now = workshop.now()
             with workshop.store.begin() as connection:
@@ -128,8 +115,20 @@ class CaptureStage:
                     work.postpone(connection, self.name, [key], _later(now))
                 else:
                     work.finish(connection, self.name, [key])
-        return len(finished)
+        return done
 
 
 def _later(now: datetime) -> datetime:
     return now + _LIMITED
+
+
+def _with_log_in(url: str, raws: Sequence[bytes]) -> bytes:
+    """An FTP URL as it was written where a log-in stands in it, which the canonical form has not."""
+    if url.startswith(("ftp://", "ftps://")):
+        for raw in raws:
+            try:
+                if b"@" in raw and canonical(raw) == url:
+                    return raw
+            except UrlError:
+                continue
+    return url.encode()

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import names
+from urltrap.store.rollups import follow_places
 from urltrap.store.schema import addresses
 
 _BATCH = 500
@@ -43,6 +44,7 @@ class EnrichStage:
                  "place_sources": place.sources, "place_version": version}
             )  # fmt: skip
         with workshop.store.begin() as connection:
+            follow_places(connection, rows)
             connection.execute(update(addresses).where(addresses.c.address == bindparam("b_address")), rows)
             label(workshop, connection, waiting, workshop.now())
         return len(waiting)

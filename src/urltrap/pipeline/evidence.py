@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from urltrap.judge import Evidence, Payload
 from urltrap.model.artifact import Analysis
@@ -167,7 +167,14 @@ def _load(connection: Connection, keys: Sequence[str]) -> _Loaded:
         rows,
         _SIGHTINGS,
     )
-    attempts = _newest(connection, captures, ("outcome", "status", "sha256", "at"), rows, _CAPTURES)
+    attempts = _newest(
+        connection,
+        captures,
+        ("outcome", "status", "sha256", "at"),
+        rows,
+        _CAPTURES,
+        captures.c.purpose != "recheck",  # looks bring nothing, and must not hide what did
+    )
     payloads = {item.sha256 for found in attempts.values() for item in found if item.sha256}
     parents = {item.parent_sha256 for found in seen.values() for item in found if item.parent_sha256}
     direct: dict[str, None] = {}
@@ -199,7 +206,12 @@ def _by(connection: Connection, query: Any, column: Any, values: Iterable[str], 
 
 
 def _newest(
-    connection: Connection, table: Any, names: Sequence[str], keys: Iterable[str], most: int
+    connection: Connection,
+    table: Any,
+    names: Sequence[str],
+    keys: Iterable[str],
+    most: int,
+    only: ColumnElement[bool] | None = None,
 ) -> dict[str, list[Any]]:
     """The newest `most` rows of each URL."""
     found: dict[str, list[Any]] = {}
@@ -209,7 +221,7 @@ def _newest(
     for part in in_parts(keys):
         numbered = (
             select(table.c.url_key, *(table.c[name] for name in names), place.label("place"))
-            .where(table.c.url_key.in_(part))
+            .where(table.c.url_key.in_(part), *(() if only is None else (only,)))
             .subquery()
         )
         query = (

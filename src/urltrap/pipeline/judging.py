@@ -120,7 +120,9 @@ def _children(connection: Connection, keys: Sequence[str]) -> list[str]:
     """What stands in a payload of a URL that became malicious, or no longer is."""
     children: dict[str, None] = {}
     for part in in_parts(keys):
-        payloads = select(captures.c.sha256).where(captures.c.url_key.in_(part), captures.c.sha256.is_not(None))
+        payloads = select(captures.c.sha256).where(
+            captures.c.url_key.in_(part), captures.c.sha256.is_not(None)
+        )
         found = connection.execute(
             select(sightings.c.url_key).where(sightings.c.parent_sha256.in_(payloads)).distinct()
         ).scalars()

@@ -3,7 +3,7 @@
     recover → capture → analyse → enrich → look up → ask → conclude → campaign → judge → publish
 
 and beside it: names of attackers' addresses (name), places that no file knows (place), whether URLs are still there
-(alive, recheck).
+(alive, recheck, look), and what a capture makes us ask next (follow, errand).
 
 Each stage finds its work in the store and leaves its results there, in one transaction: killed at any moment, it goes
 on where it was. A stage makes work due for later ones, and for recovery where a payload holds URLs of its own.
@@ -17,6 +17,8 @@ from urltrap.pipeline.campaigning import CampaignStage
 from urltrap.pipeline.capturing import CaptureStage
 from urltrap.pipeline.concluding import ConcludeStage
 from urltrap.pipeline.enriching import EnrichStage
+from urltrap.pipeline.errands import ErrandStage, LookStage
+from urltrap.pipeline.following import FollowLaterStage, FollowStage
 from urltrap.pipeline.judging import JudgeStage
 from urltrap.pipeline.living import LiveStage, RecheckStage
 from urltrap.pipeline.looking_up import LookUpStage
@@ -32,6 +34,10 @@ def stages() -> tuple[Stage, ...]:
     return (
         RecoverStage(),
         CaptureStage(),
+        FollowLaterStage(),
+        FollowStage(),
+        ErrandStage(),
+        LookStage(),
         AnalyseStage(),
         EnrichStage(),
         NameStage(),

@@ -1,0 +1,58 @@
+"""Judge everything again, offline: after a change of rules, of lists, or of the operator's settings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from urltrap.pipeline.analysing import AnalyseStage, again
+from urltrap.pipeline.judging import judge_urls
+from urltrap.pipeline.workshop import Workshop
+from urltrap.store import work
+from urltrap.store.schema import urls
+
+_PART = 500
+
+
+def rejudge(
+    workshop: Workshop, *, analyse: bool = False, tell: Callable[[int], None] = lambda done: None
+) -> Counter[tuple[str, str]]:
+    """Judge every URL of the store; how many went from which verdict to which.
+
+    `analyse`: payloads are analysed again first. `tell` hears how many URLs are done. Nothing is fetched and nobody is
+    asked. URLs are judged in parts, each in a transaction: what is stopped in between is whole, and may be begun again.
+    """
+    if analyse:
+        with workshop.store.begin() as connection:
+            again(connection, workshop)
+        stage = AnalyseStage()
+        while stage.run(workshop):
+            pass
+    moved: Counter[tuple[str, str]] = Counter()
+    with workshop.store.connect() as connection:
+        before = {row.key: row.verdict for row in connection.execute(select(urls.c.key, urls.c.verdict))}
+    keys = list(before)
+    for start in range(0, len(keys), _PART):
+        part = keys[start : start + _PART]
+        with workshop.store.begin() as connection:
+            more = judge_urls(workshop, connection, part)
+            work.put(connection, "judge", more, workshop.now())
+        tell(start + len(part))
+    _settle(workshop)
+    with workshop.store.connect() as connection:
+        for row in connection.execute(select(urls.c.key, urls.c.verdict)):
+            if row.key in before:
+                moved[before[row.key], row.verdict] += 1
+    return moved
+
+
+def _settle(workshop: Workshop) -> None:
+    """What depends on URLs whose verdict changed."""
+    while due := work.due(workshop.store, "judge", workshop.now(), _PART):
+        keys = [job.subject for job in due]
+        with workshop.store.begin() as connection:
+            more = judge_urls(workshop, connection, keys)
+            work.finish(connection, "judge", keys)
+            work.put(connection, "judge", more, workshop.now())
