@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, select, update
 from urltrap.model.event import Connected, EventBase, FloodCounted, decode_event, encode_event
 from urltrap.store.engine import Store
 from urltrap.store.intake import in_parts
+from urltrap.store.rollups import rename_addresses
 from urltrap.store.schema import (
     addresses,
     commands,
@@ -258,6 +259,7 @@ def _move_addresses(connection: Connection, found: list[str], change: ChangeAddr
             highest=["last_seen"],
         )  # fmt: skip
         connection.execute(delete(addresses).where(addresses.c.address.in_(part)))
+        rename_addresses(connection, {address: change(address) for address in part})
         for name in ("names", "address_labels"):
             table = metadata.tables[name]
             connection.execute(delete(table).where(table.c.address.in_(part)))

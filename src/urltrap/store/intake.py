@@ -14,6 +14,7 @@ from urltrap.model.event import EventBase
 from urltrap.store.bulk import insert_rows
 from urltrap.store.engine import Store
 from urltrap.store.errors import StoreLocked
+from urltrap.store.rollups import add_tallies, count_places
 from urltrap.store.rows import SESSIONLESS, Batch, classify
 from urltrap.store.schema import (
     addresses,
@@ -24,7 +25,6 @@ from urltrap.store.schema import (
     jobs,
     metadata,
     sessions,
-    tallies,
     watermarks,
 )
 from urltrap.store.types import from_micros
@@ -179,15 +179,7 @@ def _write(connection: Connection, batch: Batch) -> None:
     )
     for name, rows in batch.tables.items():
         insert_rows(connection, metadata.tables[name], rows)
-    upsert(
-        connection,
-        tallies,
-        [
-            {"day": from_micros(day), "what": what, "key": key, "value": value, "second": second, "n": n}
-            for (day, what, key), (value, second, n) in batch.tallies.items()
-        ],
-        add=["n"],
-    )
+    add_tallies(connection, {key: (value, second, n) for key, (value, second, n) in batch.tallies.items()})
     upsert(
         connection,
         hourly,
@@ -207,6 +199,14 @@ def _write(connection: Connection, batch: Batch) -> None:
         add=["sessions", "shed"],
         lowest=["first_seen"],
         highest=["last_seen"],
+    )
+    count_places(
+        connection,
+        {
+            (day, value.decode()): n
+            for (day, what, _), (value, _, n) in batch.tallies.items()
+            if what == "address"
+        },
     )
     upsert(
         connection,

@@ -32,6 +32,7 @@ from urltrap.model.event import (
     Uploaded,
     encode_event,
 )
+from urltrap.store.rollups import tally_key
 from urltrap.store.types import DAY, HOUR, to_micros
 
 SESSIONLESS = ("url.captured", "decision.made", "flood.counted")
@@ -102,7 +103,7 @@ class Batch:
     def tally(self, event: EventBase, what: str, value: bytes, second: bytes = b"") -> None:
         """Count a value in its day."""
         day = to_micros(event.at) // DAY * DAY
-        key = hashlib.sha256(len(value).to_bytes(8, "big") + value + second).digest()
+        key = tally_key(value, second)
         entry = self.tallies.setdefault((day, what, key), [value, second, 0])
         entry[2] += 1
 
@@ -141,6 +142,7 @@ def _connected(batch: Batch, event: Connected) -> None:
     session["started"] = event.at
     batch.count(event.at, event.sensor, "sessions")
     batch.address(event.at, event.src_ip, sessions=1)
+    batch.tally(event, "address", event.src_ip.encode())
 
 
 def _identified(batch: Batch, event: ClientIdentified) -> None:
@@ -272,11 +274,14 @@ def _captured(batch: Batch, event: Captured) -> None:
     batch.row(
         "captures", event, url_key=key, at=capture.at, outcome=capture.outcome, status=capture.status,
         sha256=capture.sha256, size=capture.size, complete=capture.complete, for_session=capture.for_session,
-        body=capture.model_dump_json().encode(),
+        body=capture.model_dump_json().encode(), purpose=capture.purpose,
     )  # fmt: skip
     if capture.sha256:
         batch.artifact(event, capture.sha256, capture.size, "capture", capture.complete)
-    batch.captured[key] = capture.outcome
+    if capture.purpose != "recheck":  # a look brings no payload, so what waits for one still does
+        batch.captured[key] = capture.outcome
+    if not capture.shared:
+        batch.jobs["follow", event.id] = event.at
     batch.jobs["judge", key] = event.at
     batch.jobs["alive", key] = event.at
     if capture.sha256:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, SmallInteger, String
 
 import urltrap.store.schema_analysis  # its tables belong to the same metadata
+import urltrap.store.schema_capture
 import urltrap.store.schema_intel  # its tables belong to the same metadata  # noqa: F401
 from urltrap.store.tables import ADDRESS as _ADDRESS
 from urltrap.store.tables import HASH as _HASH
@@ -205,8 +206,8 @@ addresses = _table(
     _count("shed"),
     _need("country", String(2)),
     _need("city", String(120)),
-    Column("latitude", Float),
-    Column("longitude", Float),
+    Column("latitude", Float(53)),
+    Column("longitude", Float(53)),
     Column("asn", BigInteger),
     _need("network", String(250)),
     _need("place_sources", Json),
@@ -215,6 +216,7 @@ addresses = _table(
     Index(None, "asn"),
     Index(None, "sessions"),
     Index(None, "place_version"),
+    Index(None, "last_seen", "country"),
 )
 
 hourly = _table(
@@ -234,6 +236,15 @@ tallies = _table(
     _need("second", Blob),
     _need("n", BigInteger),
     Index(None, "what", "key"),
+    Index(None, "what", "day", "n"),
+)
+
+places = _table(  # sessions per day; the day 1970-01-01 stands for all time
+    "places",
+    _need("day", Micros, primary_key=True),
+    _need("country", String(2), primary_key=True),
+    _need("asn", BigInteger, primary_key=True, autoincrement=False),  # 0: unknown
+    _need("n", BigInteger),
 )
 
 # --- URLs and what is known of them ----------------------------------------------------------------------------------
@@ -269,6 +280,7 @@ urls = _table(
     Index(None, "host"),
     Index(None, "verdict", "last_seen"),
     Index(None, "published_at", "publish_after"),
+    Index(None, "sightings", "key"),
     Index(None, "sha256"),
     Index(None, "action"),
     Index(None, "family"),
@@ -301,6 +313,7 @@ sightings = _table(
     _need("flags", Json),
     Column("parent_sha256", _HASH),
     Index(None, "url_key", "at"),
+    Index(None, "at"),
     Index(None, "parent_sha256"),
 )
 
@@ -317,6 +330,7 @@ captures = _table(
     _need("complete", Boolean),
     _need("for_session", String(40)),
     _need("body", Blob),  # the Capture as JSON
+    _need("purpose", String(8), server_default="attack"),  # whose question it was; a recheck keeps no body
     Index(None, "url_key", "at"),
     Index(None, "sha256"),
     Index(None, "at"),

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, bindparam, case, func, select, tuple_, update
 from urltrap.model.sighting import Recovered
 from urltrap.model.url import Url, parse_url
 from urltrap.store.intake import in_parts
+from urltrap.store.rollups import add_tallies, tally_key
 from urltrap.store.rows import url_key
 from urltrap.store.schema import captures, sessions, sightings, url_sources, urls
+from urltrap.store.types import DAY, to_micros
 from urltrap.store.upsert import insert_new
 
 DEEPEST = 4
@@ -49,6 +51,7 @@ def save_sightings(connection: Connection, batch: Sequence[Seen]) -> dict[str, b
     touched: dict[str, dict[str, Any]] = {}
     per_session: dict[str, int] = {}
     sources: set[tuple[str, str]] = set()
+    counted: dict[tuple[int, str, bytes], tuple[bytes, bytes, int]] = {}
     for seen in batch:
         for number, item in enumerate(seen.recovered, seen.first):
             if (seen.session, seen.seq, number) in known:
@@ -56,6 +59,7 @@ def save_sightings(connection: Connection, batch: Sequence[Seen]) -> dict[str, b
             key = url_key(item.url)
             rows.append(_sighting(seen, number, key, item))
             _touch(touched, key, seen, item)
+            _count(counted, seen, key, item)
             per_session[seen.session] = per_session.get(seen.session, 0) + 1
             if seen.src_ip:
                 sources.add((key, seen.src_ip))
@@ -64,6 +68,7 @@ def save_sightings(connection: Connection, batch: Sequence[Seen]) -> dict[str, b
     insert_new(connection, sightings, rows)
     new_sources = _new_sources(connection, sources)
     held = _write_urls(connection, touched, new_sources)
+    add_tallies(connection, counted)
     if per_session:
         # An address that asked for a URL is a dropper whatever else it did, save sending a file itself.
         connection.execute(
@@ -79,12 +84,14 @@ def save_sightings(connection: Connection, batch: Sequence[Seen]) -> dict[str, b
 
 
 def newest_captures(connection: Connection, keys: Sequence[str]) -> dict[str, datetime]:
-    """The moment of the newest capture of each URL that has one (one for which nothing was sent does not count)."""
+    """The moment of the newest capture of each URL that has one (no look, and none for which nothing was sent)."""
     found: dict[str, datetime] = {}
     for part in in_parts(keys):
         rows = connection.execute(
             select(captures.c.url_key, func.max(captures.c.at).label("at"))
-            .where(captures.c.url_key.in_(part), captures.c.outcome != "limited")
+            .where(
+                captures.c.url_key.in_(part), captures.c.outcome != "limited", captures.c.purpose != "recheck"
+            )
             .group_by(captures.c.url_key)
         )
         found.update((row.url_key, row.at) for row in rows)
@@ -131,6 +138,16 @@ def _touch(touched: dict[str, dict[str, Any]], key: str, seen: Seen, item: Recov
     entry["depth"] = min(entry["depth"], seen.depth)
     entry["held"] = entry["held"] and bool(item.flags)
     entry["flags"].update(item.flags)
+
+
+def _count(
+    counted: dict[tuple[int, str, bytes], tuple[bytes, bytes, int]], seen: Seen, key: str, item: Recovered
+) -> None:
+    day = to_micros(seen.at) // DAY * DAY
+    for what, text in (("url", key), ("host", parse_url(item.url).host[:255])):
+        value = text.encode()
+        place = (day, what, tally_key(value))
+        counted[place] = (value, b"", counted.get(place, (b"", b"", 0))[2] + 1)
 
 
 def _new_sources(connection: Connection, sources: set[tuple[str, str]]) -> dict[str, int]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, literal_column, select
 
 from urltrap.model.views import Counters, CountryRow, Pulse, TimelinePoint
 from urltrap.store.engine import Store
+from urltrap.store.queries.ranking import midnight_after
+from urltrap.store.rollups import EVER
 from urltrap.store.schema import (
     addresses,
     artifacts,
     dead_letters,
     hourly,
     jobs,
+    places,
     sessions,
     urls,
     watermarks,
@@ -81,28 +85,32 @@ def timeline(store: Store, since: datetime, until: datetime | None = None) -> li
 
 def countries(store: Store, since: datetime | None = None) -> list[CountryRow]:
     """Sessions and addresses per country, most sessions first; unknown ones as an empty country."""
-    if since is None:
-        query = select(
-            addresses.c.country,
-            func.sum(addresses.c.sessions).label("sessions"),
-            func.count().label("addresses"),
-        ).group_by(addresses.c.country)
-    else:
-        query = (
-            select(
-                func.coalesce(addresses.c.country, literal_column("''")).label("country"),
-                func.count().label("sessions"),
-                func.count(sessions.c.src_ip.distinct()).label("addresses"),
-            )
-            .select_from(sessions.outerjoin(addresses, addresses.c.address == sessions.c.src_ip))
-            .where(sessions.c.started >= since, sessions.c.connected)
-            .group_by(func.coalesce(addresses.c.country, literal_column("''")))
-        )
+    n = func.sum(places.c.n).label("n")
+    by_place = select(places.c.country, n).group_by(places.c.country)
+    active = select(addresses.c.country, func.count().label("n")).group_by(addresses.c.country)
+    counted: Counter[str] = Counter()
     with store.connect() as connection:
-        rows = [
-            CountryRow(country=row.country, sessions=int(row.sessions), addresses=row.addresses)
-            for row in connection.execute(query)
-        ]
+        if since is None:
+            by_place = by_place.where(places.c.day == EVER)
+        else:
+            begin = midnight_after(since)
+            by_place = by_place.where(places.c.day >= begin, places.c.day > EVER)
+            active = active.where(addresses.c.last_seen >= since)
+            country = func.coalesce(addresses.c.country, literal_column("''")).label("country")
+            partial = (
+                select(country, func.count().label("n"))
+                .select_from(sessions.outerjoin(addresses, addresses.c.address == sessions.c.src_ip))
+                .where(sessions.c.started >= since, sessions.c.started < begin, sessions.c.connected)
+                .group_by(country)
+            )
+            counted.update({row.country: int(row.n) for row in connection.execute(partial)})
+        counted.update({row.country: int(row.n) for row in connection.execute(by_place)})
+        sources = {row.country: int(row.n) for row in connection.execute(active)}
+    rows = [
+        CountryRow(country=country, sessions=count, addresses=sources.get(country, 0))
+        for country, count in counted.items()
+        if count > 0
+    ]
     return sorted(rows, key=lambda row: (-row.sessions, row.country))
 
 

@@ -1,0 +1,110 @@
+"""The most frequent values of a range of days, exactly, without adding up every value of every day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from urltrap.store.rollups import EVER
+from urltrap.store.schema import tallies, watermarks
+from urltrap.store.types import DAY, from_micros, to_micros
+
+_DEPTHS = (150, 1500)
+_MOST_DAYS = 62
+_PART = 400
+
+
+def midnight_after(moment: datetime) -> datetime:
+    """The first beginning of a day (UTC) at or after a moment."""
+    return from_micros(-(-to_micros(moment) // DAY) * DAY)
+
+
+def most_frequent(
+    connection: Connection,
+    what: str,
+    limit: int,
+    since: datetime | None,
+    besides: Mapping[bytes, int] | None = None,
+) -> list[tuple[bytes, int]]:
+    """(key, count) of the `limit` most frequent values from the day that begins at `since` (None: of all time).
+
+    `besides`: counts by key to be added, of the part of a day before `since`. Fagin's threshold algorithm: the longest
+    lists of each day are read until no value outside of them can be among the first.
+    """
+    if since is None:
+        rows = connection.execute(
+            select(tallies.c.key, tallies.c.n)
+            .where(tallies.c.what == what, tallies.c.day == EVER)
+            .order_by(tallies.c.n.desc(), tallies.c.key)
+            .limit(limit)
+        )
+        return [(row.key, int(row.n)) for row in rows]
+    extra = Counter(besides or {})
+    days = _days(connection, since)
+    if len(days) <= _MOST_DAYS:
+        for depth in _DEPTHS:
+            found = _by_threshold(connection, what, limit, days, extra, depth)
+            if found is not None:
+                return found
+    n = func.sum(tallies.c.n)
+    rows = connection.execute(
+        select(tallies.c.key, n.label("n"))
+        .where(tallies.c.what == what, tallies.c.day >= since)
+        .group_by(tallies.c.key)
+    )
+    extra.update({row.key: int(row.n) for row in rows})
+    return _first(extra, limit)
+
+
+def _days(connection: Connection, since: datetime) -> list[datetime]:
+    newest = connection.execute(select(func.max(watermarks.c.last_at))).scalar()
+    days = []
+    day = since
+    # A day more: an event may be newer than the newest that was committed when this was read.
+    while newest is not None and day <= newest + timedelta(days=1):
+        days.append(day)
+        day += timedelta(days=1)
+    return days
+
+
+def _by_threshold(
+    connection: Connection, what: str, limit: int, days: list[datetime], extra: Counter[bytes], depth: int
+) -> list[tuple[bytes, int]] | None:
+    candidates = set(extra)
+    unseen = 0
+    longest = (
+        select(tallies.c.key, tallies.c.n)
+        .where(tallies.c.what == what)
+        .order_by(tallies.c.n.desc())
+        .limit(depth)
+    )
+    for day in days:
+        rows = connection.execute(longest.where(tallies.c.day == day)).all()
+        candidates.update(row.key for row in rows)
+        if len(rows) == depth:
+            unseen += rows[-1].n
+    counts = Counter(extra)
+    if days:
+        listed = sorted(candidates)
+        for start in range(0, len(listed), _PART):
+            summed = connection.execute(
+                select(tallies.c.key, func.sum(tallies.c.n).label("n"))
+                .where(
+                    tallies.c.what == what,
+                    tallies.c.key.in_(listed[start : start + _PART]),
+                    tallies.c.day >= days[0],
+                )
+                .group_by(tallies.c.key)
+            )
+            counts.update({row.key: int(row.n) for row in summed})
+    found = _first(counts, limit)
+    if unseen == 0 or (len(found) == limit and found[-1][1] > unseen):
+        return found
+    return None
+
+
+def _first(counts: Counter[bytes], limit: int) -> list[tuple[bytes, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]

@@ -1,0 +1,131 @@
+"""Figures that are kept while writing, so that pages read a few rows instead of counting events.
+
+`tallies` counts values per day, and once more for all time under the day EVER; `places` counts sessions per day,
+country and network, and follows when an address is placed (again).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from urltrap.store.schema import addresses, places, tallies
+from urltrap.store.types import from_micros, to_micros
+from urltrap.store.upsert import upsert
+
+EVER = from_micros(0)
+"""The "day" of what is counted over all time."""
+NO_NETWORK = 0
+"""The number that stands for an unknown network in `places`."""
+
+_PART = 400
+Tallies = Mapping[tuple[int, str, bytes], tuple[bytes, bytes, int]]
+"""(day in microseconds, what, key) → value, second value, how often."""
+
+
+def tally_key(value: bytes, second: bytes = b"") -> bytes:
+    """The key of a value (or a pair of them) in `tallies`."""
+    return hashlib.sha256(len(value).to_bytes(8, "big") + value + second).digest()
+
+
+def add_tallies(connection: Connection, counted: Tallies) -> None:
+    """Add to the figures of days and of all time."""
+    ever: dict[tuple[int, str, bytes], tuple[bytes, bytes, int]] = {}
+    for (_, what, key), (value, second, n) in counted.items():
+        before = ever.get((0, what, key))
+        ever[0, what, key] = (value, second, n + (before[2] if before else 0))
+    upsert(
+        connection,
+        tallies,
+        [
+            {"day": from_micros(day), "what": what, "key": key, "value": value, "second": second, "n": n}
+            for part in (counted, ever)
+            for (day, what, key), (value, second, n) in part.items()
+        ],
+        add=["n"],
+    )
+
+
+def count_places(connection: Connection, sessions: Mapping[tuple[int, str], int]) -> None:
+    """Add new sessions, counted by (day in microseconds, address), to the place that their address has now."""
+    where = _places_of(connection, {address for _, address in sessions})
+    _add_places(
+        connection,
+        ((day, *where.get(address, ("", NO_NETWORK)), n) for (day, address), n in sessions.items()),
+    )
+
+
+def follow_places(connection: Connection, placed: Iterable[Mapping[str, Any]]) -> None:
+    """Move figures to the places that addresses are about to get (`address` or `b_address`, `country`, `asn`)."""
+    new = {
+        row.get("b_address") or row["address"]: (row["country"], row["asn"] or NO_NETWORK) for row in placed
+    }
+    old = _places_of(connection, set(new))
+    moving = {
+        tally_key(address.encode()): address
+        for address in new
+        if old.get(address, new[address]) != new[address]
+    }
+    changes: list[tuple[int, str, int, int]] = []
+    for part in _parts(moving):
+        rows = connection.execute(
+            select(tallies.c.day, tallies.c.key, tallies.c.n).where(
+                tallies.c.what == "address", tallies.c.key.in_(part), tallies.c.day > EVER
+            )
+        )
+        for row in rows:
+            address, day = moving[row.key], to_micros(row.day)
+            changes += [(day, *old[address], -row.n), (day, *new[address], row.n)]
+    _add_places(connection, changes)
+
+
+def rename_addresses(connection: Connection, renamed: Mapping[str, str]) -> None:
+    """Count under a new name what was counted for addresses; nothing names the old ones afterwards."""
+    keys = {tally_key(old.encode()): new for old, new in renamed.items()}
+    for part in _parts(keys):
+        mine = (tallies.c.what == "address", tallies.c.key.in_(part))
+        counted: Counter[tuple[int, str, bytes]] = Counter()
+        values = {tally_key(new.encode()): new.encode() for new in renamed.values()}
+        for row in connection.execute(select(tallies.c.day, tallies.c.key, tallies.c.n).where(*mine)):
+            if row.day > EVER:
+                counted[to_micros(row.day), "address", tally_key(keys[row.key].encode())] += row.n
+        connection.execute(tallies.delete().where(*mine))
+        add_tallies(connection, {key: (values[key[2]], b"", n) for key, n in counted.items()})
+
+
+def _places_of(connection: Connection, wanted: set[str]) -> dict[str, tuple[str, int]]:
+    found: dict[str, tuple[str, int]] = {}
+    for part in _parts(sorted(wanted)):
+        rows = connection.execute(
+            select(addresses.c.address, addresses.c.country, addresses.c.asn).where(
+                addresses.c.address.in_(part)
+            )
+        )
+        found.update((row.address, (row.country, row.asn or NO_NETWORK)) for row in rows)
+    return found
+
+
+def _add_places(connection: Connection, changes: Iterable[tuple[int, str, int, int]]) -> None:
+    summed: Counter[tuple[int, str, int]] = Counter()
+    for day, country, asn, n in changes:
+        summed[day, country, asn] += n
+        summed[0, country, asn] += n
+    upsert(
+        connection,
+        places,
+        [
+            {"day": from_micros(day), "country": country, "asn": asn, "n": n}
+            for (day, country, asn), n in summed.items()
+            if n
+        ],
+        add=["n"],
+    )
+
+
+def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
+    listed = list(values)
+    return (listed[start : start + _PART] for start in range(0, len(listed), _PART))
