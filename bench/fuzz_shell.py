@@ -53,7 +53,9 @@ def parse(text: str) -> None:
 def run(text: str, shell: str) -> None:
     """The text as a command, or as standard input of another shell; nothing of ours may crash."""
     counter = itertools.count(7)
-    machine = Machine(IMAGE, PERSONA, entropy=lambda below: next(counter) * 2_654_435_761 % below, limits=LIMITS)
+    machine = Machine(
+        IMAGE, PERSONA, entropy=lambda below: next(counter) * 2_654_435_761 % below, limits=LIMITS
+    )
     login = machine.login("root", CONNECTION, NOW)
     job = login.exec(text if not COMMANDS[shell] else COMMANDS[shell])
     if COMMANDS[shell]:

@@ -129,7 +129,10 @@ def main() -> None:
     parser.add_argument("--log", type=Path, default=None, help="keep what the trap logged")
     arguments = parser.parse_args()
     with arguments.sessions.open(encoding="utf-8") as file:
-        sessions = [json.loads(line)["commands"] for line in file][: arguments.limit]
+        # An empty command is no exec request: there is nothing to play.
+        sessions = [[text for text in json.loads(line)["commands"] if text] for line in file][
+            : arguments.limit
+        ]
     with tempfile.TemporaryDirectory(prefix="urltrap-replay-") as scratch:
         trap = RunningTrap(
             Path(scratch) / "data",

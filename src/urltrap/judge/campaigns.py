@@ -133,7 +133,7 @@ class Fetched:
 
 
 def links_of(url: Fetched) -> list[Link]:
-    """What a URL is linked to. A host that anybody may use, an error page and a common command sequence link nothing."""
+    """What a URL is linked to. A host that anybody may use, an error page, a common command sequence link nothing."""
     here = Node("url", url.key)
     kinds = {label.kind for label in url.labels}
     if kinds & set(labels.BENIGN):

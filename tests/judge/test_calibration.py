@@ -1,0 +1,91 @@
+"""Confidence is a likelihood: what is said at 90 is right nine times of ten, over days that no weight was fitted on."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from urltrap.judge import judge
+from urltrap.judge.calibration import SIGNS, Weighed, confidence, percent
+from urltrap.judge.lexical import signs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def bench() -> Any:
+    spec = importlib.util.spec_from_file_location("bench_judge", ROOT / "bench" / "judge.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bench_judge"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+BENCH = bench()
+needs_urls = pytest.mark.skipif(not BENCH.DEFAULT.exists(), reason="the list of URLs is not here")
+
+
+@needs_urls
+def test_the_expected_calibration_error_on_held_back_days_is_small() -> None:
+    rows = [item for item in BENCH.load(BENCH.DEFAULT) if item.held_back]
+    judged = [(judge(BENCH.evidence(item), BENCH.NOW, (0, 0)), item.malicious) for item in rows]
+    assert len(judged) > 4000 and len({malicious for _, malicious in judged}) == 2
+    assert BENCH.calibration_error(judged) <= 0.05
+
+
+@needs_urls
+def test_no_benign_url_reaches_the_threshold_of_publication() -> None:
+    benign = [item for item in BENCH.load(BENCH.DEFAULT) if not item.malicious]
+    assert len(benign) >= 2150
+    found = [judge(BENCH.evidence(item), BENCH.NOW, (0, 0)) for item in benign]
+    assert [verdict.url for verdict in found if verdict.confidence >= 60] == []
+
+
+@needs_urls
+def test_the_shipped_weights_are_those_of_the_fit() -> None:
+    fitted = BENCH.fit(BENCH.load(BENCH.DEFAULT))
+    off = {
+        name: (weight, SIGNS[name][0])
+        for name, weight in fitted.items()
+        if name in SIGNS and abs(weight - SIGNS[name][0]) > 0.15
+    }
+    assert off == {}
+
+
+def test_a_calibration_error_is_seen() -> None:
+    class Said:
+        def __init__(self, confidence: int) -> None:
+            self.confidence = confidence
+
+    right = [(Said(95), True)] * 95 + [(Said(95), False)] * 5
+    assert BENCH.calibration_error(right) == pytest.approx(0, abs=1e-9)
+    assert BENCH.calibration_error([(Said(90), False)] * 10) == pytest.approx(0.9)
+
+
+@given(
+    st.lists(
+        st.builds(Weighed, st.sampled_from(["a", "url.b"]), st.just("words"), st.floats(-12, 12)), max_size=12
+    ),
+    st.integers(0, 100),
+)
+def test_weights_add_up_to_the_confidence_whatever_they_are(weighed: list[Weighed], most: int) -> None:
+    points, reasons = confidence(weighed, most, "limited")
+    assert 0 <= points <= min(most, 99)
+    assert sum(reason.weight for reason in reasons) == points
+
+
+def test_more_evidence_never_means_less_confidence() -> None:
+    assert [percent(logit / 2) for logit in range(-30, 31)] == sorted(
+        percent(logit / 2) for logit in range(-30, 31)
+    )
+
+
+@given(st.text(max_size=200), st.text(alphabet="abc.-0123456789", max_size=60), st.booleans())
+def test_every_sign_has_a_weight(path: str, host: str, is_address: bool) -> None:
+    assert signs("http", host, 81, "/" + path, is_address) <= set(SIGNS)
