@@ -277,7 +277,18 @@ def generated_stat(spot: Spot, who: Who) -> Stat:
     inode = node.inode or 4_026_531_840 + hash_name("/".join(spot.parts))
     # links of /proc and /sys have size 0, as everything in there
     return Stat(
-        node.mode, node.size, node.uid, node.gid, when, when, when, inode, node.nlink, node.rdev, 0, mount.device
+        node.mode,
+        node.size,
+        node.uid,
+        node.gid,
+        when,
+        when,
+        when,
+        inode,
+        node.nlink,
+        node.rdev,
+        0,
+        mount.device,
     )
 
 

@@ -80,7 +80,9 @@ class HttpSocket(File):
         if self._port != 80:
             place += b":%d" % self._port
         absolute = target.lower().startswith(b"http://")
-        self._url = target if absolute else b"http://" + place + (target if target[:1] == b"/" else b"/" + target)
+        self._url = (
+            target if absolute else b"http://" + place + (target if target[:1] == b"/" else b"/" + target)
+        )
         agent = next((value for name, value in headers if name.lower() == b"user-agent"), b"")
         argv = [encode(each) for each in process.argv]
         process.fact(DownloadAsked, url=self._url, client=CLIENT, argv=argv, output=b"")

@@ -274,7 +274,12 @@ def _descriptor(
     known = descriptors(row, view)
     number = int(parts[0]) if parts[0].isdigit() and len(parts[0]) < 7 else -1
     target = known.get(number)
-    if target is None and row.pid == view.pid and number >= 0 and all(each in known for each in range(number)):
+    if (
+        target is None
+        and row.pid == view.pid
+        and number >= 0
+        and all(each in known for each in range(number))
+    ):
         return GeneratedNode(S_IFLNK | 0o500, target=f"/proc/{row.pid}/fd", uid=row.uid, gid=row.uid)
     if target is None or len(parts) > 1:
         return None

@@ -23,7 +23,6 @@ APPLETS: dict[str, Callable[[Process], Run]] = {}
 """Our commands as BusyBox applets, by name."""
 
 
-
 def shell_quote(text: str, always: bool = False) -> str:
     """A name as GNU programs quote it (quotearg's shell-escape; `always` is shell-escape-always)."""
     plain = all(

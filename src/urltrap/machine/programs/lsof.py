@@ -76,9 +76,8 @@ def _row(
 ) -> str:
     user = people.get(row.uid, str(row.uid))[:8]
     mode = "" if fd[-1:] in "urw" else " "
-    return (
-        f"{row.comm[:9]:<9}  {row.pid:>5} {user:>8} {fd:>4}{mode}  {kind:>6} {device:>18} {size:>9} {node:>10} {name}\n"
-    )
+    who = f"{row.comm[:9]:<9}  {row.pid:>5} {user:>8}"
+    return f"{who} {fd:>4}{mode}  {kind:>6} {device:>18} {size:>9} {node:>10} {name}\n"
 
 
 def _files(p: Process, row: ProcessInfo, people: dict[int, str], targets: set[str]) -> list[str]:

@@ -42,7 +42,11 @@ def load_all() -> frozenset[str]:
     for entry in sorted(importlib.resources.files(package).iterdir(), key=lambda found: found.name):
         name = entry.name.removesuffix(".py")
         is_module = entry.name.endswith(".py") and entry.is_file()
-        if name.startswith("_") or name == "registry" or not (is_module or entry.joinpath("__init__.py").is_file()):
+        if (
+            name.startswith("_")
+            or name == "registry"
+            or not (is_module or entry.joinpath("__init__.py").is_file())
+        ):
             continue
         importlib.import_module(f"{package}.{name}")
     return frozenset(_PROGRAMS)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905  (recorded texts, kept as they are)
 """Usage texts of the BusyBox that the machine claims to have, as it prints them (recorded from Debian 12's package; GPL-2)."""
 
 from __future__ import annotations
