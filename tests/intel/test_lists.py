@@ -134,7 +134,7 @@ def test_the_shipped_list_knows_the_common_ones_before_anything_is_downloaded(tm
     context = lists.Context(tmp_path / "nowhere")
     assert context.refresh(NOW) and not context.refresh(NOW)
     for host, kind in (
-        ("ifconfig.me", "ip-check"), ("speedtest.tele2.net", "speed-test"), ("deb.debian.org", "mirror"),
+        ("ifconfig.me", "ip-check"), ("speedtest.tele2.net", "speed-test"), ("archive.ubuntu.com", "mirror"),
         ("evil.duckdns.org", "dynamic-dns"), ("abc.ngrok.io", "tunnel"), ("gateway.pinata.cloud", "ipfs"),
         ("pastebin.com", "paste"), ("bit.ly", "shortener"), ("x.cloudfront.net", "cdn"),
         ("scanner-205.hk2.censys-scanner.com", "research-scanner"), ("raw.githubusercontent.com", "code-hosting"),

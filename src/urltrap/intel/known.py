@@ -14,7 +14,7 @@ class ListError(ValueError):
 
 
 class KnownHosts:
-    """Labels of hosts; a host has those of its own name and of every domain above it that takes what is below."""
+    """Labels of hosts; a host has those of its own name and of every domain that takes it and what is below."""
 
     def __init__(self, text: str, name: str) -> None:
         """Parse ``KIND HOST`` lines (`#` comments; a leading dot: all hosts below). ListError for any other line."""
@@ -38,7 +38,7 @@ class KnownHosts:
         name = host.rstrip(".").lower()
         found = list(self._exact.get(name, ()))
         parts = name.split(".")
-        for index in range(1, len(parts)):
+        for index in range(len(parts)):
             found += self._below.get(".".join(parts[index:]), ())
         return tuple(Label(kind, self._name) for kind in dict.fromkeys(found))
 
