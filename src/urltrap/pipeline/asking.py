@@ -7,7 +7,7 @@ import socket
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from sqlalchemy import Connection
@@ -77,9 +77,10 @@ class AskStage:
             self._background.close()
             self._background = None
 
-    def waiting(self) -> list[Future[Answer]]:
-        """What is being asked now."""
-        return [item.future for item in self._asking]
+    def waiting(self) -> list[Future[Any]]:
+        """What is being asked now, the providers' own word about their quotas included."""
+        quotas = [asked for _, asked in self._allowances.values() if asked is not None]
+        return [*(item.future for item in self._asking), *quotas]
 
     def _prepare(self, workshop: Workshop, now: datetime) -> None:
         intel = workshop.settings.intel
