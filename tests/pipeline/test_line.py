@@ -133,7 +133,8 @@ def test_a_chain_of_scripts_without_end_is_cut(bench: Bench) -> None:
     attack(bench, b"http://198.51.100.9/1")
     for _ in range(6):
         bench.settle()
-    assert 3 <= len(bench.fetcher.requests) <= 6
+    # Looks whether they are still there are no captures, and no links of the chain.
+    assert 3 <= len([request for request in bench.fetcher.requests if request.purpose != "recheck"]) <= 6
 
 
 def test_urls_in_an_uploaded_script_are_found_and_captured(bench: Bench) -> None:
@@ -231,7 +232,8 @@ def test_a_fetcher_that_is_away_is_asked_again(bench: Bench) -> None:
     tries: list[int] = []
 
     def away(request, timeout=120.0):  # type: ignore[no-untyped-def]
-        tries.append(1)
+        if request.purpose != "recheck":
+            tries.append(1)
         if len(tries) < 3:
             raise ConnectionRefusedError("no fetcher")
         return answer(request, timeout)
