@@ -6,7 +6,7 @@ Attackers' bytes are `Blob`, moments are `Micros`, addresses are text in their c
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, SmallInteger, String
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, SmallInteger, String
 
 import urltrap.store.schema_analysis  # its tables belong to the same metadata
 import urltrap.store.schema_capture
@@ -18,7 +18,7 @@ from urltrap.store.tables import count as _count
 from urltrap.store.tables import metadata as metadata
 from urltrap.store.tables import need as _need
 from urltrap.store.tables import table as _table
-from urltrap.store.types import Blob, Digest, Json, LongText, Micros
+from urltrap.store.types import Blob, Coordinate, Digest, Json, LongText, Micros
 
 # --- what the journal said -------------------------------------------------------------------------------------------
 
@@ -206,8 +206,8 @@ addresses = _table(
     _count("shed"),
     _need("country", String(2)),
     _need("city", String(120)),
-    Column("latitude", Float(53)),
-    Column("longitude", Float(53)),
+    Column("latitude", Coordinate),
+    Column("longitude", Coordinate),
     Column("asn", BigInteger),
     _need("network", String(250)),
     _need("place_sources", Json),

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, LargeBinary, Text
+from sqlalchemy import BigInteger, Dialect, Float, LargeBinary, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeDecorator
 
@@ -71,3 +71,6 @@ LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 
 Digest = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
 """A SHA-256 as bytes, which may be part of a key (MySQL's BLOB may not)."""
+
+Coordinate = Float(53).with_variant(mysql.DOUBLE(asdecimal=False), "mysql", "mariadb")
+"""A number of eight bytes (MySQL's own FLOAT has four, and rounds)."""
