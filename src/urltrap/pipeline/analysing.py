@@ -26,7 +26,7 @@ AGAIN = "-/0/"
 
 _CHUNK = 1 << 20
 _BATCH = 20
-_WITH_URLS = ("script", "text")
+_WITH_URLS = ("script", "text", "elf")
 
 log = structlog.get_logger("urltrap.pipeline")
 

@@ -29,6 +29,7 @@ SETTLE = timedelta(milliseconds=500)
 bytes for both, and then there is nothing left to ask."""
 
 _LARGEST_SCRIPT = 1_000_000
+_LARGEST_STUB = 65_536
 _LEAST_CERTAIN = 60
 
 
@@ -137,6 +138,13 @@ def _from_artifact(
     seen = Analysis.model_validate(analysis) if analysis else None
     if seen is not None and seen.kind not in ("script", "text"):
         found = _from_found_texts(workshop.context(session["dst_ip"], shell=False), seen)
+        if seen.kind == "elf":
+            # A downloader stub has its address in its code, or apart from its path: no string of it is a URL.
+            program = workshop.quarantine.read(sha256, 0, _LARGEST_STUB + 1)
+            if len(program) <= _LARGEST_STUB:
+                known = {item.url for item in found}
+                read = recover.urls(program, workshop.context(session["dst_ip"]))
+                found += [item for item in read if item.url not in known]
     else:
         text = workshop.quarantine.read(sha256, 0, _LARGEST_SCRIPT + 1)
         context = workshop.context(session["dst_ip"], cut=len(text) > _LARGEST_SCRIPT)
