@@ -41,6 +41,9 @@ class Somebody:
     def work(self, steps: int) -> None:
         pass
 
+    def earn(self, steps: int) -> None:
+        pass
+
     def processes(self) -> list[ProcessInfo]:
         return []
 

@@ -42,6 +42,9 @@ class View:
     def work(self, steps: int) -> None:
         pass
 
+    def earn(self, steps: int) -> None:
+        pass
+
     def processes(self) -> list[ProcessInfo]:
         rows = [
             ProcessInfo(r.pid, r.ppid, list(r.argv), r.comm, r.uid, r.state, self.boot_time + r.after, r.tty, r.exe,

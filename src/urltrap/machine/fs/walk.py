@@ -27,6 +27,7 @@ class Who(ProcessView, Protocol):
 
     def random_bytes(self, length: int) -> bytes: ...
     def work(self, steps: int) -> None: ...
+    def earn(self, steps: int) -> None: ...
 
 
 class Spot:
@@ -214,6 +215,8 @@ class Walker:
                     levels = [root]
                 continue
             levels.append(level)
+        if not missing:
+            who.earn(_STEPS_OF_A_WALK)
         return self._spot(levels, missing, must_be_dir, path)
 
     def _spot(self, levels: list[_Level], missing: str, must_be_dir: bool, path: str) -> Spot:

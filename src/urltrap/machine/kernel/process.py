@@ -180,6 +180,7 @@ class KernelProcess(ProcessState):
             child.cwd = cwd
         found.enter(child)
         self.work(_EXEC)
+        self.earn(_EXEC)
         self.kernel.start(child, found.program(child))
         return child.pid
 
@@ -202,6 +203,7 @@ class KernelProcess(ProcessState):
         variables = dict(self.env if env is None else env)
         found = self._find(argv, path, variables)
         self.work(_EXEC)
+        self.earn(_EXEC)
         self.kernel.replace(self, found, variables)
         yield None
         raise AssertionError("a replaced program went on")  # the scheduler closed this generator

@@ -162,6 +162,9 @@ class ProcessState:
     def work(self, steps: int) -> None:
         """Count steps of a call that cannot block; the turn ends at the next `tick`."""
         self.job.turn -= steps
+
+    def earn(self, steps: int) -> None:
+        """The work came to something: it does not count towards the burst (`kernel.pace`)."""
         self.job.pace.earn(steps)
 
     def process_row(self, pid: int) -> ProcessInfo | None:
