@@ -35,9 +35,9 @@ def age_out(folder: DataFolder, settings: Settings, vault: Vault | None, now: da
     # A backup shows addresses that have aged since it was made; once a week is often enough to open them all.
     oldest = _oldest_whole_address(vault)
     if manifests and manifests[0].made < before and (oldest is None or now - oldest > timedelta(days=7)):
-        changed, removed = vault.rework(lambda data, inside: _age(data, inside, settings.retention, now))
+        changed, closed = vault.rework(lambda data, inside: _age(data, inside, settings.retention, now))
         _note_rework(vault, now)
-        log.info("retention.backups", changed=changed, removed=removed)
+        log.info("retention.backups", changed=changed, not_opened=closed)
 
 
 def _age(folder: DataFolder, store: Store, retention: RetentionSettings, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from urltrap.model.settings import BackupSettings
@@ -63,11 +63,11 @@ def remove(target: Target, names: Sequence[str], sweep: bool = True) -> None:
     target.remove(name for name in target.names("objects") if name not in needed)
 
 
-def mirror(source: Target, target: Target) -> list[str]:
-    """Copy every backup of `source` that `target` lacks, objects first; names of the new ones."""
+def mirror(source: Target, target: Target, again: Collection[str] = ()) -> list[str]:
+    """Copy every backup of `source` that `target` lacks, and those named in `again`, objects first; their names."""
     mine, _ = list_manifests(source)
     theirs, _ = list_manifests(target)
-    missing = {manifest.name for manifest in mine} - {manifest.name for manifest in theirs}
+    missing = {manifest.name for manifest in mine} - ({manifest.name for manifest in theirs} - set(again))
     if not missing:
         return []
     have = target.names("objects")

@@ -145,32 +145,34 @@ class Vault:
     def rework(
         self, change: Callable[[DataFolder, Store], None], step: Step = lambda what: None
     ) -> tuple[int, int]:
-        """Apply `change` to the content of every backup: how many were changed, and how many removed instead.
+        """Apply `change` to the content of every backup: how many were changed, and how many could not be opened.
 
         Each is restored into a scratch folder, changed, and kept again under its own time. One that cannot be opened
-        (its key is not here, or it is damaged) is removed: what must be forgotten cannot stay in it.
+        (its key is not here, or it is damaged) stays as it is: a backup is never lost to a change of its content.
+        Whoever asked for the change says what is left to do.
         """
-        changed = removed = 0
+        changed = closed = 0
         with self.locked():
-            manifests, _ = list_manifests(self.local)
-            old = [manifest.name for manifest in manifests]
+            manifests, damaged = list_manifests(self.local)
+            replaced: list[str] = []
             kept: list[Manifest] = []
             for manifest in manifests:
                 step(manifest.name)
                 with tempfile.TemporaryDirectory(prefix="urltrap-rework-", dir=self.local.url) as name:
                     try:
                         kept.append(self._reworked(manifest, Path(name), kept, change))
+                        replaced.append(manifest.name)
                         changed += 1
                     except (BackupError, KeyNeededError) as error:
-                        log.error("backup.removed", name=manifest.name, why=str(error))
-                        removed += 1
-            new = {manifest.name for manifest in kept}
+                        log.error("backup.not_changed", name=manifest.name, why=str(error))
+                        closed += 1
+            # A changed backup has the name that it had; only the objects that no backup needs any more go.
             for target in self.targets():
                 if target is not self.local:
-                    keeping.remove(target, list(target.names("snapshots")))
-                    keeping.mirror(self.local, target)
-            keeping.remove(self.local, [name for name in old if name not in new])
-        return changed, removed
+                    keeping.mirror(self.local, target, again=replaced)
+                    keeping.remove(target, [], sweep=not list_manifests(target)[1])
+            keeping.remove(self.local, [], sweep=not damaged)
+        return changed, closed
 
     def _reworked(
         self,

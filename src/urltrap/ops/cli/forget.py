@@ -50,11 +50,12 @@ def forget(
             forget_in_store(its_store, wanted)
             rewrite_archives(inside, change)
 
-        changed, removed = vault.rework(apply, lambda name: shown.update(f"backups: {name}"))
+        changed, closed = vault.rework(apply, lambda name: shown.update(f"backups: {name}"))
     lines = [f"{sessions:,} sessions, {journal.events:,} events of the journal, {changed:,} backups changed"]
-    if removed:
+    if closed:
         lines.append(
-            f"{removed} backups could not be opened and were removed; make a new one: urltrap backup now"
+            f"{closed} backups could not be opened, were kept, and may still hold the address: name their secret key "
+            "in backup.age_identity_file and run this again, or delete them once a newer backup is verified"
         )
     if journal.left:
         lines.append(
