@@ -268,9 +268,9 @@ def test_no_file_names_a_package_registry() -> None:
     # Spelled in two halves so that this file does not name them either.
     hosts = [
         "registry.npm" + "js",
-        "npm" + "js.com",
+        "npm" + r"js\.(?:com|org)",
         "pypi" + r"\.org",
-        "files.python" + "hosted",
+        "python" + "hosted",
         "crates" + r"\.io",
     ]
     hosts += ["deb." + "debian", "yarn" + "pkg", "jsdeli" + "vr", "unp" + "kg"]
