@@ -227,10 +227,8 @@ OUTGROWN = {
     "src/urltrap/machine/programs/_awkparse.py": 660,
     "src/urltrap/machine/programs/_awkrun.py": 870,
     "src/urltrap/machine/programs/busybox/_usages.py": 2500,
-    "src/urltrap/machine/programs/curl.py": 480,
     "src/urltrap/machine/programs/find.py": 650,
     "src/urltrap/machine/programs/sed.py": 555,
-    "src/urltrap/machine/programs/wget.py": 510,
     "src/urltrap/recover/execution/explore.py": 480,
     "src/urltrap/store/migrations/versions/v0001_first.py": 475,
 }
