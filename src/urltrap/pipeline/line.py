@@ -53,20 +53,19 @@ class Line:
             self._woken.clear()
             try:
                 done = self.step()
+                if self._complained:
+                    log.info("store.back")
+                    self._complained = False
+                if not told:
+                    ready()
+                    told = True
+                if not done and not self._woken.is_set():
+                    self._wait(stop)  # asks the store when the next work is due
             except StoreError as error:
                 if not self._complained:
                     log.error("store.away", error=str(error), do="intake waits and goes on by itself")
                     self._complained = True
                 stop.wait(_STORE_PAUSE)
-                continue
-            if self._complained:
-                log.info("store.back")
-                self._complained = False
-            if not told:
-                ready()
-                told = True
-            if not done and not self._woken.is_set():
-                self._wait(stop)
 
     def close(self) -> None:
         """Give up what waits for the fetcher; it is asked again at the next start."""
