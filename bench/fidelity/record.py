@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.progress import Progress
 
@@ -60,7 +61,7 @@ def _verify(environment: Environment, shell_env: dict[str, str]) -> None:
     """Try a cell with harmless probes; ReferenceError where it is not closed, before any attacker's line runs."""
     probes = {
         "ls /sys/class/net": b"lo\n",
-        f"ls -d {environment.root} /usr/lib/modules 2>/dev/null": b"",
+        f"ls -d {environment.root} {Path(__file__).resolve()} 2>/dev/null": b"",
         "echo x > /canary; ls -d /canary": b"/canary\n",
         "ls -d /canary /root 2>/dev/null": b"/root\n",
         "while read a b c; do echo $b; done < /proc/self/uid_map": b"524288\n",

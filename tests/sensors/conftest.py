@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from urltrap.machine.effects import (
     FileClosed,
     Output,
     ProgramCrashed,
+    WentDown,
 )
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.event import CommandEntered, Event, EventBase, decode_event, encode_event
@@ -53,6 +54,7 @@ class FakeJob:
         self.reply: FetchReply | None = None
         self.signals: list[str] = []
         self.size = (0, 0)
+        self.down: Callable[[], None] = lambda: None
         self._status: int | None = None
         self.wake_at: float | None = None
         self.lingering = self.waiting_for_fetch = self.ended = False
@@ -158,6 +160,9 @@ class FakeJob:
         while b"\r" in self.inbox or b"\n" in self.inbox:
             self.inbox = self.inbox.replace(b"\n", b"\r")
             line, _, self.inbox = self.inbox.partition(b"\r")
+            if line == b"reboot":
+                self.down()
+                return [*effects, WentDown("reboot")]
             if line == b"exit":
                 self._status = 3
                 return [*effects, Output(b"logout\r\n")]
@@ -193,8 +198,10 @@ class FakeMachine:
         self.jobs: list[FakeJob] = []
         self.logins: list[FakeLogin] = []
         self.closed = 0
+        self.back: float | None = None
 
     def job(self, job: FakeJob) -> FakeJob:
+        job.down = self.go_down
         self.jobs.append(job)
         return job
 
@@ -204,6 +211,12 @@ class FakeMachine:
 
     def view(self, uid: int) -> Any:
         raise NotImplementedError("the small machine has no files")
+
+    def go_down(self) -> None:
+        self.back = time.time() + 3600
+
+    def down_until(self, now: float) -> float | None:
+        return self.back if self.back is not None and now < self.back else None
 
     def pass_time(self, now: float) -> None:
         pass

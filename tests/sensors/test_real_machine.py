@@ -10,6 +10,7 @@ import asyncssh
 import pytest
 
 from urltrap.machine.persona import generate
+from urltrap.machine.power import PowerPlan
 from urltrap.model.event import CommandEntered, Disconnected, DownloadAnswered, FileWritten
 from urltrap.model.settings import SessionLimits
 from urltrap.quarantine.quarantine import Quarantine
@@ -65,3 +66,27 @@ async def test_a_user_whose_account_is_gone_is_thrown_out(real: Trap) -> None:
     first, second = await real.journal.wait_for(Disconnected, 2)
     assert first.reason == "client"
     assert (second.reason, second.detail) == ("server", "the account is gone from the machine")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+async def test_a_reboot_drops_ssh_without_exit_status_and_the_next_visit_finds_a_fresh_start(
+    real: Trap, terminal: bool
+) -> None:
+    options = {"term_type": "xterm"} if terminal else {}
+    async with real.connect() as client, asyncio.timeout(20):
+        command = None if terminal else "reboot -f; sleep 100"
+        process = await client.create_process(command, **options)
+        process.stdin.write("reboot -f\n")
+        await client.wait_closed()
+        assert process.exit_status is None
+    (closed,) = await real.journal.wait_for(Disconnected)
+    assert (closed.reason, closed.detail) == ("server", "machine: reboot")
+    with pytest.raises((ConnectionError, OSError, asyncssh.Error)):
+        await real.connect()
+    machine: Any = real.sensor.machines.peek("127.0.0.1")
+    plan = machine.overlay.power
+    assert plan is not None and plan.back > time.time()
+    machine.overlay.power = PowerPlan(plan.kind, plan.at, time.time() - 1)
+    async with real.connect() as client, asyncio.timeout(20):
+        shown = await client.run("cut -d. -f1 /proc/uptime")
+    assert 0 < int(str(shown.stdout)) < 60

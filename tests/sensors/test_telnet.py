@@ -117,6 +117,26 @@ async def test_what_was_typed_before_the_client_left_is_still_worked_on(telnet: 
     assert telnet.maker.made["127.0.0.1"].jobs[0].hung_up
 
 
+async def test_a_reboot_drops_the_connection_and_nothing_answers_until_the_machine_is_back(
+    telnet: TelnetTrap,
+) -> None:
+    reader, writer = await telnet.connect()
+    writer.write(b"root\r\npw\r\nreboot\r\n")
+    assert (await reader.read()).endswith(b"$ ")
+    writer.close()
+    (closed,) = await telnet.journal.wait_for(Disconnected)
+    assert (closed.reason, closed.detail) == ("server", "machine: reboot")
+    reader, writer = await telnet.connect()
+    assert await reader.read() == b""
+    writer.close()
+    _, refused = await telnet.journal.wait_for(Disconnected, 2)
+    assert (refused.reason, refused.detail, refused.bytes_out) == ("server", "the machine is down", 0)
+    telnet.maker.made["127.0.0.1"].back = None
+    reader, writer = await telnet.connect()
+    assert await reader.readuntil(b"login: ") == GREETING + b"router login: "
+    writer.close()
+
+
 async def test_three_wrong_passwords_end_the_connection(telnet: TelnetTrap) -> None:
     reader, writer = await telnet.connect()
     writer.write(b"root\r\nx\r\nroot\r\ny\r\nroot\r\nz\r\n")

@@ -21,6 +21,7 @@ from urltrap.model.event import EventBase
 
 if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
+    from urltrap.machine.power import PowerPlan
 
 Run = Generator[Any, Any, int]
 """A running program: what it yields is the kernel's business; it returns the exit status."""
@@ -308,6 +309,13 @@ class Process(Protocol):
 
     def new_session(self) -> None:
         """setsid(2): a new session and group without terminal."""
+        ...
+
+    @property
+    def power(self) -> PowerPlan | None: ...  # what is planned: reboot, power-off, halt
+
+    def set_power(self, plan: PowerPlan | None) -> None:
+        """Plan to go down, or take it back; nobody asks here whether this user may."""
         ...
 
     # telling the outside

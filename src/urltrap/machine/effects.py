@@ -92,7 +92,14 @@ class ProgramCrashed:
     traceback: str
 
 
-Effect = Output | Fetch | Fact | FileClosed | ProgramCrashed
+@dataclass(frozen=True, slots=True)
+class WentDown:
+    """The machine was rebooted or switched off: the driver drops the connection without another word."""
+
+    kind: str
+
+
+Effect = Output | Fetch | Fact | FileClosed | ProgramCrashed | WentDown
 
 
 class Job(Protocol):

@@ -12,6 +12,7 @@ from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.overlay import Overlay
 from urltrap.machine.fs.tree import Tree, Volume
 from urltrap.machine.fs.view import FileView
+from urltrap.machine.image.logs import start_records
 from urltrap.machine.kernel.accounts import Account
 from urltrap.machine.kernel.kernel import Kernel
 from urltrap.machine.kernel.login import Login
@@ -19,6 +20,7 @@ from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.pts import PtsMount
 from urltrap.machine.kernel.tty import Tty
 from urltrap.machine.persona import Persona
+from urltrap.machine.power import PowerPlan, booted, reborn
 from urltrap.machine.proc import ProcMount, SysMount
 from urltrap.model.settings import SessionLimits
 
@@ -33,11 +35,15 @@ class LoginError(Exception):
     """There is no such user on this machine: refuse the log-in."""
 
 
+class MachineDownError(LoginError):
+    """The machine is switched off, or starts just now: nothing answers."""
+
+
 class Machine:
     """A machine of one attacker. Single-threaded: step one of its jobs at a time.
 
-    `entropy(n)` gives a number below n; `boot_time` in unix seconds (the persona's where None). `mounts` are generated
-    trees by path; /proc and /sys of the persona where None.
+    `entropy(n)` gives a number below n; `boot_time` in unix seconds (the overlay's or the persona's where None).
+    `mounts` are generated trees by path; /proc and /sys of the persona where None.
     """
 
     def __init__(
@@ -51,20 +57,61 @@ class Machine:
         mounts: Mapping[str, Mount] | None = None,
         limits: SessionLimits | None = None,
     ) -> None:
-        self.persona = persona
         self.limits = limits or SessionLimits()
         self.overlay = overlay or Overlay(image, max_bytes=self.limits.overlay_bytes)
-        terminals: dict[int, Tty] = {}
-        generated: Mapping[str, Mount] = (
+        self._image = image
+        self._installed = persona
+        self._entropy = entropy
+        self._mounts: Mapping[str, Mount] = (
             {"/proc": ProcMount(), "/sys": SysMount()} if mounts is None else mounts
         )
-        trees: dict[str, Mount] = {"/dev/pts": PtsMount(terminals), **generated}
-        tree = Tree(image, self.overlay, trees, volumes(persona))
-        boot = persona.boot_time if boot_time is None else boot_time
-        self.kernel = Kernel(tree, persona, entropy, boot, terminals)
+        self.kernel = self._started(persona.boot_time if boot_time is None else boot_time)
+
+    @property
+    def persona(self) -> Persona:
+        """Who it says it is, since its last start."""
+        return self.kernel.persona
+
+    def _started(self, boot_time: float) -> Kernel:
+        again = self.overlay.boot_time
+        boot = boot_time if again is None else again
+        persona = self._installed if again is None else reborn(self._installed, again)
+        terminals: dict[int, Tty] = {}
+        trees: dict[str, Mount] = {"/dev/pts": PtsMount(terminals), **self._mounts}
+        tree = Tree(self._image, self.overlay, trees, volumes(persona))
+        return Kernel(tree, persona, self._entropy, boot, terminals)
+
+    def down_until(self, now: float) -> float | None:
+        """When it answers again (unix seconds), where it is switched off or starting at `now`; else None."""
+        plan = self.overlay.power
+        return plan.back if plan is not None and plan.at <= now < plan.back else None
+
+    def _start_again(self, plan: PowerPlan) -> None:
+        """What a start does: memory file systems are empty, the records of who came and went tell of it."""
+        self.kernel.go_down()
+        for path in volatile(self._installed):
+            node = self._image.find(path)
+            if node is not None:
+                self.overlay.revert(node.number)
+        self.overlay.power = None
+        self.overlay.boot_time = booted(plan)
+        self.kernel = self._started(self.overlay.boot_time)
+        self.kernel.pass_time(plan.back)
+        if self._installed.is_server:
+            records = start_records(self._installed.kernel.release, plan.at, self.overlay.boot_time)
+            try:
+                self.view(0).write("/var/log/wtmp", records, append=True)
+            except SysError:
+                pass  # he removed it or filled the disk: a start leaves no record then
 
     def login(self, user: str, connection: Connection, now: float) -> Login:
-        """Let a user in; everybody who is in is seen by ``who``. LoginError where /etc/passwd does not know him."""
+        """Let a user in; everybody who is in is seen by ``who``. LoginError where /etc/passwd does not know him or the
+        machine is down."""
+        plan = self.overlay.power
+        if plan is not None and now >= plan.back:
+            self._start_again(plan)
+        elif plan is not None and now >= plan.at:
+            raise MachineDownError(f"the machine is down until {plan.back:.0f}")
         self.kernel.pass_time(now)
         account = self.account(user)
         if account is None:
@@ -114,6 +161,12 @@ class Machine:
     def kept(self, now: float) -> bytes:
         """The overlay as bytes, for his next visit (`Overlay.loads`)."""
         return self.overlay.dumps(now)
+
+
+def volatile(persona: Persona) -> list[str]:
+    """The folders that are empty, or as the image has them, after a start (Debian 12's /tmp: tmpfiles.d/tmp.conf)."""
+    found = {mount.point for mount in persona.mounts if mount.fstype in ("tmpfs", "devtmpfs", "ramfs")}
+    return sorted(found | ({"/tmp"} if persona.is_server else set()))
 
 
 def volumes(persona: Persona) -> dict[str, Volume]:

@@ -66,7 +66,7 @@ class EmulatedMachines:
         if not isinstance(machine, EmulatedMachine):
             return None
         overlay = machine.overlay
-        return machine.kept(now) if overlay.nodes or overlay.entries else None
+        return machine.kept(now) if overlay.changed else None
 
     def _find(self, sha256: str, size: int) -> Content | None:
         try:

@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from urltrap.machine.api import encode
-from urltrap.machine.effects import Effect, Fact, Fetch, FetchReply, FileClosed, Job, Output, ProgramCrashed
+from urltrap.machine.effects import (
+    Effect,
+    Fact,
+    Fetch,
+    FetchReply,
+    FileClosed,
+    Job,
+    Output,
+    ProgramCrashed,
+    WentDown,
+)
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.event import CommandEntered
 from urltrap.quarantine.errors import QuarantineError
@@ -39,6 +49,10 @@ class Sink(Protocol):
 
     def output(self, data: bytes, stream: int) -> None: ...
     def finished(self, status: int) -> None: ...
+    def machine_went_down(self, kind: str) -> None:
+        """The machine was rebooted or switched off: drop the client's connection."""
+        ...
+
     def hold_input(self, hold: bool) -> None:
         """Stop (or go on) taking input from the client."""
         ...
@@ -222,6 +236,9 @@ class JobDriver:
                 self._start_fetch(effect)
             elif isinstance(effect, ProgramCrashed):
                 self._services.errors.crashed(effect.name, effect.traceback)
+            elif isinstance(effect, WentDown):
+                self._told = self._detached = True
+                self._sink.machine_went_down(effect.kind)
 
     def _output(self, effect: Output) -> None:
         if self._hung_up or not self._budget.output(len(effect.data)):

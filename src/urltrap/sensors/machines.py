@@ -16,6 +16,8 @@ from urltrap.sensors.session import ErrorLog
 
 MAX_IDLE = 64
 """Machines kept in memory without a session."""
+MACHINE_DOWN = "the machine is down"
+"""Why a connection ended whose user had rebooted his machine or switched it off."""
 
 
 class MachineMaker(Protocol):
@@ -72,6 +74,11 @@ class Machines:
             live = self._add(address, saved)
             self._trim()
         return live.machine if live else None
+
+    def is_down(self, address: str) -> bool:
+        """Whether the machine of an address that was here lately is switched off or starting."""
+        live = self._live.get(address)
+        return live is not None and live.machine.down_until(self._clock()) is not None
 
     def release(self, address: str) -> None:
         """A session on it has ended."""

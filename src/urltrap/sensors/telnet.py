@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from urltrap.machine.api import Connection, decode
-from urltrap.machine.machine import LoginError
+from urltrap.machine.machine import LoginError, MachineDownError
 from urltrap.model.event import ClientIdentified, CloseReason, LoginTried, TerminalRequested
 from urltrap.model.settings import SessionLimits, TelnetSettings
 from urltrap.sensors.admission import Admission
@@ -18,7 +18,7 @@ from urltrap.sensors.budget import Budget
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.files import FileKeeper, KnownContents
 from urltrap.sensors.jobs import JobDriver, Services
-from urltrap.sensors.machines import Machines
+from urltrap.sensors.machines import MACHINE_DOWN, Machines
 from urltrap.sensors.ports import Journal, Login
 from urltrap.sensors.session import Endpoints, Session
 from urltrap.wire.telnet.login import GaveUp, LoginDialogue, Outcome, Tried
@@ -116,6 +116,12 @@ class TelnetConnection(asyncio.Protocol):
         shared = self._shared
         endpoints = Endpoints(peer[0], peer[1], local[0], local[1])
         self.session = Session(shared.journal, "telnet", "telnet", endpoints, persona=shared.persona_name)
+        if shared.machines.is_down(peer[0]):
+            self._ended = True
+            self.session.close("server", MACHINE_DOWN)
+            shared.admission.leave(peer[0])
+            self._transport.abort()
+            return
         self._budget = Budget(self.session, shared.limits, lambda what: self.end("budget", what))
         self._files = FileKeeper(
             self.session,
@@ -291,8 +297,9 @@ class TelnetConnection(asyncio.Protocol):
         self._taken = True
         try:
             self._login = machine.login(decode(user), connection, now)
-        except LoginError:
-            self.end("server", "the account is gone from the machine")
+        except LoginError as error:
+            down = isinstance(error, MachineDownError)
+            self.end("server", MACHINE_DOWN if down else "the account is gone from the machine")
             return
         term = decode(self._term.lower()) or "vt102"
         job = self._login.shell(term, *self._size, {})
@@ -341,6 +348,10 @@ class TelnetConnection(asyncio.Protocol):
     def finished(self, status: int) -> None:
         """The shell has ended: telnetd closes the connection."""
         self.end("client", "shell ended")
+
+    def machine_went_down(self, kind: str) -> None:
+        """The machine is gone, and the connection with it."""
+        self.end("server", f"machine: {kind}")
 
     def _wake(self) -> None:
         if self._driver is not None:

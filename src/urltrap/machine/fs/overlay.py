@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from urltrap.machine.api import S_IFMT, S_IFREG
+from urltrap.machine.api import S_IFDIR, S_IFMT, S_IFREG
 from urltrap.machine.effects import Content
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.content import OpaqueContent, PagedContent, StoredContent
 from urltrap.machine.fs.image import Image
 from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.program import ProgramContent
+from urltrap.machine.power import PowerPlan
 
 GONE = -1
 """In `Overlay.entries`: the name of the image is hidden."""
@@ -33,16 +34,19 @@ class Overlay:
 
     `nodes`: changed or new nodes by number; `entries`: for directories whose names changed, name to number or `GONE`.
     `max_bytes` bounds the memory of contents and nodes, `max_nodes` their number; `used` is what is taken now.
-    `refused` counts how often a quota said no (the kernel tells it once).
+    `refused` counts how often a quota said no (the kernel tells it once). `power` is what he planned with
+    ``shutdown`` and the like, `boot_time` when the machine was last started by that (None: not by him).
     """
 
     __slots__ = (
+        "boot_time",
         "entries",
         "image",
         "max_bytes",
         "max_nodes",
         "next_number",
         "nodes",
+        "power",
         "refused",
         "saved_at",
         "used",
@@ -58,6 +62,13 @@ class Overlay:
         self.used = 0
         self.refused = 0
         self.saved_at: float | None = None
+        self.boot_time: float | None = None
+        self.power: PowerPlan | None = None
+
+    @property
+    def changed(self) -> bool:
+        """True where there is something to keep."""
+        return bool(self.nodes or self.entries or self.boot_time or self.power)
 
     def charge(self, amount: int) -> None:
         """Take `amount` bytes of the quota (negative: give back); SysError ENOSPC where it is used up."""
@@ -87,6 +98,27 @@ class Overlay:
                 self.used -= node.content.memory
         self.entries.pop(node.number, None)
 
+    def revert(self, number: int) -> None:
+        """Undo all changes to a directory of the image and below it: names that were added are gone, as after a
+        start that makes the directory anew."""
+        shared = len(self.image.nodes)
+        due = [number]
+        while due:
+            at = due.pop()
+            names = self.entries.pop(at, {})
+            for child in names.values():
+                node = self.nodes.get(child) if child >= shared else None
+                if node is None:
+                    continue
+                node.nlink = 0 if node.mode & S_IFMT == S_IFDIR else node.nlink - 1
+                if node.nlink <= 0:
+                    due.append(child)
+            if at < shared:
+                due += (self.image.nodes[at].children or {}).values()
+            own = self.nodes.get(at)
+            if own is not None:
+                self.forget(own)
+
     def dumps(self, now: float) -> bytes:
         """The overlay as bytes, for keeping between visits; `now` (unix seconds) is kept with it as `saved_at`."""
         blobs = bytearray()
@@ -109,6 +141,8 @@ class Overlay:
                 "over": self.image.structure,
                 "nodes": rows,
                 "entries": list(self.entries.items()),
+                "boot": self.boot_time,
+                "power": self.power and [self.power.kind, self.power.at, self.power.back],
             },
             separators=(",", ":"),
         ).encode()
@@ -156,6 +190,9 @@ class Overlay:
                 overlay.entries[int(number)] = names
             overlay.next_number = max(len(image.nodes), int(meta["next"]))
             overlay.saved_at = float(meta["at"])
+            boot, power = meta.get("boot"), meta.get("power")
+            overlay.boot_time = None if boot is None else float(boot)
+            overlay.power = PowerPlan(power[0], float(power[1]), float(power[2])) if power else None
             over = meta["over"]
         except (zlib.error, ValueError, KeyError, IndexError, TypeError) as problem:
             raise OverlayError(f"the kept overlay is damaged ({problem}): begin with a new one") from problem

@@ -95,6 +95,15 @@ def _apt_history(dice: Dice, persona: Persona) -> str:
     return "".join(out)
 
 
+def start_records(release: str, down: float, boot: float) -> bytes:
+    """What a restart adds to wtmp: the way down, and the new start (unix seconds)."""
+    return b"".join([
+        utmp_record(RUN_LEVEL, 0, "~", "~~", "shutdown", release, down),
+        utmp_record(BOOT_TIME, 0, "~", "~~", "reboot", release, boot),
+        utmp_record(RUN_LEVEL, 53, "~", "~~", "runlevel", release, boot + 7.9),
+    ])  # fmt: skip
+
+
 def _wtmp(dice: Dice, persona: Persona) -> bytes:
     release, boot = persona.kernel.release, persona.boot_time
     out = [

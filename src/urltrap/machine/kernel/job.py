@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from urltrap.machine.api import Connection
-from urltrap.machine.effects import Effect, Fact, FetchReply, FileClosed, Output
+from urltrap.machine.effects import Effect, Fact, FetchReply, FileClosed, Output, WentDown
 from urltrap.machine.fs.content import PagedContent
 from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.view import content_of
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from urltrap.machine.kernel.tty import Tty
 
 _OUTPUT_PER_STEP = 262_144
+_SOON = 10.0
+"""Seconds that an ended job waits for the machine to go down, so that its connection is dropped then."""
 
 
 class KernelJob:
@@ -71,6 +73,7 @@ class KernelJob:
         self._output = 0
         self._output_now = 0
         self._stepping = False
+        self._down = False
 
     # what the driver puts in
     def receive(self, data: bytes) -> None:
@@ -137,6 +140,10 @@ class KernelJob:
         self._stepping = True
         self._output_now = 0
         self.drained.wake()
+        power = kernel.tree.overlay.power
+        if power is not None and kernel.clock >= power.at and not kernel.down:
+            kernel.go_down()
+            self.go_down(power.kind)
         pace = self.pace
         pace.pass_time(kernel.clock, bool(self._ready))
         self._wake_sleepers()
@@ -181,6 +188,9 @@ class KernelJob:
         times = [process.wake_at for process in self._sleepers if process.wake_at is not None]
         if self._go_on_at is not None and self._ready:
             times.append(self._go_on_at)
+        power = self.kernel.tree.overlay.power
+        if power is not None and not self._down:
+            times.append(power.at)
         return min(times) if times else None
 
     @property
@@ -191,7 +201,10 @@ class KernelJob:
     @property
     def lingering(self) -> bool:
         """True where processes of it go on although it ended."""
-        return self._exit_status is not None and self.alive > 0
+        if self._exit_status is None or self._down:
+            return False
+        power = self.kernel.tree.overlay.power
+        return self.alive > 0 or (power is not None and power.at < self.kernel.clock + _SOON)
 
     @property
     def waiting_for_fetch(self) -> bool:
@@ -211,6 +224,16 @@ class KernelJob:
         self._sleepers.clear()
         self._ready.clear()
         self._go_on_at = None
+
+    def go_down(self, kind: str) -> None:
+        """The machine goes down under it: nothing runs on, its driver drops the client."""
+        if self._down:
+            return
+        self._down = True
+        self.end()
+        self.effects.append(WentDown(kind))
+        if not self._stepping and self.on_wake is not None:
+            self.on_wake()
 
     # what the kernel and processes use
     def enqueue(self, process: KernelProcess) -> None:

@@ -50,7 +50,7 @@ class Kernel:
 
     __slots__ = (
         "_fifos", "_inode", "_noise", "_noise_seed", "_pid", "_programs", "accounts", "architectures",
-        "boot_time", "clock", "connections", "current", "entropy", "gone", "hostname", "persona", "pipe_bytes",
+        "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "hostname", "persona", "pipe_bytes",
         "processes", "rows", "terminals", "tree",
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ class Kernel:
         self.entropy = entropy
         self.boot_time = boot_time
         self.hostname = persona.hostname
+        self.down = False
         self.clock = boot_time
         self.processes: dict[int, KernelProcess] = {}
         self.rows: dict[int, ProcessInfo] = {}
@@ -266,6 +267,13 @@ class Kernel:
         for process in [each for each in self.processes.values() if each.session == session]:
             self.signal(process, SIGHUP)
             self.signal(process, SIGCONT)
+
+    def go_down(self) -> None:
+        """The planned moment has come: nothing runs any more, and every job's driver is told to drop its client."""
+        self.down = True
+        kind = self.tree.overlay.power.kind if self.tree.overlay.power is not None else "halt"
+        for job in {each.job for each in self.processes.values()}:
+            job.go_down(kind)
 
     # turns
     def resume(self, process: KernelProcess) -> int:

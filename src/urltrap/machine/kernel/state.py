@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from urltrap.machine.kernel.process import KernelProcess
     from urltrap.machine.kernel.tty import Tty
     from urltrap.machine.persona import Persona
+    from urltrap.machine.power import PowerPlan
 
 _MAX_DESCRIPTORS = 1024
 
@@ -149,6 +150,15 @@ class ProcessState:
         if self.uid != 0:
             raise SysError(errno.EPERM, name)
         self.kernel.hostname = name
+
+    @property
+    def power(self) -> PowerPlan | None:
+        """What is planned: reboot, power-off, halt."""
+        return self.kernel.tree.overlay.power
+
+    def set_power(self, plan: PowerPlan | None) -> None:
+        """Plan to go down, or take it back."""
+        self.kernel.tree.overlay.power = plan
 
     # time and chance
     def now(self) -> float:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
+from urltrap.machine.power import Kind
 from urltrap.machine.programs._database import exists
 from urltrap.machine.programs._system import text_of
 from urltrap.machine.programs._zone import local
+from urltrap.machine.programs.power import reboot, shutdown, telinit, through_logind
 from urltrap.machine.programs.registry import program
 
 _UNIT_DIRS = ("/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system", "/run/systemd/system")
@@ -69,12 +71,15 @@ def _enabled(p: Process, unit: str) -> str:
     return "disabled" if "[Install]" in text_of(p, path) else "static"
 
 
-@program("systemctl", "reboot", "poweroff", "halt", "shutdown", "telinit", "runlevel")
+_POWER = {"reboot": reboot, "poweroff": reboot, "halt": reboot, "shutdown": shutdown, "telinit": telinit}
+
+
+@program("systemctl", "runlevel")
 def systemctl(p: Process) -> Run:
-    """Control units; called as reboot, shutdown and so on, end the machine's run."""
+    """Control units; called as reboot, shutdown and so on (by links to it), end the machine's run."""
     name = p.argv[0].rpartition("/")[2]
-    if name in ("reboot", "poweroff", "halt", "shutdown", "telinit"):
-        return (yield from _power(p, name))
+    if name in _POWER:
+        return (yield from _POWER[name](p))
     if name == "runlevel":
         yield from p.out("N 5\n")
         return 0
@@ -96,7 +101,7 @@ def systemctl(p: Process) -> Run:
         yield from p.err(f"Unknown command verb {verb}.\n")
         return 1
     if verb in ("reboot", "poweroff", "halt"):
-        return (yield from _power(p, verb))
+        return (yield from through_logind(p, cast(Kind, verb)))
     units = [_unit(word) for word in words[1:]]
     if verb in ("list-units", "list-unit-files"):
         return (yield from _list(p, verb, flags))
@@ -296,30 +301,6 @@ def _list(p: Process, verb: str, flags: list[str]) -> Run:
             f"{len(units)} loaded units listed. Pass --all to see loaded but inactive units, too.\n"
             "To show all installed unit files use 'systemctl list-unit-files'.\n"
         )
-    return 0
-
-
-def _power(p: Process, name: str) -> Run:
-    words = p.argv[1:]
-    if p.uid:
-        yield from p.err(f"Call to {name.capitalize()} failed: Interactive authentication "
-        f"required.\n" if name != "shutdown" else
-                         "Failed to set wall message, ignoring: Interactive authentication required.\n")  # fmt: skip
-        return 1
-    if name == "shutdown" and "-c" in words:
-        return 0
-    if name == "shutdown" and not any(word in ("now", "+0") for word in words):
-        clock = local(p, p.now() + 60)
-        kind = "reboot" if "-r" in words else "power-off"
-        yield from p.err(f"{'Reboot' if kind == 'reboot' else 'Shutdown'} scheduled for "
-        f"{clock.clock:%a %Y-%m-%d %H:%M:%S} {clock.zone}, use "
-                         "'shutdown -c' to cancel.\n")  # fmt: skip
-        return 0
-    # The session ends as it does on a real machine: everything of it is killed.
-    try:
-        p.kill(-1, 9)
-    except SysError:
-        pass  # nothing else of his was running
     return 0
 
 

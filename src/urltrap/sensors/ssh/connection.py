@@ -11,10 +11,11 @@ from asyncssh.misc import ChannelOpenError, ConnectionLost, ProtocolError
 from asyncssh.packet import SSHPacket, UInt32
 
 from urltrap.machine.api import Connection, decode
-from urltrap.machine.machine import LoginError
+from urltrap.machine.machine import LoginError, MachineDownError
 from urltrap.model.event import ClientIdentified, CloseReason, CommandEntered, ForwardAsked
 from urltrap.sensors.budget import Budget
 from urltrap.sensors.files import FileKeeper
+from urltrap.sensors.machines import MACHINE_DOWN
 from urltrap.sensors.ports import Login, Machine
 from urltrap.sensors.session import Endpoints, Session
 from urltrap.sensors.ssh.authentication import AuthenticatingConnection
@@ -67,8 +68,14 @@ class SshConnection(AuthenticatingConnection):
             transport.write(b"Exceeded MaxStartups\r\n")  # type: ignore[attr-defined]
             transport.close()
             return
-        self.admitted = True
         self.session = Session(self.sensor.journal, "ssh", "ssh", endpoints, persona=self.sensor.persona_name)
+        if self.sensor.machines.is_down(endpoints.src_ip):
+            self._cancel_login_timer()
+            self.session.close("server", MACHINE_DOWN)
+            self.sensor.admission.leave(endpoints.src_ip)
+            transport.abort()  # type: ignore[attr-defined]
+            return
+        self.admitted = True
         limits = self.sensor.limits
         self.budget = Budget(self.session, limits, lambda what: self.end("budget", what))
         services = self.sensor.services
@@ -231,7 +238,8 @@ class SshConnection(AuthenticatingConnection):
                 self._login = machine.login(user, connection, time.time())
             except LoginError as error:
                 # He has deleted the account that he came in with; sshd's child ends then.
-                self.end("server", "the account is gone from the machine")
+                down = isinstance(error, MachineDownError)
+                self.end("server", MACHINE_DOWN if down else "the account is gone from the machine")
                 raise ProtocolError("no such account") from error
         return self._login
 

@@ -57,6 +57,10 @@ class JobProgram:
         """The command has ended; the connection forgets it when nothing of it goes on."""
         self._channel.finished(status)
 
+    def machine_went_down(self, kind: str) -> None:
+        """The machine is gone, and the connection with it, without exit status."""
+        self._connection.end("server", f"machine: {kind}")
+
     def client_gone(self) -> None:
         """A shell on a terminal is hung up when it has read what was typed; a command without one goes on."""
         if self._driver.done:
