@@ -90,9 +90,16 @@ function draw(element) {
 function create(element) {
   const chart = echarts.init(element, theme(), { renderer: "svg" });
   chart.on("click", ({ data }) => {
-    if (typeof data?.link === "string" && /^\/(?!\/)/.test(data.link)) location.assign(data.link);
+    if (typeof data?.link === "string") follow(data.link);
   });
   return chart;
+}
+
+// Goes to a path of this site. What is one, the browser's own parser says: to it "/\host" is another host.
+function follow(link) {
+  if (!link.startsWith("/") || !URL.canParse(link, location.origin)) return;
+  const target = new URL(link, location.origin);
+  if (target.origin === location.origin) location.assign(target);
 }
 
 // Draws what `option()` gives into `element` and keeps it as wide as the element; drawing again replaces it.

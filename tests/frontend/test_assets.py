@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from tests.browsing import launched, quiet_page
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "src" / "urltrap" / "site" / "static" / "build"
@@ -50,18 +50,14 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)
+        # Two tests may write the same name within the second that a date of a file tells apart.
+        self.send_header("Cache-Control", "no-store")
         super().end_headers()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
+    yield from launched()
 
 
 @pytest.fixture
@@ -80,19 +76,8 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test when a script fails, the policy forbids something or another host is asked."""
-    page = browser.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("request", lambda request: None if local(request.url) else problems.append(request.url))
-    yield page
-    page.close()
-    assert problems == []
-
-
-def local(address: str) -> bool:
-    return re.match(r"http://127\.0\.0\.1:|data:|blob:", address) is not None
+    with quiet_page(browser) as page:
+        yield page
 
 
 def test_a_chart_is_drawn_from_the_json_beside_it(site: tuple[Path, str], page: Page) -> None:
@@ -126,32 +111,50 @@ def test_a_bar_leads_to_the_path_that_it_carries_and_never_to_another_host(
     site: tuple[Path, str], page: Page
 ) -> None:
     folder, address = site
-
-    def chart(link: str) -> dict[str, Any]:
-        return {
-            "animation": False,
-            "grid": {"left": 0, "right": 0, "top": 0, "bottom": 0},
-            "xAxis": {"type": "category", "data": ["Mon"]},
-            "yAxis": {},
-            "tooltip": {"trigger": "axis"},
-            "series": [{"type": "bar", "barWidth": "100%", "data": [{"value": 5, "link": link}]}],
-        }
-
+    links = [
+        "//other.example/",
+        "/\\other.example/",
+        "javascript:alert(1)",
+        "https://other.example/",
+        "/there.html",
+    ]
+    chart = {
+        "animation": False,
+        "grid": {"left": 0, "right": 0, "top": 0, "bottom": 0},
+        "xAxis": {"type": "category", "data": links},
+        "yAxis": {},
+        "tooltip": {"trigger": "axis"},
+        "series": [
+            {"type": "bar", "barWidth": "100%", "data": [{"value": 5, "link": link} for link in links]}
+        ],
+    }
+    body = (
+        f'<script type="application/json" id="numbers">{json.dumps(chart)}</script>'
+        '<div data-chart="numbers" class="sized"></div>'
+    )
+    (folder / "index.html").write_text(page_source(["charts.js"], body), "utf-8")
     (folder / "there.html").write_text(page_source([], "there"), "utf-8")
-    for link, leads in (
-        ("/there.html", "/there.html"),
-        ("//other.example/", "/"),
-        ("javascript:alert(1)", "/"),
-    ):
-        body = (
-            f'<script type="application/json" id="numbers">{json.dumps(chart(link))}</script>'
-            '<div data-chart="numbers" class="sized"></div>'
-        )
-        (folder / "index.html").write_text(page_source(["charts.js"], body), "utf-8")
-        page.goto(address)
-        page.wait_for_selector("[data-chart] svg path", state="attached")
-        page.click("[data-chart]")
-        page.wait_for_url(address + leads)
+    # The browser tells where it is about to go within the click itself, so there is nothing to wait for.
+    page.add_init_script(
+        "window.leaving = [];"
+        "navigation.addEventListener('navigate', event => {"
+        "  leaving.push(event.destination.url);"
+        "  if (!event.destination.url.endsWith('/there.html')) event.preventDefault();"
+        "})"
+    )
+    page.goto(address)
+    page.wait_for_selector("[data-chart] svg path", state="attached")
+    box = page.locator("[data-chart]").bounding_box()
+    assert box is not None
+
+    def click(bar: int) -> None:
+        page.mouse.click(box["x"] + box["width"] * (bar + 0.5) / len(links), box["y"] + box["height"] - 20)
+
+    for bar in range(len(links) - 1):
+        click(bar)
+        assert page.evaluate("leaving") == [], links[bar]
+    click(len(links) - 1)
+    page.wait_for_url(address + "/there.html")
 
 
 def test_a_chart_changes_its_colours_with_the_scheme(site: tuple[Path, str], page: Page) -> None:

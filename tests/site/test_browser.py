@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from tests.browsing import PATIENCE_MS, launched, quiet_page
 from tests.site import hostile
 from tests.site.conftest import NOW
 from tests.store.conftest import visit
@@ -45,13 +44,7 @@ def served(store: Store) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
+    yield from launched()
 
 
 @pytest.fixture(scope="module")
@@ -67,26 +60,11 @@ def hostile_site(hostile_store: Store) -> Iterator[str]:
 
 
 @contextmanager
-def quiet_page(browser: Browser, size: str = "desktop", scheme: str = "light") -> Iterator[Page]:
-    """A page on which an error, a violation of the policy, a dialog or a request to another host fails the test."""
+def window(browser: Browser, size: str = "desktop", scheme: str = "light") -> Iterator[Page]:
+    """A quiet page of that size and colour scheme."""
     width, height = WIDTHS[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "console",
-        lambda message: problems.append(message.text) if message.type in ("error", "warning") else None,
-    )
-    page.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    page.on("request", lambda request: None if local(request.url) else problems.append(request.url))
-    yield page
-    context.close()
-    assert problems == []
-
-
-def local(address: str) -> bool:
-    return re.match(r"http://127\.0\.0\.1:|data:|blob:", address) is not None
+    with quiet_page(browser, viewport={"width": width, "height": height}, color_scheme=scheme) as page:
+        yield page
 
 
 def pages_of(store: Store) -> list[str]:
@@ -103,7 +81,7 @@ def pages_of(store: Store) -> list[str]:
 def test_every_page_is_quiet_and_fits_its_window(
     browser: Browser, believable: str, filled_store: Store, size: str
 ) -> None:
-    with quiet_page(browser, size) as page:
+    with window(browser, size) as page:
         for path in pages_of(filled_store):
             page.goto(believable + path)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -113,7 +91,7 @@ def test_every_page_is_quiet_and_fits_its_window(
 def test_every_hostile_page_is_quiet_and_fits_its_window(
     browser: Browser, hostile_site: str, hostile_store: Store, size: str
 ) -> None:
-    with quiet_page(browser, size) as page:
+    with window(browser, size) as page:
         for path in [
             *pages_of(hostile_store)[:4],
             f"/sessions/{hostile.SESSION}",
@@ -127,7 +105,7 @@ def test_every_hostile_page_is_quiet_and_fits_its_window(
 def test_timeline_and_map_are_drawn_and_lead_to_the_sessions(
     browser: Browser, believable: str, scheme: str
 ) -> None:
-    with quiet_page(browser, scheme=scheme) as page:
+    with window(browser, scheme=scheme) as page:
         page.goto(believable + "/?range=7d")
         page.wait_for_selector("#timeline svg path", state="attached")
         page.wait_for_selector("#map svg path", state="attached")
@@ -142,7 +120,7 @@ def test_timeline_and_map_are_drawn_and_lead_to_the_sessions(
 
 
 def test_a_bar_of_the_timeline_is_a_link(browser: Browser, believable: str) -> None:
-    with quiet_page(browser) as page:
+    with window(browser) as page:
         page.goto(believable + "/?range=30d")
         page.wait_for_selector("#timeline svg path", state="attached")
         box = page.locator("#timeline").bounding_box()
@@ -155,7 +133,7 @@ def test_a_bar_of_the_timeline_is_a_link(browser: Browser, believable: str) -> N
 
 
 def test_a_country_on_the_map_is_a_link(browser: Browser, believable: str) -> None:
-    with quiet_page(browser) as page:
+    with window(browser) as page:
         page.goto(believable + "/?range=all")
         page.wait_for_selector("#map svg path", state="attached")
         shades = page.locator("#map svg path").evaluate_all(
@@ -169,7 +147,7 @@ def test_a_country_on_the_map_is_a_link(browser: Browser, believable: str) -> No
 
 
 def test_a_recording_plays(browser: Browser, hostile_site: str) -> None:
-    with quiet_page(browser) as page:
+    with window(browser) as page:
         page.goto(f"{hostile_site}/sessions/{hostile.SESSION}/replay")
         page.wait_for_selector(".ap-player")
         page.click(".ap-player")
@@ -182,7 +160,7 @@ def test_an_open_overview_shows_an_attack_without_a_reload(
     from urltrap.store import open_store
 
     store = open_store(str(tmp_path_factory.mktemp("live") / "urltrap.db"))
-    with served(store) as address, quiet_page(browser) as page:
+    with served(store) as address, window(browser) as page:
         page.goto(address)
         assert "Nothing yet" in page.inner_text("#live")
         page.evaluate("window.stayed = true")
@@ -197,6 +175,7 @@ def test_an_open_overview_shows_an_attack_without_a_reload(
 
 def test_pages_work_without_javascript(browser: Browser, believable: str) -> None:
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(believable)
     page.click("text=30d")
