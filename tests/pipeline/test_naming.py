@@ -15,6 +15,7 @@ from urltrap.pipeline.enriching import EnrichStage
 from urltrap.pipeline.naming import NameStage
 from urltrap.pipeline.placing import PlaceStage
 from urltrap.store.queries import intel as queries
+from urltrap.store.queries import overview
 from urltrap.store.schema import addresses, urls
 from urltrap.store.schema_intel import lookups, names
 
@@ -166,3 +167,5 @@ def test_places_that_no_file_knows_are_asked_for_a_hundred_at_once(
             row.address: (row.country, row.asn, row.latitude) for row in connection.execute(select(addresses))
         }
     assert rows == {HOME: ("CA", 5769, 45.6), SCANNER: ("", None, None)}
+    counted = {row.country: (row.sessions, row.addresses) for row in overview.countries(bench.store)}
+    assert counted == {"CA": (1, 1), "": (1, 1)}, "figures follow the place"

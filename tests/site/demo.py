@@ -38,8 +38,9 @@ from urltrap.model.ids import new_ulid
 from urltrap.model.url import parse_url
 from urltrap.store import Store, open_store
 from urltrap.store.intake import ingest
+from urltrap.store.rollups import place_addresses
 from urltrap.store.rows import url_key
-from urltrap.store.schema import addresses, artifacts, jobs, observations, sessions, sightings, urls, verdicts
+from urltrap.store.schema import artifacts, jobs, observations, sessions, sightings, urls, verdicts
 
 HOSTS = (
     "198.51.100.23",
@@ -281,13 +282,11 @@ class Demo:
     def derive(self) -> None:
         """What the later stages of the pipeline write: sightings, places, analyses, verdicts."""
         with self.store.begin() as connection:
+            placed = {}
             for n, address in enumerate(self.sources):
                 country, asn, network = PLACES[int(len(PLACES) * ((n * 37 % 100) / 100) ** 1.8)]
-                connection.execute(
-                    update(addresses)
-                    .where(addresses.c.address == address)
-                    .values(country=country, asn=asn, network=network)
-                )
+                placed[address] = {"country": country, "asn": asn, "network": network}
+            place_addresses(connection, placed)
             for url, seen in self.seen.items():
                 self._url(connection, url, seen)
                 for id_, *_ in seen:

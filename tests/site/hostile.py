@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from urltrap.model.capture import Capture, Hop
 from urltrap.model.event import (
@@ -31,6 +31,7 @@ from urltrap.model.event import (
 )
 from urltrap.store import Store, open_store
 from urltrap.store.intake import ingest
+from urltrap.store.rollups import place_addresses
 from urltrap.store.rows import url_key
 from urltrap.store.schema import addresses, artifacts, observations, sightings, urls, verdicts
 
@@ -104,7 +105,10 @@ def _derive(store: Store, now: datetime) -> None:
     start = len(b"wget ")
     analysis = {"sha256": SHA, "kind": "script", "mime": TEXT, "description": TEXT, "interpreter": TEXT}
     with store.begin() as connection:
-        connection.execute(update(addresses).values(country="XX", asn=64500, network=TEXT[:200]))
+        place = {"country": "XX", "asn": 64500, "network": TEXT[:200]}
+        place_addresses(
+            connection, dict.fromkeys(connection.execute(select(addresses.c.address)).scalars(), place)
+        )
         connection.execute(
             update(artifacts).values(
                 kind="script", mime=TEXT[:100], description=TEXT, analysis={**analysis, "architecture": TEXT}

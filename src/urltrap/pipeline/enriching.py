@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select
 
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import names
-from urltrap.store.rollups import follow_places
+from urltrap.store.rollups import place_addresses
 from urltrap.store.schema import addresses
 
 _BATCH = 500
@@ -35,17 +35,16 @@ class EnrichStage:
             )
         if not waiting:
             return 0
-        rows = []
+        rows = {}
         for address in waiting:
             place = workshop.places.find(address)
-            rows.append(
-                {"b_address": address, "country": place.country, "city": place.city, "latitude": place.latitude,
-                 "longitude": place.longitude, "asn": place.asn, "network": place.network,
-                 "place_sources": place.sources, "place_version": version}
-            )  # fmt: skip
+            rows[address] = {
+                "country": place.country, "city": place.city, "latitude": place.latitude,
+                "longitude": place.longitude, "asn": place.asn, "network": place.network,
+                "place_sources": place.sources, "place_version": version,
+            }  # fmt: skip
         with workshop.store.begin() as connection:
-            follow_places(connection, rows)
-            connection.execute(update(addresses).where(addresses.c.address == bindparam("b_address")), rows)
+            place_addresses(connection, rows)
             label(workshop, connection, waiting, workshop.now())
         return len(waiting)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 
 from urltrap.intel.enrich import ip_api
 from urltrap.intel.errors import Limited, ProviderError
@@ -13,6 +13,7 @@ from urltrap.intel.loop import Background
 from urltrap.model.verdict import Place
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import breakers, windows
+from urltrap.store.rollups import place_addresses
 from urltrap.store.schema import addresses
 
 _ASKED = [ip_api.NAME]
@@ -87,14 +88,16 @@ class PlaceStage:
         with workshop.store.begin() as connection:
             if error is None:
                 breakers.succeeded(connection, ip_api.NAME, now)
-                connection.execute(
-                    update(addresses).where(addresses.c.address == bindparam("b_address")),
-                    [
-                        {"b_address": address, "country": place.country, "city": place.city,
-                         "latitude": place.latitude, "longitude": place.longitude, "asn": place.asn,
-                         "network": place.network, "place_sources": _ASKED}
+                place_addresses(
+                    connection,
+                    {
+                        address: {
+                            "country": place.country, "city": place.city, "latitude": place.latitude,
+                            "longitude": place.longitude, "asn": place.asn, "network": place.network,
+                            "place_sources": _ASKED,
+                        }
                         for address, place in future.result().items()
-                    ],
+                    },
                 )  # fmt: skip
                 return len(self._asked)
             words = str(error) if isinstance(error, ProviderError) else f"unforeseen: {type(error).__name__}"

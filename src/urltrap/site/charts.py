@@ -70,7 +70,7 @@ def timeline_option(sensors: list[str], row: list[Bar], step: timedelta) -> dict
 
 def country_counts(rows: Iterable[CountryRow]) -> dict[str, int]:
     """Sessions by country letters, for the map; unknown places are not on it."""
-    return {row.country: row.sessions for row in rows if row.country}
+    return {row.country: row.sessions for row in rows if row.country and row.sessions}
 
 
 def moment_text(moment: datetime) -> str:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from urltrap.store.schema import addresses, places, tallies
 from urltrap.store.types import from_micros, to_micros
@@ -59,11 +59,22 @@ def count_places(connection: Connection, sessions: Mapping[tuple[int, str], int]
     )
 
 
-def follow_places(connection: Connection, placed: Iterable[Mapping[str, Any]]) -> None:
-    """Move figures to the places that addresses are about to get (`address` or `b_address`, `country`, `asn`)."""
-    new = {
-        row.get("b_address") or row["address"]: (row["country"], row["asn"] or NO_NETWORK) for row in placed
-    }
+def place_addresses(connection: Connection, placed: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give addresses their places: columns of `addresses`, `country` and `asn` among them, the same for all.
+
+    The figures of countries and networks move along, so nothing else may write these columns.
+    """
+    if not placed:
+        return
+    _follow(connection, placed)
+    connection.execute(
+        update(addresses).where(addresses.c.address == bindparam("b_address")),
+        [{"b_address": address, **values} for address, values in placed.items()],
+    )
+
+
+def _follow(connection: Connection, placed: Mapping[str, Mapping[str, Any]]) -> None:
+    new = {address: (values["country"], values["asn"] or NO_NETWORK) for address, values in placed.items()}
     old = _places_of(connection, set(new))
     moving = {
         tally_key(address.encode()): address

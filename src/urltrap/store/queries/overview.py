@@ -84,7 +84,10 @@ def timeline(store: Store, since: datetime, until: datetime | None = None) -> li
 
 
 def countries(store: Store, since: datetime | None = None) -> list[CountryRow]:
-    """Sessions and addresses per country, most sessions first; unknown ones as an empty country."""
+    """Sessions and addresses per country, most sessions first; unknown ones as an empty country.
+
+    A country whose addresses were only shed in floods has no sessions, and is listed.
+    """
     n = func.sum(places.c.n).label("n")
     by_place = select(places.c.country, n).group_by(places.c.country)
     active = select(addresses.c.country, func.count().label("n")).group_by(addresses.c.country)
@@ -107,9 +110,9 @@ def countries(store: Store, since: datetime | None = None) -> list[CountryRow]:
         counted.update({row.country: int(row.n) for row in connection.execute(by_place)})
         sources = {row.country: int(row.n) for row in connection.execute(active)}
     rows = [
-        CountryRow(country=country, sessions=count, addresses=sources.get(country, 0))
-        for country, count in counted.items()
-        if count > 0
+        CountryRow(country=country, sessions=max(0, counted[country]), addresses=sources.get(country, 0))
+        for country in counted.keys() | sources.keys()
+        if counted[country] > 0 or sources.get(country)
     ]
     return sorted(rows, key=lambda row: (-row.sessions, row.country))
 

@@ -28,9 +28,8 @@ def top(store: Store, what: TopKind, limit: int = 10, since: datetime | None = N
     if what == "network":
         return _networks(store, limit, since)
     if what == "country":
-        return [
-            TopRow(value=row.country.encode(), count=row.sessions) for row in countries(store, since)[:limit]
-        ]
+        rows = [row for row in countries(store, since) if row.sessions]
+        return [TopRow(value=row.country.encode(), count=row.sessions) for row in rows[:limit]]
     return _urls(store, what, limit, since)
 
 
