@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from urltrap.model.sighting import Recovered, Recovery
-from urltrap.model.url import DEFAULT_PORTS, UrlError, parse_url
+from urltrap.model.url import Url, UrlError, parse_url
 from urltrap.recover.ask import END, GAP, MARK, Ask, has_unknown
 from urltrap.recover.clients.table import READERS
 from urltrap.recover.context import Context
@@ -24,7 +24,6 @@ _SCHEMELESS = re.compile(
     rb"(?::[0-9]{1,5})?(?:[/?#].*)?",
     re.DOTALL,
 )
-_SCHEMES = frozenset(DEFAULT_PORTS)
 _WITH_SCHEME = re.compile(rb"(?i)[a-z][a-z0-9+.-]{1,20}:[/\\]{1,3}")
 _UNKNOWN = re.compile(f"{MARK}(.*?)(?:{END}|\\Z)".encode(), re.DOTALL)
 _HOST_END = re.compile(rb"[/?#\\]")
@@ -43,6 +42,7 @@ class Collection:
     items: dict[tuple[str, str], Recovered] = field(default_factory=dict)
     tries: int = 0
     seen: set[tuple[bytes, str, str, int, bool]] = field(default_factory=set)
+    forms: dict[tuple[bytes, str], Url | None] = field(default_factory=dict)
 
     def take(
         self,
@@ -72,11 +72,8 @@ class Collection:
         if ask.kind != "payload":
             self._other(ask, shown, chain, span)
             return
-        try:
-            url = parse_url(shown, default_scheme=ask.default_scheme)
-        except UrlError:
-            return
-        if url.scheme not in _SCHEMES or "$" in url.host or "{" in url.host or not _plausible(url.host):
+        url = self._parsed(shown, ask.default_scheme)
+        if url is None or "$" in url.host or "{" in url.host or not _plausible(url.host):
             return
         if (
             (method == "word" or ask.client not in READERS)
@@ -85,6 +82,9 @@ class Collection:
             and url.host != "localhost"
         ):
             confidence = min(confidence, 50)  # a name without a dot, only read: rather a cut or damaged one
+        known = self.items.get(("payload", url.text))
+        if known is not None and _rank(known) >= (not runtime, confidence, not conditional, _BETTER[method]):
+            return
         span = span or self._span(raw)
         flags = flags_of(url, raw, self.context, span[1] >= len(self.text) and method != "asked")
         if runtime and "truncated" not in flags:
@@ -131,10 +131,21 @@ class Collection:
 
     def has(self, url: bytes) -> bool:
         """Whether a URL is there already as a payload."""
+        parsed = self._parsed(url, "http")
+        return parsed is not None and ("payload", parsed.text) in self.items
+
+    def _parsed(self, raw: bytes, default_scheme: str) -> Url | None:
+        """The canonical form; None where there is none. The same bytes come up again and again: each is read once."""
+        key = (raw, default_scheme)
+        if key in self.forms:
+            return self.forms[key]
         try:
-            return ("payload", parse_url(url).text) in self.items
+            url: Url | None = parse_url(raw, default_scheme=default_scheme)
         except UrlError:
-            return False
+            url = None
+        if len(self.forms) < MOST_TRIES:
+            self.forms[key] = url
+        return url
 
     def _plausible_without_scheme(self, raw: bytes, ask: Ask) -> bool:
         if ask.from_words:

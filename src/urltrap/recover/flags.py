@@ -34,6 +34,8 @@ _CUT_IPV4 = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{0,3}){0,2}\.?")
 
 def host_address(host: str) -> IpAddress | None:
     """The address that a canonical host is; None for a name."""
+    if host[-1:].isalpha() and ":" not in host:
+        return None  # canonical IPv4 ends in a digit
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -57,11 +58,20 @@ class Recorder:
 
 
 class Stage(Persona):
-    """The persona of a recovery machine: it carries the recorder to the programs that run on it."""
+    """The persona of a recovery machine: it carries the recorder to the programs that run on it.
+
+    `programs` is what a shell's hash table holds for every program of the image, so that it looks for none.
+    """
 
     recorder: object = None
+    programs: Mapping[str, tuple[str, int]] = {}
+
+
+def stage_of(p: Process) -> Stage:
+    """The stage that a process plays on."""
+    return cast(Stage, p.persona)
 
 
 def recorder_of(p: Process) -> Recorder:
     """The recorder of the run that a process belongs to."""
-    return cast(Recorder, cast(Stage, p.persona).recorder)
+    return cast(Recorder, stage_of(p).recorder)

@@ -15,7 +15,7 @@ from urltrap.recover.ask import Ask
 from urltrap.recover.clients.files import request
 from urltrap.recover.execution.command import LARGEST_BINARY
 from urltrap.recover.execution.recorder import Recorded, Recorder
-from urltrap.recover.execution.stage import NOW, STEPS, log_in
+from urltrap.recover.execution.stage import NOW, STEPS, connections, log_in
 
 _SLICES = 400
 _STARTED = re.compile(
@@ -71,7 +71,9 @@ def run(text: bytes, variant: int = 0, chain: tuple[str, ...] = (), steps: int =
     else:
         ran.notes.append("it does not come to an end: only its beginning was run")
     job.end()
-    _network(machine.view(0), recorder, written)
+    opened = connections(machine)
+    if opened is not None:
+        _network(opened, recorder, written)
     ran.asked, ran.later, ran.branches = recorder.asked, recorder.later, recorder.branches
     ran.binaries = [(path, data) for data, path in recorder.binaries.items()]
     for path, closed in written.items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from urltrap.machine.api import Process, Run, decode
@@ -11,12 +12,14 @@ from urltrap.machine.errors import BudgetError, SysError
 from urltrap.machine.shell.dialect import DIALECTS
 from urltrap.machine.shell.errors import ExpansionError, ShellJump
 from urltrap.machine.shell.interpreter.shell import Shell
+from urltrap.machine.shell.variables import Variables
 from urltrap.recover.ask import unknown
 from urltrap.recover.execution.explore import run_tolerant, tolerant, uncalled
-from urltrap.recover.execution.recorder import recorder_of
+from urltrap.recover.execution.recorder import recorder_of, stage_of
 
 _LONGEST = 1_100_000
 _DEEPEST = 12
+_SMALL_ENVIRONMENT = 4000
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _USED = re.compile(r"\$\{?([A-Za-z_]\w*)(\})?")
 _SET = re.compile(
@@ -31,7 +34,7 @@ _KNOWN = frozenset({
 })  # fmt: skip
 _DYNAMIC = re.compile(r"RANDOM|SECONDS|LINENO|BASHPID|EPOCH|FUNCNAME|BASH_|DIRSTACK|GROUPS")
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,3})")
-_FIRST = {"PATH": "/usr/bin:/bin", "IFS": " \t\n", "SHELL": "/bin/bash", "HOME": "/root", "USER": "root",
+_FIRST = {"PATH": "/usr/bin", "IFS": " \t\n", "SHELL": "/bin/bash", "HOME": "/root", "USER": "root",
           "LOGNAME": "root", "TERM": "xterm", "OPTIND": "1", "BASH_VERSION": "5.2.15(1)-release", "UID": "0",
           "EUID": "0", "BASH": "/bin/bash", "OSTYPE": "linux-gnu", "PS4": "+ "}  # fmt: skip
 
@@ -53,16 +56,10 @@ def shell_program(p: Process) -> Run:
         ("kill", "wait", "suspend", "logout", "fg", "bg", "ulimit", "history", "enable", "caller")
     )
     sh.extra["pwd"] = p.cwd
-    for variable, value in p.env.items():
-        if _NAME.fullmatch(variable):
-            sh.vars.set(variable, value, export=True)
-    for variable, value in _FIRST.items():
-        if sh.vars.get(variable) is None:
-            sh.vars.set(variable, value)
-    if sh.getvar("PATH").startswith("/usr/local/sbin:"):
-        sh.vars.set("PATH", "/usr/bin", export=True)  # the log-in's: everything is in one folder here
+    sh.vars = _variables(p.env)
     sh.vars.set("PWD", p.cwd)
-    sh.vars.set("HOSTNAME", unknown("hostname"))
+    if sh.getvar("PATH") == _FIRST["PATH"]:
+        sh.hashed = dict(stage_of(p).programs)
     _unset(sh, text)
     if _DYNAMIC.search(text):
         sh.bind_dynamic()
@@ -84,6 +81,31 @@ def shell_program(p: Process) -> Run:
     finally:
         recorder.chain = before
     return sh.status & 255
+
+
+def _variables(env: Mapping[str, str]) -> Variables:
+    """The variables that a shell begins with in an environment."""
+    given = tuple(env.items())
+    if sum(len(value) for _, value in given) > _SMALL_ENVIRONMENT:
+        return _made(given)
+    return _template(given).fork()
+
+
+@lru_cache(maxsize=16)
+def _template(given: tuple[tuple[str, str], ...]) -> Variables:
+    return _made(given)
+
+
+def _made(given: tuple[tuple[str, str], ...]) -> Variables:
+    variables = Variables()
+    for name, value in given:
+        if _NAME.fullmatch(name):
+            variables.set(name, value, export=True)
+    for name, value in _FIRST.items():
+        if variables.get(name) is None:
+            variables.set(name, value)
+    variables.set("HOSTNAME", unknown("hostname"))
+    return variables
 
 
 def _text(p: Process) -> Generator[Any, Any, tuple[str, list[str]]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
-from urltrap.machine.api import Connection
+from urltrap.machine.api import Connection, FileSystem
 from urltrap.machine.fs.image import Image, ImageBuilder
 from urltrap.machine.fs.program import ProgramContent
+from urltrap.machine.kernel.accounts import Account, Accounts
 from urltrap.machine.kernel.login import Login
 from urltrap.machine.machine import Machine
 from urltrap.machine.persona import generate
@@ -66,18 +68,76 @@ def _limits(steps: int) -> SessionLimits:
 
 
 @cache
+def _hashed() -> Mapping[str, tuple[str, int]]:
+    """Where the shell finds every program of the image: as if it had run each before."""
+    folder = image().find("/usr/bin")
+    return {name: (f"/usr/bin/{name}", 1) for name in (folder.children if folder else None) or {}}
+
+
+@cache
 def _persona() -> dict[str, object]:
     made = dict(generate(b"recovery".ljust(32, b"."), "debian-12", NOW).__dict__)
     # Nobody lives here: tables of processes and users would only cost.
-    return {**made, "residents": made["residents"][:1], "listeners": (), "users": ()}
+    return {**made, "residents": made["residents"][:1], "listeners": (), "users": (), "programs": _hashed()}
 
 
 def _chance(below: int) -> int:
     return below // 2
 
 
+_ROOT = Account("root", 0, 0, "root", "/root", "/bin/sh")
+_ENVIRONMENT = {
+    "SHELL": "/bin/sh", "HOME": "/root", "LOGNAME": "root", "USER": "root", "PATH": "/usr/bin", "MOTD_SHOWN": "pam",
+    "SSH_CLIENT": "192.0.2.7 40000 22", "SSH_CONNECTION": "192.0.2.7 40000 192.0.2.1 22",
+}  # fmt: skip
+_ROWS = {
+    "/etc/passwd": [["root", "x", "0", "0", "root", "/root", "/bin/sh"]],
+    "/etc/group": [["root", "x", "0", ""]],
+}
+_ROOTS_GROUPS = (0, [0])
+
+
+class _OnlyRoot(Accounts):
+    """Accounts of a machine where only root lives: looking them up in files again and again would only cost."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """There are no files to read."""
+
+    def _lines(self, path: str) -> list[list[str]]:
+        return _ROWS.get(path, [])
+
+    def of(self, uid: int) -> Account | None:
+        return None if uid else _ROOT
+
+    def groups_of(self, uid: int) -> tuple[int, list[int]]:
+        return super().groups_of(uid) if uid else _ROOTS_GROUPS
+
+
+_ACCOUNTS = _OnlyRoot()
+
+
+class _RootsLogin(Login):
+    """A log-in with an environment that is always the same."""
+
+    def _environment(self, env: Mapping[str, str] | None, tty: str = "") -> dict[str, str]:
+        return _ENVIRONMENT
+
+
 def log_in(recorder: Recorder, steps: int = STEPS) -> tuple[Machine, Login]:
     """A fresh machine with root logged in, whose programs write into `recorder`."""
     persona = Stage.model_construct(**{**_persona(), "recorder": recorder})  # type: ignore[arg-type]
     machine = Machine(image(), persona, entropy=_chance, limits=_limits(steps))
-    return machine, machine.login("root", _CONNECTION, NOW)
+    kernel = machine.kernel
+    kernel.accounts = _ACCOUNTS
+    kernel.pass_time(NOW)
+    return machine, _RootsLogin(kernel, machine.limits, _ROOT, _CONNECTION)
+
+
+def connections(machine: Machine) -> FileSystem | None:
+    """The files of a machine whose programs opened connections (each is one in /net); None where none did."""
+    folder = image().find("/net")
+    if folder is None or folder.number not in machine.overlay.entries:
+        return None
+    return machine.view(0)
