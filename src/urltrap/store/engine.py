@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
@@ -34,16 +34,13 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.label: Final = engine.url.render_as_string(hide_password=True)
+        """The database's address without its password."""
 
     @property
     def dialect(self) -> str:
         """`sqlite`, `postgresql`, `mysql` or `mariadb`."""
         return self.engine.dialect.name
-
-    @property
-    def label(self) -> str:
-        """The database's address without its password."""
-        return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -149,9 +146,11 @@ def _sqlite_connected(connection: Any, _record: object) -> None:
         "synchronous=NORMAL",  # a power cut may take the newest commits, never the file; the journal still has them
         "foreign_keys=ON",
         "temp_store=MEMORY",
+        "secure_delete=ON",  # an address that was forgotten is not left in a free page
         "cache_size=-32000",
         "mmap_size=268435456",
         "journal_size_limit=67108864",
+        "wal_autocheckpoint=4000",  # 16 MB: a fourth as many waits for the disk in small commits
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

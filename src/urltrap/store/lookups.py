@@ -16,7 +16,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from urltrap.model.verdict import SubjectKind
-from urltrap.store import breakers, windows
+from urltrap.store import breakers, quick_claims, windows
 from urltrap.store.engine import Store
 from urltrap.store.errors import StoreLocked
 from urltrap.store.intake import in_parts
@@ -130,6 +130,18 @@ def claim(
 
     Raises StoreError. An empty list never comes: where nothing waits, `Wait` says so.
     """
+    if store.dialect == "sqlite":
+        taken = quick_claims.take(store, provider, now, worker, limit, now + lease)
+        if taken is not None:
+            return [
+                Claim(
+                    Question(provider, cast(SubjectKind, row.kind), row.subject, row.priority),
+                    row.attempts,
+                    row.negatives,
+                    now + lease,
+                )
+                for row in taken
+            ]
     for attempt in range(_TRIES):
         try:
             with store.begin() as connection:
