@@ -149,6 +149,9 @@ def test_a_rebuilt_store_is_the_same_store(
     fresh.close()
 
 
+CHANGES = {"testing": {"public_networks": ["198.51.100.0/24"]}}
+"""Settings of the pipelines that are killed, and of the one that they are compared with."""
+
 CHILD = """
 import os, signal, sys
 from pathlib import Path
@@ -183,9 +186,7 @@ def resume(folder: Path) -> tuple[Line, Store]:
     from urltrap.pipeline.workshop import Workshop
     from urltrap.quarantine import Quarantine
 
-    settings = Settings.model_validate(
-        {"publish": {"delay_minutes": [0, 0]}, "testing": {"public_networks": ["198.51.100.0/24"]}}
-    )
+    settings = Settings.model_validate({"publish": {"delay_minutes": [0, 0]}, **CHANGES})
     store = open_store(str(folder / "killed.db"))
 
     class Nobody:
@@ -206,9 +207,11 @@ def resume(folder: Path) -> tuple[Line, Store]:
     return Line(workshop, JournalReader(folder / "journal"), stages()), store
 
 
-def test_a_pipeline_killed_at_any_statement_ends_with_the_same_store(bench: Bench) -> None:
+def test_a_pipeline_killed_at_any_statement_ends_with_the_same_store(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, **CHANGES)
     fill(bench)
     bench.line.drain()
+    assert contents(bench.store)["capture_tasks"], "what is to be asked later is compared as well"
     open_store(str(bench.folder / "killed.db")).close()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     killed = 0
@@ -231,6 +234,7 @@ def test_a_pipeline_killed_at_any_statement_ends_with_the_same_store(bench: Benc
     volatile = ("facts",)
     assert contents(store, *volatile) == contents(bench.store, *volatile)
     store.close()
+    bench.close()
 
 
 def test_a_locked_store_is_waited_for_with_nothing_lost(bench: Bench) -> None:
