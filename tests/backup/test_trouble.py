@@ -27,20 +27,26 @@ def restored(one: Installation, manifest, *identities: object, newest: bool = Tr
     return into
 
 
+def spoil(path: Path) -> bytes:
+    """Overwrite the middle of an SQLite file; what it is then."""
+    raw = bytearray(path.read_bytes())
+    raw[8192 : len(raw) // 2] = b"\xa5" * (len(raw) // 2 - 8192)
+    path.write_bytes(raw)
+    for leftover in path.parent.glob("urltrap.db-*"):
+        leftover.unlink()
+    return bytes(raw)
+
+
 def test_a_damaged_database_is_not_backed_up_over_good_backups(simple: Installation) -> None:
     simple.attack(20)
     good = simple.vault.back_up("manual")
     path = simple.folder.database
-    raw = bytearray(path.read_bytes())
-    raw[8192 : len(raw) // 2] = b"\xa5" * (len(raw) // 2 - 8192)
-    path.write_bytes(raw)
-    for leftover in simple.folder.root.glob("urltrap.db-*"):
-        leftover.unlink()
+    raw = spoil(path)
     with pytest.raises(Exception, match="journal still") as caught:
         simple.vault.back_up("manual")
     assert "urltrap rebuild" in str(caught.value)
     assert list_manifests(simple.vault.local)[0] == [good]
-    assert path.read_bytes() == bytes(raw)
+    assert path.read_bytes() == raw
     assert (restored(simple, good) / "urltrap.db").exists()
 
 

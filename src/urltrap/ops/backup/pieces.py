@@ -99,10 +99,47 @@ class JournalCopy:
 
     def _put(self, writer: str, segment: int, start: int, part: bytes) -> None:
         ending = ".age" if self._recipient else ""
-        with tempfile.TemporaryDirectory(prefix="urltrap-piece-") as name:
-            packed = Path(name) / "piece"
-            seal(io.BytesIO(part), packed, self._recipient)
-            self.target.put(packed, f"{_FOLDER}/{writer}/{segment:08d}-{start}-{start + len(part)}{ending}")
+        _write(
+            self.target,
+            f"{_FOLDER}/{writer}/{segment:08d}-{start}-{start + len(part)}{ending}",
+            part,
+            self._recipient,
+        )
+
+
+def _write(target: Target, name: str, part: bytes, recipient: Recipient | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="urltrap-piece-") as folder:
+        packed = Path(folder) / "piece"
+        seal(io.BytesIO(part), packed, recipient)
+        target.put(packed, name)
+
+
+def copy_again(target: Target, journal: Path, recipient: Recipient | None) -> list[str]:
+    """Make every piece anew from the journal, whose records were changed in place; names of those that cannot be.
+
+    A piece whose segment is not on this machine any more stays as it is, and so does one that was encrypted while no
+    recipient is set now. Needs no secret key.
+    """
+    left = []
+    for piece in list_pieces(target):
+        part = _bytes_of(journal, piece)
+        if part is None or piece.name.endswith(".age") != (recipient is not None):
+            left.append(piece.name)
+        else:
+            _write(target, piece.name, part, recipient)
+    return left
+
+
+def _bytes_of(journal: Path, piece: Piece) -> bytes | None:
+    for segment in list_segments(writer_folder(journal, piece.writer)):
+        if segment.number == piece.segment:
+            source = open_source(segment.path, segment.archived)
+            try:
+                part = source.read(piece.start, piece.end - piece.start)
+            finally:
+                source.close()
+            return part if len(part) == piece.end - piece.start else None
+    return None
 
 
 def drop_covered(target: Target, manifest: Manifest) -> int:

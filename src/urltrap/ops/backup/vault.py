@@ -174,6 +174,15 @@ class Vault:
             keeping.remove(self.local, [], sweep=not damaged)
         return changed, closed
 
+    def copy_again(self) -> list[str]:
+        """Make the journal's continuous copy anew at every target, its records having been changed; what is left."""
+        with self.locked():
+            return [
+                name
+                for target in self.targets()
+                for name in pieces.copy_again(target, self.folder.journal, self.recipient)
+            ]
+
     def _reworked(
         self,
         manifest: Manifest,

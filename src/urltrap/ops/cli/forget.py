@@ -51,11 +51,18 @@ def forget(
             rewrite_archives(inside, change)
 
         changed, closed = vault.rework(apply, lambda name: shown.update(f"backups: {name}"))
+        shown.update("the journal's copies")
+        uncopied = vault.copy_again()
     lines = [f"{sessions:,} sessions, {journal.events:,} events of the journal, {changed:,} backups changed"]
     if closed:
         lines.append(
             f"{closed} backups could not be opened, were kept, and may still hold the address: name their secret key "
             "in backup.age_identity_file and run this again, or delete them once a newer backup is verified"
+        )
+    if uncopied:
+        lines.append(
+            f"{len(uncopied)} pieces of the journal's copy could not be made again and may still hold the address, "
+            f"e.g. {uncopied[0]}; the next backup drops them"
         )
     if journal.left:
         lines.append(

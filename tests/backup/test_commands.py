@@ -1,0 +1,129 @@
+"""`urltrap backup` and `urltrap restore`, typed: what they say, what they refuse, what they leave alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pyrage
+import pytest
+from tests.backup.conftest import Installation, database_contents, file_contents
+from tests.backup.test_trouble import spoil
+from tests.ops.commands import run
+
+from urltrap.ops.backup.manifest import list_manifests
+
+
+@pytest.fixture
+def closed(simple: Installation) -> Installation:
+    """An installation with two backups and something after each of them; nobody writes."""
+    simple.attack(3)
+    simple.vault.back_up("manual")
+    simple.attack(2)
+    simple.vault.back_up("manual")
+    simple.attack(1)
+    simple.close()
+    return simple
+
+
+def test_now_list_and_verify_tell_the_same_backup(simple: Installation) -> None:
+    data = simple.folder.root
+    assert "make one: urltrap backup now" in run("backup", "verify", "--data", data).output
+    simple.attack(3)
+    said = run("backup", "now", "--data", data)
+    assert said.exit_code == 0 and "verified: restored into a scratch place and compared" in said.output
+    (listed,) = json.loads(run("backup", "list", "--data", data, "--json").output)["backups"]
+    assert (listed["kind"], listed["database"], listed["verified"]) == ("manual", "sqlite", "whole")
+    said = run("backup", "verify", "--data", data)
+    assert f"restored and equal: {listed['files']} files, {listed['rows']} rows" in said.output
+    assert "are right" in run("backup", "verify", "--hashes", "--data", data).output
+
+
+def test_restore_into_another_folder_leaves_the_running_one_alone(closed: Installation) -> None:
+    root = closed.folder.root
+    before = file_contents(root), database_contents(closed.folder.store_url(""))
+    into = root.parent / "copy"
+    said = run("restore", "--data", root, "--into", into)
+    assert said.exit_code == 0 and f"start: urltrap up --data {into}" in said.output
+    assert (file_contents(root), database_contents(closed.folder.store_url(""))) == before
+    assert database_contents(f"sqlite:///{into / 'urltrap.db'}")[0]["sessions"] == 5
+
+
+def test_at_takes_the_newest_backup_of_then_or_before(closed: Installation) -> None:
+    first, second = list_manifests(closed.vault.local)[0]
+    into = closed.folder.root.parent / "earlier"
+    assert run("restore", "--data", closed.folder.root, "--into", into, "--at", first.made).exit_code == 0
+    assert database_contents(f"sqlite:///{into / 'urltrap.db'}")[0]["sessions"] == 3
+    said = run("restore", "--data", closed.folder.root, "--into", into, "--at", "2001-01-01")
+    assert said.exit_code == 1 and "there is no backup (of that time)" in said.output
+    said = run("restore", "--data", closed.folder.root, "--into", into, "--at", "yesterday")
+    assert said.exit_code == 1 and "write it as" in said.output
+    assert second.made > first.made
+
+
+def test_without_force_nothing_is_touched_and_with_it_everything_is_moved_aside(closed: Installation) -> None:
+    root = closed.folder.root
+    before = file_contents(root)
+    refused = run("restore", "--data", root)
+    assert refused.exit_code == 1 and "nothing was changed" in refused.output and "--force" in refused.output
+    assert file_contents(root) == before
+    said = run("restore", "--data", root, "--force")
+    assert said.exit_code == 0 and "what was there before: " in said.output
+    (aside,) = root.parent.glob("data.before-restore-*")
+    assert file_contents(aside) == before
+    assert len(list_manifests(closed.vault.local)[0]) == 2, "the backups are still where they were"
+
+
+def test_a_bare_machine_needs_one_command_and_the_key(tmp_path: Path) -> None:
+    right, wrong = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
+    (tmp_path / "right").write_text(f"{right}\n")
+    (tmp_path / "wrong").write_text(f"{wrong}\n")
+    one = Installation(tmp_path / "data", age_recipient=str(right.to_public()))
+    one.attack(3)
+    one.vault.back_up("manual")
+    one.close()
+    files, rows = file_contents(one.folder.root), database_contents(one.folder.store_url(""))
+    kept = tmp_path / "elsewhere"
+    shutil.move(one.folder.backups, kept)
+    shutil.rmtree(one.folder.root)
+    asked = ("restore", "--data", one.folder.root, "--from", kept)
+    for identity, expected in (((), "--identity"), (("--identity", tmp_path / "wrong"), "another key")):
+        refused = run(*asked, *identity)
+        assert refused.exit_code == 1 and expected in refused.output
+        assert not one.folder.root.exists()
+    assert run(*asked, "--identity", tmp_path / "right").exit_code == 0
+    assert (file_contents(one.folder.root), database_contents(one.folder.store_url(""))) == (files, rows)
+
+
+def test_a_restore_says_where_backups_could_be_when_there_are_none(tmp_path: Path) -> None:
+    said = run("restore", "--data", tmp_path / "nothing")
+    assert said.exit_code == 1 and "--from FOLDER_OR_URL" in said.output
+    said = run("restore", "--data", tmp_path / "nothing", "--from", tmp_path, "--option", "rubbish")
+    assert said.exit_code == 1 and "NAME=VALUE" in said.output
+
+
+def test_a_secret_key_is_private_and_never_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    said = run("backup", "key", file)
+    assert said.exit_code == 0 and 'age_recipient = "age1' in said.output
+    assert "AGE-SECRET-KEY" not in said.output
+    assert os.stat(file).st_mode & 0o777 == 0o600
+    before = file.read_bytes()
+    assert "not overwritten" in run("backup", "key", file).output
+    assert file.read_bytes() == before
+
+
+def test_a_damaged_database_is_named_by_every_command_and_never_written_to(closed: Installation) -> None:
+    root = closed.folder.root
+    spoiled = spoil(closed.folder.database)
+    for command in (("backup", "now"), ("forget", "198.51.100.1"), ("db", "status")):
+        said = run(*command, "--data", root)
+        assert said.exit_code == 1, command
+        assert "urltrap rebuild" in said.output and "journal still" in said.output.lower(), (
+            command,
+            said.output,
+        )
+        assert closed.folder.database.read_bytes() == spoiled
+    assert len(list_manifests(closed.vault.local)[0]) == 2
