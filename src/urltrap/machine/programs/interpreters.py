@@ -12,8 +12,9 @@ from typing import Any
 from urltrap.machine.api import Process, Run, decode, encode
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._awkparse import unescape
 from urltrap.machine.programs._net import ask
+from urltrap.machine.programs.awk._tokens import unescape as unescape_bytes
+from urltrap.machine.programs.awk._values import foreign, native
 from urltrap.machine.programs.registry import program
 from urltrap.machine.programs.remote import told
 
@@ -119,6 +120,11 @@ def _literals(family: str, code: str) -> list[str]:
         )
         found.append(text + ("\n" if newline else ""))
     return found
+
+
+def unescape(text: str) -> str:
+    """What the escapes of a string literal stand for; each byte of its own, as these languages' output has it."""
+    return native(unescape_bytes(foreign(text), False))
 
 
 def _sum(text: str) -> str | None:
