@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
 _SPEC = re.compile(r"([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:hh|h|ll|l|L|j|z|t)?(\([^)]*\)T|.)?", re.DOTALL)
+_SPECIAL = re.compile(r"[%\\]")
 _SPEC_DASH = re.compile(r"([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(.)?", re.DOTALL)
 _MAX_WIDTH = 1_000_000
 _FLOAT = re.compile(
@@ -165,10 +166,8 @@ def _one_pass(printer: _Printer, template: str) -> str | None:
     sh = printer.sh
     pos, size = 0, len(template)
     while pos < size:
-        percent = template.find("%", pos)
-        slash = template.find("\\", pos)
-        ends = [at for at in (percent, slash) if at >= 0]
-        stop = min(ends) if ends else size
+        special = _SPECIAL.search(template, pos)
+        stop = special.start() if special else size
         printer.out += encode(template[pos:stop])
         pos = stop
         if pos >= size:
