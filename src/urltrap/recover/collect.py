@@ -17,6 +17,8 @@ LONGEST_URL = 8192
 MOST_URLS = 1000
 """Distinct URLs of one text; what comes after them is left out."""
 MOST_TRIES = 2000
+MOST_LOOKS = 8000
+"""URLs that a text mentions, the same ones again included."""
 
 _SCHEMELESS = re.compile(
     rb"(?i)(?:[^@/\s]{1,80}@)?"
@@ -41,6 +43,7 @@ class Collection:
     text: bytes
     items: dict[tuple[str, str], Recovered] = field(default_factory=dict)
     tries: int = 0
+    looks: int = 0
     seen: set[tuple[bytes, str, str, int, bool]] = field(default_factory=set)
     forms: dict[tuple[bytes, str], Url | None] = field(default_factory=dict)
 
@@ -83,6 +86,8 @@ class Collection:
         ):
             confidence = min(confidence, 50)  # a name without a dot, only read: rather a cut or damaged one
         known = self.items.get(("payload", url.text))
+        if known is None and len(self.items) >= MOST_URLS:
+            return
         if known is not None and _rank(known) >= (not runtime, confidence, not conditional, _BETTER[method]):
             return
         span = span or self._span(raw)
@@ -128,6 +133,11 @@ class Collection:
             return
         if known is None or _rank(item) > _rank(known):
             self.items[key] = item
+
+    @property
+    def full(self) -> bool:
+        """Whether so much was taken that going on reading is of no use."""
+        return self.tries > MOST_TRIES or self.looks > MOST_LOOKS
 
     def has(self, url: bytes) -> bool:
         """Whether a URL is there already as a payload."""

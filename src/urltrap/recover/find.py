@@ -12,12 +12,12 @@ from urltrap.recover.binary.read import read_binary
 from urltrap.recover.budget import MOST_MARKS, MOST_WORDS, affordable
 from urltrap.recover.clients.options import basename
 from urltrap.recover.clients.table import READERS
-from urltrap.recover.collect import LONGEST_URL, MOST_TRIES, MOST_URLS, Collection
+from urltrap.recover.collect import LONGEST_URL, MOST_URLS, Collection
 from urltrap.recover.context import Context
 from urltrap.recover.execution.run import run
 from urltrap.recover.later import commands_of
 from urltrap.recover.static.code import read_code
-from urltrap.recover.static.text import URL, trimmed
+from urltrap.recover.static.text import URL, mentions, trimmed
 from urltrap.recover.wrappings.http import is_request, pieces
 from urltrap.recover.wrappings.jndi import lookups
 from urltrap.recover.wrappings.plain import plain
@@ -45,6 +45,9 @@ _SHEBANG = re.compile(
 _SEGMENT = re.compile(rb"[;\n]+")
 _WHOLE = re.compile(rb"(?i)(?:https?|ftp)://[^\s\"'<>`|\\^$;&(){}\x00-\x1f\x7f]{4,4000}")
 _INNER = re.compile(rb"(?s)\b(?:ba|da|a)?sh\s+-\w*c\s+(['\"])(.*?)\1")
+_INNER_SHELL = re.compile(rb"sh\s+-\w*c\s")
+_CALLS = (b"getstore", b"getprint", b"urlopen", b"urlretrieve", b"file_get_contents", b"requests.get", b"wget.download",
+          b"downloadfile", b"downloadstring", b"curl_init", b"open-uri", b"lwp::simple", b"urllib")  # fmt: skip
 _CALLED = re.compile(
     rb"(?i)\b(getstore|getprint|urlopen|urlretrieve|file_get_contents|requests\.get|wget\.download|downloadfile|"
     rb"downloadstring|curl_init|open-uri|lwp::simple::get|urllib2?\.request)[\s(\"'\\]{1,6}"
@@ -106,7 +109,10 @@ def read(text: bytes, context: Context | None = None) -> Recovery:
         _shell(collection, recovery, text)
     else:
         for url, start in plain(text):
-            if not _NO_PAYLOAD.search(text, max(0, start - 200), start):
+            collection.looks += 1
+            if collection.full:
+                break
+            if not collection.has(url) and not _NO_PAYLOAD.search(text, max(0, start - 200), start):
                 span = (start, start + len(url)) if text.startswith(url, start) else (start, start + 1)
                 collection.take(Ask(url, ""), "regex", 60, span=span)
     recovery.found = sorted(collection.items.values(), key=lambda item: item.span)
@@ -139,9 +145,10 @@ def _shell(collection: Collection, recovery: Recovery, text: bytes) -> None:
         if windows(text):
             _code(collection, recovery, text, "windows", ("windows",))
         _words(collection, text)
-    for ask in mikrotik(text):
+    lowered = text.lower()
+    for ask in mikrotik(text) if mentions(lowered, b"fetch") else ():
         collection.take(ask, "word", 85, chain=("mikrotik",))
-    for match in _POOL.finditer(text):
+    for match in _POOL.finditer(text) if mentions(lowered, b"stratum") else ():
         collection.take(Ask(match[0], "miner", kind="pool"), "regex", 80, span=match.span())
 
 
@@ -205,6 +212,8 @@ def _words(collection: Collection, text: bytes) -> None:
     if len(text) < len(whole):
         _mentions(collection, whole, len(text), len(whole))
     for command in words.commands(text):
+        if collection.full:
+            return
         # A word that goes on with something unknown must not pass for a whole one.
         argv = [word.text + b"$" * word.expands for word in command.words if not word.target]
         if not _argv(collection, argv):
@@ -230,9 +239,10 @@ def _words(collection: Collection, text: bytes) -> None:
             elif client and _WHOLE.fullmatch(token) and tokens[number - 1].lower() not in _NOT_FETCHED:
                 # Where a log lost quotes or ends of lines: the client before it is what it was meant for.
                 collection.take(Ask(token, client), "word", 65)
-    for quoted in _INNER.finditer(text):
-        _words(collection, quoted[2])
-    for called in _CALLED.finditer(said):
+    if _INNER_SHELL.search(text):
+        for quoted in _INNER.finditer(text):
+            _words(collection, quoted[2])
+    for called in _CALLED.finditer(said) if mentions(said.lower(), *_CALLS) else ():
         collection.take(Ask(trimmed(called[2]), called[1].decode("latin-1")), "word", 65)
 
 
@@ -260,8 +270,11 @@ _THROUGH = frozenset((
 
 def _mentions(collection: Collection, text: bytes, start: int, end: int) -> None:
     """URLs that only stand there: kept, and below what is captured."""
+    if text.find(b"://", start, end) < 0:
+        return
     for match in URL.finditer(text, start, end):
-        if collection.tries > MOST_TRIES:
+        collection.looks += 1
+        if collection.full:
             return
         raw = trimmed(_unexpanded(_cut(match[0])))
         if not collection.has(raw) and not _NO_PAYLOAD.search(

@@ -50,7 +50,10 @@ from urltrap.recover.execution.recorder import Recorder, recorder_of
 
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
+    from urltrap.machine.shell.variables import Variables
 
+BYTES_PER_STEP = 4
+"""Reading this much of a text that another one gives to a shell costs about as much as a step."""
 ROUNDS, ENDLESS_ROUNDS = 32, 3
 """How often a ``while`` goes round at most; and one whose condition is always true."""
 _ENDLESS = re.compile(
@@ -325,7 +328,7 @@ def _maybe(sh: Shell, recorder: Recorder, node: Any) -> Gen[bool]:
     finally:
         recorder.maybe -= 1
         inner, sh.vars = sh.vars, variables
-        for name in inner.names():
+        for name in _touched(inner, variables):
             value, before = inner.get(name), variables.get(name)
             if value == before or value is None or name in _SHELLS_OWN:
                 continue
@@ -337,6 +340,16 @@ def _maybe(sh: Shell, recorder: Recorder, node: Any) -> Gen[bool]:
         if sh.p.cwd != where:
             sh.p.chdir(where)
     return changed
+
+
+def _touched(inner: Variables, outer: Variables) -> list[str]:
+    """Names that a fork of the variables may have changed: whatever it changed, it has copied first."""
+    return [
+        name
+        for mine, theirs in zip(inner.scopes, outer.scopes, strict=False)
+        for name, var in mine.items()
+        if theirs.get(name) is not var
+    ]
 
 
 def run_chain(sh: Shell, node: Chain) -> Gen[int]:
@@ -450,7 +463,7 @@ def run_evaluated(sh: Shell, node: Evaluated) -> Gen[int]:
     """``eval WORDS``."""
     words = yield from expand_words(sh, node.words)
     text = " ".join(words)
-    yield from sh.p.tick(1 + len(text) // 64)
+    yield from sh.p.tick(1 + len(text) // BYTES_PER_STEP)
     recorder = recorder_of(sh.p)
     before = recorder.chain
     if len(before) < 8:

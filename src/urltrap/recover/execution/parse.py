@@ -14,6 +14,8 @@ from urltrap.recover.ask import clean
 
 MOST_ERRORS = 60
 """Places that cannot be read, per text; behind the last the rest is left to the reading of words."""
+_WORK = 10_000
+"""Characters that may be read in vain, besides twice the text."""
 _BASH = DIALECTS["bash"]
 
 # What logs do to texts: a newline turned into "; " stands behind words that want a command.
@@ -43,9 +45,11 @@ def parse(text: str) -> tuple[Node, ...]:
 
 def _read(text: str, nodes: list[Node], errors: int) -> None:
     repaired = False
+    work = _WORK + 2 * len(text)
     while text.strip():
-        failure, place = _pass(text, nodes)
-        if failure is None or errors >= MOST_ERRORS:
+        failure, place, end = _pass(text, nodes)
+        work -= end
+        if failure is None or errors >= MOST_ERRORS or work < 0:
             return
         errors += 1
         rest = text[place:]
@@ -62,7 +66,8 @@ def _read(text: str, nodes: list[Node], errors: int) -> None:
         )
         if cut and (errors == 1 or "\n" not in rest):
             text = rest + failure.token
-            again, place = _pass(text, nodes)
+            again, place, end = _pass(text, nodes)
+            work -= end
             if again is None:
                 return
             rest = text[place:-1]
@@ -74,12 +79,13 @@ def _read(text: str, nodes: list[Node], errors: int) -> None:
         separator = _SEPARATOR.search(rest, 1)
         head = rest[: separator.start()] if separator else ""
         if head and head != text:
-            failure, _ = _pass(head, nodes)
+            _, _, end = _pass(head, nodes)
+            work -= end
         text = rest[separator.end() :] if separator else ""
 
 
-def _pass(text: str, nodes: list[Node]) -> tuple[ShellSyntaxError | None, int]:
-    """Read commands up to the first mistake; it, and where the command with it begins."""
+def _pass(text: str, nodes: list[Node]) -> tuple[ShellSyntaxError | None, int, int]:
+    """Read commands up to the first mistake; it, where the command with it begins, how far was read."""
     parser = open_parser(text, _BASH)
     place = 0
     try:
@@ -88,7 +94,7 @@ def _pass(text: str, nodes: list[Node]) -> tuple[ShellSyntaxError | None, int]:
             while parser.kind == "newline":
                 parser.command_position()
             if parser.kind == "eof":
-                return None, len(text)
+                return None, len(text), len(text)
             place = parser.start
             item = parser.and_or()
             if parser.kind == "op" and parser.value in (";", "&"):
@@ -105,6 +111,6 @@ def _pass(text: str, nodes: list[Node]) -> tuple[ShellSyntaxError | None, int]:
                 place = parser.start
                 raise parser.unexpected()
     except ShellSyntaxError as problem:
-        return problem, place
+        return problem, place, parser.start
     except (BudgetError, RecursionError):
-        return ShellSyntaxError("text", "nested too deeply", 0), place
+        return ShellSyntaxError("text", "nested too deeply", 0), place, parser.start

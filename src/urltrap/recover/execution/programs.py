@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from urltrap.machine.api import O_CREAT, O_TRUNC, O_WRONLY, Process, Program, Run, encode
 from urltrap.machine.errors import SysError
@@ -21,6 +22,8 @@ from urltrap.recover.execution.shell import shell_program
 from urltrap.recover.static.code import Reading, read_code
 
 _MOST = 200_000
+_MOST_OPERANDS = 500
+_MOST_SAVED = 1000
 _DURATION = re.compile(r"[0-9.]+[smhd]?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _SCRIPT_FLAG = {"python": "c", "perl": "eE", "php": "r", "ruby": "e", "node": "e", "lua": "e"}
@@ -32,8 +35,8 @@ def program_of(applet: Applet) -> Program:
 
 
 def note_all(recorder: Recorder, asks: Iterable[Ask]) -> list[Ask]:
-    """Write down what a reader found; the list of it."""
-    found = list(asks)
+    """Write down what a reader found; the list of it, which is bounded: no command line names more in earnest."""
+    found = list(islice(asks, _MOST_OPERANDS))
     for ask in found:
         recorder.note(ask)
     return found
@@ -58,7 +61,8 @@ def client(name: str) -> Applet:
             if ask.output == "-":
                 where = ask.url.decode("utf-8", "replace")[:200]
                 yield from p.write(1, encode(unknown(f"{ask.client} {where}")) + b"\n")
-            elif ask.output and ask.kind == "payload":
+            elif ask.output and ask.kind == "payload" and recorder.saved < _MOST_SAVED:
+                recorder.saved += 1
                 _save(p, ask.output)
         return 0 if found else 1
 

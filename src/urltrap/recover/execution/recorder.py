@@ -32,6 +32,8 @@ class Recorder:
     later: list[tuple[bytes, str]] = field(default_factory=list)
     maybe: int = 0
     branches: int = 0
+    shells: int = 0
+    saved: int = 0
     called: set[str] = field(default_factory=set)
     chain: tuple[str, ...] = ()
     seen: set[tuple[bytes, str, bool]] = field(default_factory=set)

@@ -14,7 +14,7 @@ from urltrap.machine.shell.errors import ExpansionError, ShellJump
 from urltrap.machine.shell.interpreter.shell import Shell
 from urltrap.machine.shell.variables import Variables
 from urltrap.recover.ask import unknown
-from urltrap.recover.execution.explore import run_tolerant, tolerant, uncalled
+from urltrap.recover.execution.explore import BYTES_PER_STEP, run_tolerant, tolerant, uncalled
 from urltrap.recover.execution.recorder import recorder_of, stage_of
 
 _LONGEST = 1_100_000
@@ -68,7 +68,9 @@ def shell_program(p: Process) -> Run:
         return 1
     recorder.chain = (*before, name) if before else (name,)
     try:
-        yield from p.tick(1 + len(text) // 64)
+        if recorder.shells:  # the first text was measured before the run
+            yield from p.tick(1 + len(text) // BYTES_PER_STEP)
+        recorder.shells += 1
         yield from run_tolerant(sh, tolerant(text))
         if sh.functions:
             yield from uncalled(sh)

@@ -11,12 +11,14 @@ import binascii
 import re
 import zlib
 from dataclasses import dataclass, field
+from itertools import islice
 
 from urltrap.recover.ask import Ask
 from urltrap.recover.static.text import plain_urls
 
 _DEEPEST = 4
 _LARGEST = 300_000
+_MOST_TOKENS = 12_000
 _TOKEN = re.compile(
     rb"""
       (?P<triple> (?:[rbfuRBFU]{0,2})(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}) )
@@ -131,7 +133,7 @@ class _Folder:
         comments = language not in ("windows", "powershell")
         self.tokens = [
             (match.lastgroup or "", match[0])
-            for match in _TOKEN.finditer(code)
+            for match in islice(_TOKEN.finditer(code), _MOST_TOKENS)
             if match.lastgroup != "space" and (match.lastgroup != "comment" or not comments)
         ]
         self.at = 0

@@ -13,6 +13,7 @@ _DEFANGED = re.compile(
     rb"(?i)\b(?:h(?:xx|tt|\*\*|XX)ps?|fxp|ftp|tftp)\s?(?:\[:\]|:)(?://|\[//\]|\\/\\/)[^\s\"'<>`|^\x00-\x1f\x7f]{1,8200}"
 )
 _DOT = re.compile(rb"(?i)\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\[\.|\.\]")
+_ODD = re.compile(rb"[\[\](){}\\*]|(?i:\Ahxx|\Afxp)")
 _SCHEME = re.compile(rb"(?i)\Ah(?:xx|\*\*)p")
 _INNER = re.compile(rb"(?i)(?:https?(?::|%3a)(?:/|%2f){2})(?:[^\s\"'<>&|^]|&amp;)+")
 _PARAMETER = re.compile(rb"(?i)[?&][\w.-]{1,40}=((?:https?(?::|%3a)(?:/|%2f){2})[^&#\s\"'<>]+)")
@@ -20,6 +21,8 @@ _PARAMETER = re.compile(rb"(?i)[?&][\w.-]{1,40}=((?:https?(?::|%3a)(?:/|%2f){2})
 
 def refanged(url: bytes) -> bytes:
     """``hxxp://198.51.100[.]7/x`` as the URL that it stands for."""
+    if not _ODD.search(url):
+        return url
     url = _DOT.sub(b".", url)
     url = _SCHEME.sub(b"http", url)
     url = url.replace(b"[:]", b":").replace(b"[://]", b"://").replace(b"[//]", b"//").replace(b"\\/", b"/")

@@ -9,9 +9,12 @@ import re
 from collections.abc import Iterator
 
 from urltrap.recover.ask import Ask
+from urltrap.recover.static.text import mentions
 
 _FETCH = re.compile(rb"/?tool[ \t/]+fetch\b([^\r\n;]*)", re.IGNORECASE)
 _PAIR = re.compile(rb"([a-z-]+)=(?:\\?\"([^\"\\]*)\\?\"|([^\s\"\\;]*))", re.IGNORECASE)
+_WINDOWS_WORDS = (b"powershell", b"pwsh", b"certutil", b"invoke-webrequest", b"bitsadmin", b"mshta", b"regsvr32",
+                  b"iwr", b"start-bitstransfer", b"downloadstring", b"downloadfile", b"msiexec")  # fmt: skip
 _WINDOWS = re.compile(
     rb"(?i)\b(powershell(?:\.exe)?|pwsh|certutil(?:\.exe)?|bitsadmin(?:\.exe)?|mshta|regsvr32|"
     rb"invoke-webrequest|iwr|start-bitstransfer|downloadstring|downloadfile|msiexec)\b"
@@ -35,4 +38,4 @@ def mikrotik(text: bytes) -> Iterator[Ask]:
 
 def windows(text: bytes) -> bool:
     """Whether a text uses Windows' ways to download."""
-    return bool(_WINDOWS.search(text))
+    return mentions(text.lower(), *_WINDOWS_WORDS) and bool(_WINDOWS.search(text))
