@@ -228,7 +228,7 @@ class _Translator:
         if end < 0 or match is None or not (match[1] or match[2]):
             if self.extended:
                 return None
-            raise BadRegex("Unmatched { or \\{" if end < 0 else "Invalid content of \\{\\}")
+            raise BadRegex("Unmatched \\{" if end < 0 else "Invalid content of \\{\\}")
         if last < 0:
             if self.extended:
                 return None

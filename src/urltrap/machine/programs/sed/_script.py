@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from urltrap.machine.programs._regex import BadRegex, Matcher, compile_posix
+from urltrap.machine.programs.sed._replacement import BadReference, Part, parse_replacement
 
 _MAX_COMMANDS = 5_000
+_NOTHING_TO_REPEAT = re.compile(r"^(?:[^\\\[]|\\.)*?(?:(?<!\\)[(|]|^)[*+?]")
 
 
 class SedError(Exception):
     """A wrong script; the text is GNU sed's, with the place."""
+
+    def __init__(self, words: str, status: int = 1) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -39,7 +46,7 @@ class Command:
     prints: bool = False
     evaluate: bool = False
     regex: Matcher | None = None
-    replacement: list[int | str] = field(default_factory=list)
+    replacement: list[Part] = field(default_factory=list)
     table: dict[int, int] = field(default_factory=dict)
     jump: int = 0
 
@@ -53,7 +60,7 @@ class Script:
 
 
 def parse(parts: Sequence[str], *, extended: bool) -> Script:
-    """The script of all -e and -f parts; SedError, BadRegex."""
+    """The script of all -e and -f parts; SedError."""
     return _Parser("\n".join(parts), extended).run()
 
 
@@ -67,6 +74,11 @@ class _Parser:
     def error(self, words: str) -> SedError:
         """A complaint with the place."""
         return SedError(f"-e expression #1, char {max(self.pos, 0)}: {words}")
+
+    def error_behind(self, words: str) -> SedError:
+        """A complaint about the character that comes next, where there is one."""
+        self.pos += 1 if self.peek() else 0
+        return self.error(words)
 
     def peek(self) -> str:
         """The next character; empty at the end."""
@@ -100,9 +112,7 @@ class _Parser:
         for command in self.commands:
             if command.name in ("b", "t", "T"):
                 if command.label and command.label not in labels:
-                    raise SedError(
-                        f"-e expression #1, char {len(self.text)}: can't find label for jump to `{command.label}'"
-                    )
+                    raise SedError(f"can't find label for jump to `{command.label}'", 4)
                 command.jump = labels[command.label] if command.label else len(self.commands)
         return Script(self.commands, quiet)
 
@@ -150,6 +160,8 @@ class _Parser:
     def _compile(self, source: str, fold: bool) -> Matcher | None:
         if not source:
             return None
+        if self.extended and _NOTHING_TO_REPEAT.search(source):
+            raise self.error("Invalid preceding regular expression")
         try:
             return compile_posix(source, self.extended, fold)
         except BadRegex as problem:
@@ -180,15 +192,17 @@ class _Parser:
                 raise self.error(words)
             if char == "[" and regex:
                 end = self._bracket_end()
-                out.append(
-                    text[self.pos : end].replace("\\n", "\n").replace("\\t", "\t").replace("\\]", "\\]")
-                )
+                if end < 0:
+                    self.pos = size
+                    raise self.error(words)
+                out.append(text[self.pos : end].replace("\\n", "\n").replace("\\t", "\t"))
                 self.pos = end
                 continue
             out.append(char)
             self.pos += 1
 
     def _bracket_end(self) -> int:
+        """The index behind a bracket expression; -1 where it does not end."""
         text = self.text
         at = self.pos + 1
         if text[at : at + 1] == "^":
@@ -204,7 +218,7 @@ class _Parser:
             if text[at] == "]":
                 return at + 1
             at += 1
-        return self.pos + 1
+        return -1
 
     def _one(self, blocks: list[int]) -> None:
         first = self._address()
@@ -216,9 +230,9 @@ class _Parser:
                 self.blanks()
                 second = self._address(second=True)
                 if second is None:
-                    raise self.error("unexpected `,'")
+                    raise self.error_behind("unexpected `,'")
             if first.kind == "zero" and (second is None or second.kind != "regex"):
-                raise self.error("invalid usage of line address 0")
+                raise self.error_behind("invalid usage of line address 0")
         self.blanks()
         negate = False
         while self.peek() == "!":
@@ -226,18 +240,18 @@ class _Parser:
             self.pos += 1
             self.blanks()
         name = self.peek()
-        self.pos += 1
         if not name:
             raise self.error("missing command")
+        self.pos += 1
         command = Command(name, first, second, negate)
         self.commands.append(command)
         if name == "{":
             blocks.append(len(self.commands) - 1)
         elif name == "}":
-            if first is not None:
-                raise self.error("} doesn't want any addresses")
             if not blocks:
                 raise self.error("unexpected `}'")
+            if first is not None:
+                raise self.error("} doesn't want any addresses")
             self.commands[blocks.pop()].jump = len(self.commands)
             self._end()
         elif name == ":":
@@ -253,10 +267,11 @@ class _Parser:
         elif name in "=dDgGhHnNpPxFz":
             self._end()
         elif name in "qQlL":
+            if second is not None and name in "qQ":
+                raise self.error("command only uses one address")
             self.blanks()
-            command.number = (
-                self._number() if self.peek() and self.peek() in "0123456789" else (-1 if name in "lL" else 0)
-            )
+            given = self.peek() and self.peek() in "0123456789"
+            command.number = self._number() if given else -1 if name in "lL" else 0
             self._end()
         elif name in "aic":
             command.text = self._text()
@@ -270,7 +285,8 @@ class _Parser:
         elif name == "y":
             self._transliteration(command)
         elif name == "e":
-            self._to_line_end()
+            self.blanks()
+            command.text = self._to_line_end()
         else:
             raise self.error(f"unknown command: `{name}'")
 
@@ -297,11 +313,11 @@ class _Parser:
             raise self.error("expected \\ after `a', `c' or `i'")
         if self.peek() == "\\":
             self.pos += 1
-            self.blanks()
-            if self.peek() == "\n":
-                self.pos += 1
-                if not self.peek():
-                    raise self.error("expected \\ after `a', `c' or `i'")
+            line_end = self.text.find("\n", self.pos)
+            if line_end >= 0 and not self.text[self.pos : line_end].strip(" \t"):
+                self.pos = line_end + 1
+            if not self.peek():
+                return ""
         out: list[str] = []
         while (char := self.peek()) and char != "\n":
             if char == "\\" and self.pos + 1 < len(self.text):
@@ -325,11 +341,11 @@ class _Parser:
             char = self.peek()
             if char == "g":
                 if command.globally:
-                    raise self.error("multiple `g' options to `s' command")
+                    raise self.error_behind("multiple `g' options to `s' command")
                 command.globally = True
             elif char == "p":
                 if command.prints:
-                    raise self.error("multiple `p' options to `s' command")
+                    raise self.error_behind("multiple `p' options to `s' command")
                 command.prints = True
             elif char and char in "iI":
                 fold = True
@@ -362,50 +378,10 @@ class _Parser:
                 self.pos += 1
                 raise self.error("unknown option to `s'")
         command.regex = self._compile(source, fold)
-        command.replacement = self._replacement(replacement, command.regex)
-
-    def _replacement(self, text: str, matcher: Matcher | None) -> list[int | str]:
-        parts: list[int | str] = []
-        literal: list[str] = []
-        pos = 0
-
-        def close() -> None:
-            if literal:
-                parts.append("".join(literal))
-                literal.clear()
-
-        names = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}
-        while pos < len(text):
-            char = text[pos]
-            pos += 1
-            if char == "&":
-                close()
-                parts.append(0)
-            elif char == "\\" and pos < len(text):
-                following = text[pos]
-                pos += 1
-                if following.isascii() and following.isdecimal():
-                    number = int(following)
-                    if matcher is not None and number > matcher.groups:
-                        raise self.error(f"invalid reference \\{number} on `s' command's RHS")
-                    close()
-                    parts.append(number)
-                elif following in "ULEul":
-                    close()
-                    parts.append("\\" + following)
-                elif (
-                    following == "x"
-                    and (digits := text[pos : pos + 2])
-                    and all(d in "0123456789abcdefABCDEF" for d in digits)
-                ):
-                    literal.append(chr(int(digits, 16)))
-                    pos += len(digits)
-                else:
-                    literal.append(names.get(following, following))
-            else:
-                literal.append(char)
-        close()
-        return parts
+        try:
+            command.replacement = parse_replacement(replacement, command.regex)
+        except BadReference as problem:
+            raise self.error(f"invalid reference \\{problem} on `s' command's RHS") from None
 
     def _transliteration(self, command: Command) -> None:
         mark = self.peek()
