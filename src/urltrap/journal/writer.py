@@ -16,6 +16,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -114,13 +115,19 @@ class JournalWriter:
         behind), JournalFailedError (the disk fails), JournalRecordError (too long), JournalClosedError: the record was
         not taken, all before are safe.
         """
-        try:
-            data = frame(encode_event(event))
-        except ValueError as error:
-            raise JournalRecordError(
-                f"event {event.id} cannot be one record ({error}); "
-                "put what is long into the quarantine and name it by its hash"
-            ) from error
+        return self._append(_framed(event))
+
+    def append_all(self, events: Iterable[EventBase]) -> Position:
+        """Write several events with one system call, for those who have many at hand; otherwise as `append`.
+
+        All or none are taken. ValueError where there are none.
+        """
+        data = b"".join(map(_framed, events))
+        if not data:
+            raise ValueError("no events to append")
+        return self._append(data)
+
+    def _append(self, data: bytes) -> Position:
         with self._lock:
             self._require_writable()
             try:
@@ -386,3 +393,13 @@ def _late(position: Position, timeout: float | None) -> JournalTimeoutError:
     return JournalTimeoutError(
         f"position {position} is not durable after {timeout} s; it may still become so"
     )
+
+
+def _framed(event: EventBase) -> bytes:
+    try:
+        return frame(encode_event(event))
+    except ValueError as error:
+        raise JournalRecordError(
+            f"event {event.id} cannot be one record ({error}); "
+            "put what is long into the quarantine and name it by its hash"
+        ) from error
