@@ -62,6 +62,11 @@ class DataFolder:
         return self.root / "backups"
 
     @property
+    def imports(self) -> Path:
+        """Bad lines of imported logs, and where followed logs stand."""
+        return self.root / "imports"
+
+    @property
     def fetcher_socket(self) -> Path:
         """Where the fetcher is asked."""
         return self.run / "fetcher.sock"

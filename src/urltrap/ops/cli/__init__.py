@@ -21,6 +21,8 @@ COMMANDS = {
     "judge": "judge",
     "artifacts": "artifacts",
     "export": "export",
+    "import": "cowrie",
+    "tail": "cowrie",
     "check": "check",
     "domains": "domains",
     "lists": "lists",
