@@ -110,8 +110,6 @@ OPEN_DEFECTS = {
     "test_a_hostile_command_is_bounded_and_harms_nobody[endless-loop]": "slowed, but not ended within 45 s",
     "test_a_hostile_command_is_bounded_and_harms_nobody[big-file]": "slowed, but not ended within 45 s",
     "test_a_spent_budget_is_told_once_per_session": "slowed, but not ended within 45 s",
-    "test_quota_says_what_is_left_what_waits_and_who_is_not_asked": "the table is cut at narrow widths",
-    "test_the_quota_that_a_provider_tells_is_kept_to": "fails among others, passes alone",
 }
 """Tests that show a defect which is known and open. The list may only shrink; each run prints it."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.intel.fakes import FakeHttp, http_server
 from typer.testing import CliRunner, Result
 
@@ -14,7 +15,7 @@ from urltrap.intel.dumps import dumps, refresh
 from urltrap.intel.loop import Background
 from urltrap.model.intel_settings import IntelSettings
 from urltrap.model.verdict import Observation
-from urltrap.ops.cli import load_commands
+from urltrap.ops.cli import common, load_commands
 from urltrap.ops.cli.check import classify
 from urltrap.ops.cli.common import CommandError, app
 from urltrap.ops.init import init_data_folder
@@ -82,7 +83,9 @@ def test_lists_are_downloaded_shown_and_one_that_fails_is_named(data: Path, fake
     ]
 
 
-def test_quota_says_what_is_left_what_waits_and_who_is_not_asked(data: Path) -> None:
+def test_quota_says_what_is_left_what_waits_and_who_is_not_asked(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure(data, "[intel]\nonline = true\n")
     now = datetime.now(UTC)
     store = open_store(str(data / "urltrap.db"))
@@ -104,8 +107,11 @@ def test_quota_says_what_is_left_what_waits_and_who_is_not_asked(data: Path) -> 
         rows["otx"]["state"] == "refused"
         and found["not_asked"]["virustotal"] == "needs intel.keys.virustotal"
     )
-    shown = run("quota", "--data", data).output
-    assert "1/500 a day" in shown and "not accepted" in shown and "cymru (in intel.skip)" in shown
+    for width in (46, 80, 120, 200):
+        monkeypatch.setattr(common, "console", Console(width=width))
+        shown = run("quota", "--data", data).output
+        for words in ("1/500 a day", "refused", "missing or not accepted", "cymru (in intel.skip)"):
+            assert words in " ".join(shown.split()), f"{words} at {width} columns"
 
 
 def test_quota_says_so_where_nobody_is_asked(data: Path) -> None:

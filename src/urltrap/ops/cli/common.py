@@ -77,20 +77,52 @@ def cell(value: object) -> Text:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people. A column whose name ends in "*" takes the room that is left and folds; others stay whole."""
-    table = Table(title=title, title_justify="left", header_style="bold", expand=False, box=box.SIMPLE_HEAD)
-    for column in columns:
-        folds = column.endswith("*")
-        table.add_column(
-            column.rstrip("*"), overflow="fold", no_wrap=not folds, min_width=12 if folds else None
+    """A table for people. A column whose name ends in "*" takes the room that is left and folds; others stay whole.
+
+    Where the window is too narrow for that, each row is printed as a list of its fields: nothing is cut.
+    """
+    listed = [[value if isinstance(value, Text) else cell(value) for value in row] for row in rows]
+    if _fits(columns, listed):
+        table = Table(
+            title=title, title_justify="left", header_style="bold", expand=False, box=box.SIMPLE_HEAD
         )
-    count = 0
-    for row in rows:
-        table.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
-        count += 1
-    console.print(table)
-    if not count:
+        for column in columns:
+            folds = column.endswith("*")
+            least = min(_FOLDED, _widest(columns, listed, column)) if folds else None
+            table.add_column(column.rstrip("*"), overflow="fold", no_wrap=not folds, min_width=least)
+        for row in listed:
+            table.add_row(*row)
+        console.print(table)
+    else:
+        console.print(Text(title, style="italic"))
+        for row in listed:
+            fields = Table.grid(padding=(0, 2))
+            fields.add_column(style="dim", no_wrap=True)
+            fields.add_column(overflow="fold")
+            for column, value in zip(columns, row, strict=True):
+                if value.plain:
+                    fields.add_row(column.rstrip("*"), value)
+            console.print(fields, "", sep="")
+    if not listed:
         console.print("nothing yet", style="dim")
+
+
+_FOLDED = 24
+"""A column that folds is not made narrower than this: one word to a line is no longer read."""
+
+
+def _widest(columns: Sequence[str], rows: Sequence[Sequence[Text]], column: str) -> int:
+    index = columns.index(column)
+    return max(len(column.rstrip("*")), *(row[index].cell_len for row in rows)) if rows else len(column)
+
+
+def _fits(columns: Sequence[str], rows: Sequence[Sequence[Text]]) -> bool:
+    """Whether every column gets what it needs, with a space at each of its sides and one between columns."""
+    needed = 1
+    for column in columns:
+        widest = _widest(columns, rows, column)
+        needed += 3 + (min(_FOLDED, widest) if column.endswith("*") else widest)
+    return needed <= console.width
 
 
 def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any] | list[Any]) -> None:
