@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,6 +13,15 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+
+_TABLE: dict[str, Any] = {
+    "mariadb_charset": "utf8mb4",
+    "mariadb_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_engine": "InnoDB",
+}
+"""What MariaDB and MySQL are told of every table."""
 
 
 def upgrade() -> None:
@@ -32,10 +43,7 @@ def upgrade() -> None:
         sa.Column("place_sources", types.Json(), nullable=False),
         sa.Column("place_version", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_addresses")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_addresses_asn"), "addresses", ["asn"], unique=False)
     op.create_index(op.f("ix_addresses_country"), "addresses", ["country"], unique=False)
@@ -58,10 +66,7 @@ def upgrade() -> None:
         sa.Column("architecture", sa.String(length=40), nullable=False),
         sa.Column("analysis", types.Json(), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_artifacts")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_artifacts_kind"), "artifacts", ["kind"], unique=False)
     op.create_index(op.f("ix_artifacts_last_seen_sha256"), "artifacts", ["last_seen", "sha256"], unique=False)
@@ -79,10 +84,7 @@ def upgrade() -> None:
         sa.Column("for_session", sa.String(length=40), nullable=False),
         sa.Column("body", types.Blob, nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_captures")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_captures_at"), "captures", ["at"], unique=False)
     op.create_index(op.f("ix_captures_sha256"), "captures", ["sha256"], unique=False)
@@ -96,10 +98,7 @@ def upgrade() -> None:
         sa.Column("text", types.Blob, nullable=False),
         sa.Column("text_sha256", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_commands")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_commands_at"), "commands", ["at"], unique=False)
     op.create_index(op.f("ix_commands_text_sha256"), "commands", ["text_sha256"], unique=False)
@@ -113,10 +112,7 @@ def upgrade() -> None:
         sa.Column("record", types.Blob, nullable=False),
         sa.Column("at", types.Micros(), nullable=False),
         sa.PrimaryKeyConstraint("writer", "segment", "offset", name=op.f("pk_dead_letters")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "decisions",
@@ -129,10 +125,7 @@ def upgrade() -> None:
         sa.Column("decision", types.LongText, nullable=False),
         sa.Column("reason", types.LongText, nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_decisions")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_decisions_subject_sha256"), "decisions", ["subject_sha256"], unique=False)
     op.create_table(
@@ -143,20 +136,14 @@ def upgrade() -> None:
         sa.Column("at", types.Micros(), nullable=False),
         sa.Column("body", types.Blob, nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_events")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "facts",
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("value", types.LongText, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_facts")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "files",
@@ -170,10 +157,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_files")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_files_sha256"), "files", ["sha256"], unique=False)
     op.create_table(
@@ -185,10 +169,7 @@ def upgrade() -> None:
         sa.Column("since", types.Micros(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_floods")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_floods_since"), "floods", ["since"], unique=False)
     op.create_table(
@@ -201,10 +182,7 @@ def upgrade() -> None:
         sa.Column("port", sa.Integer(), nullable=False),
         sa.Column("first_bytes", types.Blob, nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_forwards")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "hourly",
@@ -213,10 +191,7 @@ def upgrade() -> None:
         sa.Column("what", sa.String(length=24), nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("hour", "sensor", "what", name=op.f("pk_hourly")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "jobs",
@@ -226,10 +201,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("error", types.LongText, nullable=False),
         sa.PrimaryKeyConstraint("stage", "subject", name=op.f("pk_jobs")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_jobs_stage_due"), "jobs", ["stage", "due"], unique=False)
     op.create_table(
@@ -244,10 +216,7 @@ def upgrade() -> None:
         sa.Column("key_fingerprint", sa.String(length=128), nullable=False),
         sa.Column("accepted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_logins")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_logins_at"), "logins", ["at"], unique=False)
     op.create_table(
@@ -263,10 +232,7 @@ def upgrade() -> None:
         sa.Column("reference", types.LongText, nullable=False),
         sa.Column("first_listed", types.Micros(), nullable=True),
         sa.PrimaryKeyConstraint("provider", "subject_kind", "subject_sha256", name=op.f("pk_observations")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_observations_subject_sha256"), "observations", ["subject_sha256"], unique=False)
     op.create_table(
@@ -279,10 +245,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_program_runs")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "recordings",
@@ -291,10 +254,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.Integer(), nullable=False),
         sa.Column("frames", types.Blob, nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_recordings")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "sessions",
@@ -331,10 +291,7 @@ def upgrade() -> None:
         sa.Column("close_reason", sa.String(length=16), nullable=False),
         sa.Column("close_detail", types.LongText, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_sessions_classed_started"), "sessions", ["classed", "started"], unique=False)
     op.create_index(op.f("ix_sessions_hassh"), "sessions", ["hassh"], unique=False)
@@ -359,10 +316,7 @@ def upgrade() -> None:
         sa.Column("flags", types.Json(), nullable=False),
         sa.Column("parent_sha256", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("session", "seq", "n", name=op.f("pk_sightings")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_sightings_parent_sha256"), "sightings", ["parent_sha256"], unique=False)
     op.create_index(op.f("ix_sightings_url_key_at"), "sightings", ["url_key", "at"], unique=False)
@@ -375,10 +329,7 @@ def upgrade() -> None:
         sa.Column("second", types.Blob, nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("day", "what", "key", name=op.f("pk_tallies")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_tallies_what_key"), "tallies", ["what", "key"], unique=False)
     op.create_table(
@@ -390,20 +341,14 @@ def upgrade() -> None:
         sa.Column("what", types.LongText, nullable=False),
         sa.Column("data", types.Blob, nullable=False),
         sa.PrimaryKeyConstraint("session", "seq", name=op.f("pk_troubles")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "url_sources",
         sa.Column("url_key", sa.String(length=64), nullable=False),
         sa.Column("address", sa.String(length=45), nullable=False),
         sa.PrimaryKeyConstraint("url_key", "address", name=op.f("pk_url_sources")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_url_sources_address"), "url_sources", ["address"], unique=False)
     op.create_table(
@@ -430,10 +375,7 @@ def upgrade() -> None:
         sa.Column("publish_after", types.Micros(), nullable=True),
         sa.Column("published_at", types.Micros(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_urls")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_index(op.f("ix_urls_first_seen"), "urls", ["first_seen"], unique=False)
     op.create_index(op.f("ix_urls_host"), "urls", ["host"], unique=False)
@@ -453,10 +395,7 @@ def upgrade() -> None:
         sa.Column("rules", sa.String(length=40), nullable=False),
         sa.Column("publish_after", types.Micros(), nullable=True),
         sa.PrimaryKeyConstraint("url_key", name=op.f("pk_verdicts")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
     op.create_table(
         "watermarks",
@@ -466,8 +405,5 @@ def upgrade() -> None:
         sa.Column("events", sa.BigInteger(), nullable=False),
         sa.Column("last_at", types.Micros(), nullable=False),
         sa.PrimaryKeyConstraint("writer", name=op.f("pk_watermarks")),
-        mariadb_charset="utf8mb4",
-        mariadb_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_engine="InnoDB",
+        **_TABLE,
     )
