@@ -205,7 +205,9 @@ class FakeMachine:
         self.jobs.append(job)
         return job
 
-    def login(self, user: str, connection: Connection, now: float) -> FakeLogin:
+    def login(
+        self, user: str, connection: Connection, now: float, password: bytes | None = None
+    ) -> FakeLogin:
         self.logins.append(FakeLogin(self, user, connection))
         return self.logins[-1]
 

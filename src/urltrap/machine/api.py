@@ -311,6 +311,23 @@ class Process(Protocol):
         """setsid(2): a new session and group without terminal."""
         ...
 
+    # identity
+    def crypt(self, password: bytes, setting: str) -> str | None:
+        """crypt(3); None for a kind of hash that is not known here."""
+        ...
+
+    def password_opens(self, user: str, password: str) -> bool:
+        """Whether this is the user's password, as PAM finds out for whoever asks."""
+        ...
+
+    @property
+    def owner_fs(self) -> FileSystem:
+        """The file tree with the rights of the program's owner where its file is set-uid; else the own one."""
+        ...
+
+    @property
+    def set_uid(self) -> bool: ...  # the program's file belongs to root and is set-uid
+
     @property
     def power(self) -> PowerPlan | None: ...  # what is planned: reboot, power-off, halt
 

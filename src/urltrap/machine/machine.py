@@ -17,6 +17,7 @@ from urltrap.machine.kernel.accounts import Account
 from urltrap.machine.kernel.kernel import Kernel
 from urltrap.machine.kernel.login import Login
 from urltrap.machine.kernel.onlooker import Onlooker
+from urltrap.machine.kernel.passwords import Crypt
 from urltrap.machine.kernel.pts import PtsMount
 from urltrap.machine.kernel.tty import Tty
 from urltrap.machine.persona import Persona
@@ -26,9 +27,6 @@ from urltrap.model.settings import SessionLimits
 
 _STORED = frozenset({"devtmpfs", "tmpfs", "ramfs", "ext4", "ext3", "ext2", "xfs", "btrfs", "overlay", "vfat", "jffs2",
                      "squashfs", "ubifs", "yaffs2", "cramfs"})  # fmt: skip
-
-Verify = Callable[[str, str], bool]
-"""(hash as /etc/shadow has it, password) to whether they match: crypt(3) is the caller's."""
 
 
 class LoginError(Exception):
@@ -43,7 +41,8 @@ class Machine:
     """A machine of one attacker. Single-threaded: step one of its jobs at a time.
 
     `entropy(n)` gives a number below n; `boot_time` in unix seconds (the overlay's or the persona's where None).
-    `mounts` are generated trees by path; /proc and /sys of the persona where None.
+    `mounts` are generated trees by path; /proc and /sys of the persona where None. `crypt` is crypt(3) for yescrypt and
+    the like; without it changed passwords are hashed as $6$.
     """
 
     def __init__(
@@ -56,12 +55,14 @@ class Machine:
         boot_time: float | None = None,
         mounts: Mapping[str, Mount] | None = None,
         limits: SessionLimits | None = None,
+        crypt: Crypt | None = None,
     ) -> None:
         self.limits = limits or SessionLimits()
         self.overlay = overlay or Overlay(image, max_bytes=self.limits.overlay_bytes)
         self._image = image
         self._installed = persona
         self._entropy = entropy
+        self._crypt = crypt
         self._mounts: Mapping[str, Mount] = (
             {"/proc": ProcMount(), "/sys": SysMount()} if mounts is None else mounts
         )
@@ -79,7 +80,7 @@ class Machine:
         terminals: dict[int, Tty] = {}
         trees: dict[str, Mount] = {"/dev/pts": PtsMount(terminals), **self._mounts}
         tree = Tree(self._image, self.overlay, trees, volumes(persona))
-        return Kernel(tree, persona, self._entropy, boot, terminals)
+        return Kernel(tree, persona, self._entropy, boot, terminals, self._crypt)
 
     def down_until(self, now: float) -> float | None:
         """When it answers again (unix seconds), where it is switched off or starting at `now`; else None."""
@@ -104,9 +105,9 @@ class Machine:
             except SysError:
                 pass  # he removed it or filled the disk: a start leaves no record then
 
-    def login(self, user: str, connection: Connection, now: float) -> Login:
-        """Let a user in; everybody who is in is seen by ``who``. LoginError where /etc/passwd does not know him or the
-        machine is down."""
+    def login(self, user: str, connection: Connection, now: float, password: bytes | None = None) -> Login:
+        """Let a user in, with the password that opened; everybody who is in is seen by ``who``. LoginError where
+        /etc/passwd does not know him or the machine is down."""
         plan = self.overlay.power
         if plan is not None and now >= plan.back:
             self._start_again(plan)
@@ -116,6 +117,8 @@ class Machine:
         account = self.account(user)
         if account is None:
             raise LoginError(f"no user {user!r} in /etc/passwd of this machine")
+        if password is not None:
+            self.kernel.passwords.typed(user, password)
         return Login(self.kernel, self.limits, account, connection)
 
     def account(self, user: str) -> Account | None:
@@ -138,13 +141,12 @@ class Machine:
         """Set the clock without running anything, before using `view`."""
         self.kernel.pass_time(now)
 
-    def check_password(self, user: str, password: str, verify: Verify) -> bool:
-        """True where /etc/shadow of this machine has this password for the user (``chpasswd`` changes it).
+    def check_password(self, user: str, password: bytes) -> bool:
+        """True where this is the user's password on this machine (``chpasswd`` changes it).
 
         Locked, empty and unknown ones are False.
         """
-        kept = self.kernel.accounts.password_hash(user)
-        return bool(kept) and kept is not None and kept[0] not in "!*" and verify(kept, password)
+        return self.kernel.passwords.opens(user, password)
 
     def authorized_keys(self, user: str) -> list[str]:
         """The lines of the user's authorized_keys that hold a key."""

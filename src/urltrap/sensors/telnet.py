@@ -263,7 +263,7 @@ class TelnetConnection(asyncio.Protocol):
                 accepted=opens,
             )
             if opens:
-                self._enter(outcome.user)
+                self._enter(outcome.user, outcome.password)
             else:
                 self._delay = self._loop.call_later(self._shared.refusal_seconds, self._refuse)
 
@@ -278,7 +278,7 @@ class TelnetConnection(asyncio.Protocol):
             self._flush()
             self.end("timeout", "log-in took too long")
 
-    def _enter(self, user: bytes) -> None:
+    def _enter(self, user: bytes, password: bytes) -> None:
         dialogue, self._dialogue = self._dialogue, None
         assert dialogue is not None
         self._send(self._wire.send(dialogue.take()))
@@ -296,7 +296,7 @@ class TelnetConnection(asyncio.Protocol):
         )
         self._taken = True
         try:
-            self._login = machine.login(decode(user), connection, now)
+            self._login = machine.login(decode(user), connection, now, password)
         except LoginError as error:
             down = isinstance(error, MachineDownError)
             self.end("server", MACHINE_DOWN if down else "the account is gone from the machine")

@@ -9,6 +9,7 @@ from urltrap.machine.api import O_CREAT, O_TRUNC, O_WRONLY, Process, Run
 from urltrap.machine.effects import ProgramCrashed
 from urltrap.machine.errors import SysError
 from urltrap.machine.kernel.signals import SIGINT, SIGKILL, SIGPIPE, SIGTERM
+from urltrap.machine.unix_crypt import portable_crypt
 from urltrap.model.event import BudgetSpent, ProgramRun
 from urltrap.model.settings import SessionLimits
 
@@ -574,14 +575,14 @@ def test_passwords_and_keys_are_those_of_his_own_machine() -> None:
     box = Box()
     machine = box.machine
 
-    def same(kept: str, password: str) -> bool:
-        return kept == f"$y${password}"
-
-    assert machine.check_password("root", "hash", same)
-    assert not machine.check_password("mia", "!", same)
-    assert not machine.check_password("nobody", "x", same)
-    machine.view(0).write("/etc/shadow", b"root:$y$new:1::::::\n")
-    assert machine.check_password("root", "new", same)
+    kept = portable_crypt(b"hash", "$5$salt$")
+    machine.view(0).write("/etc/shadow", f"root:{kept}:1::::::\nmia:!:1::::::\n".encode())
+    assert machine.check_password("root", b"hash")
+    assert not machine.check_password("root", b"other")
+    assert not machine.check_password("mia", b"!")
+    assert not machine.check_password("nobody", b"x")
+    machine.view(0).write("/etc/shadow", b"root:$y$j9T$new$:1::::::\n")
+    assert not machine.check_password("root", b"hash"), "no crypt(3) was given for this kind"
     machine.view(0).mkdir("/root/.ssh", 0o700)
     machine.view(0).write("/root/.ssh/authorized_keys", b"# mine\nssh-ed25519 AAAA x\n\n")
     assert machine.authorized_keys("root") == ["ssh-ed25519 AAAA x"]

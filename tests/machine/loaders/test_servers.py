@@ -7,14 +7,7 @@ import re
 
 from tests.machine.loaders.dialogue import PAYLOAD, Visit
 
-from urltrap.sensors.unix_passwords import verify_password
-
 KEY = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDXdWgYyZ0nMmX mdrfckr"
-
-
-def verify(kept: str, password: str) -> bool:
-    """crypt(3), as the sensors ask it."""
-    return verify_password(password.encode(), kept)
 
 
 def test_outlaw_by_exec_installs_its_key_and_changes_the_password() -> None:
@@ -29,7 +22,7 @@ def test_outlaw_by_exec_installs_its_key_and_changes_the_password() -> None:
     cores = visit.exec("cat /proc/cpuinfo | grep name | wc -l")
     assert int(cores) == visit.persona.cpu.count
     assert "password" not in visit.exec('echo "root:aB3xQ9LmPz12"|chpasswd|bash')
-    assert visit.machine.check_password("root", "aB3xQ9LmPz12", verify)
+    assert visit.machine.check_password("root", b"aB3xQ9LmPz12")
     visit.exec(
         "rm -rf /tmp/secure.sh; rm -rf /tmp/auth.sh; pkill -9 secure.sh; pkill -9 auth.sh; echo > /etc/hosts.deny; "
         "pkill -9 sleep;"
@@ -58,8 +51,8 @@ def test_outlaw_on_a_terminal_changes_the_password_by_dialogue() -> None:
     talk.ask("aB3xQ9LmPz12", r"Retype new password: $")
     talk.ask("aB3xQ9LmPz12", r"passwd: password updated successfully")
     assert "aB3xQ9LmPz12" not in talk.text
-    assert visit.machine.check_password("root", "aB3xQ9LmPz12", verify)
-    assert not visit.machine.check_password("root", "another", verify)
+    assert visit.machine.check_password("root", b"aB3xQ9LmPz12")
+    assert not visit.machine.check_password("root", b"another")
 
 
 def test_passwd_with_its_answers_in_a_pipe_works() -> None:
@@ -69,7 +62,7 @@ def test_passwd_with_its_answers_in_a_pipe_works() -> None:
     )
     assert "command not found" not in came
     visit.exec(r'echo -e "Xk2ByCCoXwx2\nXk2ByCCoXwx2"|passwd')
-    assert visit.machine.check_password("root", "Xk2ByCCoXwx2", verify)
+    assert visit.machine.check_password("root", b"Xk2ByCCoXwx2")
 
 
 def test_zhtrap_finds_no_sign_of_a_honeypot() -> None:

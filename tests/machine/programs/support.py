@@ -15,6 +15,7 @@ from urltrap.machine.api import Connection
 from urltrap.machine.effects import BytesContent, Effect, Fact, Fetch, FetchReply, Output, ProgramCrashed
 from urltrap.machine.fs.image import Image
 from urltrap.machine.image.load import RECORDS, load_image
+from urltrap.machine.kernel.passwords import Crypt
 from urltrap.machine.machine import Machine
 from urltrap.machine.persona import Kind, Persona, generate
 from urltrap.model.capture import Capture, CaptureOutcome, FetchRequest, Hop
@@ -85,7 +86,11 @@ class Box:
     """One attacker's machine, kept between command lines."""
 
     def __init__(
-        self, kind: Kind = "debian-12", network: Network = nothing_leaves, user: str = "root"
+        self,
+        kind: Kind = "debian-12",
+        network: Network = nothing_leaves,
+        user: str = "root",
+        crypt: Crypt | None = None,
     ) -> None:
         persona, image = installation(kind)
         counter = itertools.count(7)
@@ -94,6 +99,7 @@ class Box:
             persona,
             entropy=lambda below: next(counter) * 2_654_435_761 % below,
             boot_time=NOW - 90_000,
+            crypt=crypt,
         )
         self.login = self.machine.login(user, CONNECTION, NOW)
         self.network = network

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _INTERPRETERS_MAX = 4
 _LINE_MAX = 255
+_S_ISUID = 0o4000
 DEFAULT_PATH = "/bin:/usr/bin"
 
 
@@ -33,6 +34,7 @@ class Executable:
     name: str
     number: int
     asked: list[str]
+    set_uid: bool = False
 
     def enter(self, process: ProcessState) -> None:
         """Make the process show this program."""
@@ -41,6 +43,7 @@ class Executable:
         process.exe = self.path
         process.outcome = self.outcome
         process.program_name = self.name
+        process.set_uid = self.set_uid
         process.kernel.running(process, self.number)
 
 
@@ -64,7 +67,8 @@ def find_program(process: ProcessState, argv: list[str], path: str | None) -> Ex
             raise SysError(errno.EACCES, path)
         content = content_of(spot.node)
         if isinstance(content, ProgramContent):
-            return _known(process, content, argv, spot.path, comm, spot.node.number, given)
+            set_uid = spot.node.mode & _S_ISUID != 0 and spot.node.uid == 0
+            return _known(process, content, argv, spot.path, comm, spot.node.number, given, set_uid)
         head = content.read(0, _LINE_MAX + 1)
         if head[:2] == b"#!":
             script = path
@@ -122,9 +126,10 @@ def _known(
     comm: str,
     number: int,
     given: list[str],
+    set_uid: bool = False,
 ) -> Executable:
     entry = registry.lookup(content.program)
     outcome = "ran"
     if entry is None:
         entry, outcome = unwritten(content.program), "not-implemented"
-    return Executable(entry, argv, path, comm, outcome, content.program, number, given)
+    return Executable(entry, argv, path, comm, outcome, content.program, number, given, set_uid)

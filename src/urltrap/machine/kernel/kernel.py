@@ -18,6 +18,7 @@ from urltrap.machine.kernel.accounts import Accounts
 from urltrap.machine.kernel.executable import Executable
 from urltrap.machine.kernel.files import ACCESS, File
 from urltrap.machine.kernel.onlooker import Onlooker
+from urltrap.machine.kernel.passwords import Crypt, Passwords
 from urltrap.machine.kernel.pipe import Fifo
 from urltrap.machine.kernel.process import KernelProcess
 from urltrap.machine.kernel.signals import (
@@ -50,8 +51,8 @@ class Kernel:
 
     __slots__ = (
         "_fifos", "_inode", "_noise", "_noise_seed", "_pid", "_programs", "accounts", "architectures",
-        "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "hostname", "persona", "pipe_bytes",
-        "processes", "rows", "terminals", "tree",
+        "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "hostname",
+        "passwords", "persona", "pipe_bytes", "processes", "rows", "terminals", "tree",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +62,7 @@ class Kernel:
         entropy: Callable[[int], int],
         boot_time: float,
         terminals: dict[int, Tty],
+        crypt: Crypt | None = None,
     ) -> None:
         self.tree = tree
         self.persona = persona
@@ -87,6 +89,7 @@ class Kernel:
             machine = "mipsel"
         self.architectures = _RUN_AS.get(machine, (machine,))
         self.accounts = Accounts(FileView(tree, Onlooker(self, 0), lambda path, node, lost: None))
+        self.passwords = Passwords(self.accounts, crypt)
 
     # numbers
     def next_pid(self) -> int:

@@ -6,10 +6,11 @@ import errno
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from urltrap.machine.api import O_RDONLY, Connection, ProcessInfo, Run, Stat
+from urltrap.machine.api import O_RDONLY, Connection, FileSystem, ProcessInfo, Run, Stat, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.view import FileView
 from urltrap.machine.kernel.files import File
+from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.opening import open_file
 from urltrap.machine.kernel.pipe import Pipe
 from urltrap.machine.kernel.socket import HttpSocket
@@ -59,6 +60,7 @@ class ProcessState:
         "queued",
         "run",
         "session",
+        "set_uid",
         "started",
         "state",
         "status",
@@ -103,6 +105,7 @@ class ProcessState:
         self.stopped_by = 0
         self.told_stopped = False
         self.outcome: str | None = None
+        self.set_uid = False
         self.program_name = ""
         self.cpu_steps = 0
         self.held = 0
@@ -150,6 +153,21 @@ class ProcessState:
         if self.uid != 0:
             raise SysError(errno.EPERM, name)
         self.kernel.hostname = name
+
+    def crypt(self, password: bytes, setting: str) -> str | None:
+        """crypt(3)."""
+        return self.kernel.passwords.hash(password, setting)
+
+    def password_opens(self, user: str, password: str) -> bool:
+        """Whether this is the user's password."""
+        return self.kernel.passwords.opens(user, encode(password))
+
+    @property
+    def owner_fs(self) -> FileSystem:
+        """The file tree with the rights of the program's owner where its file is set-uid."""
+        if not self.set_uid:
+            return self.fs
+        return FileView(self.kernel.tree, Onlooker(self.kernel, 0, cwd=self.cwd), self.job.changed)
 
     @property
     def power(self) -> PowerPlan | None:

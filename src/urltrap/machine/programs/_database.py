@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from urltrap.machine.api import Process, encode
+from urltrap.machine.api import Process, decode, encode
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._system import text_of
 
 
 def rows(p: Process, path: str) -> list[list[str]]:
-    """The lines of a colon-separated database as fields."""
-    return [line.split(":") for line in text_of(p, path).splitlines() if line]
+    """The lines of a colon-separated database as fields; read as the program's owner where it is set-uid."""
+    try:
+        text = decode(p.owner_fs.read(path))
+    except SysError:
+        return []
+    return [line.split(":") for line in text.splitlines() if line]
 
 
 def row(p: Process, path: str, name: str) -> list[str] | None:
@@ -20,9 +23,10 @@ def row(p: Process, path: str, name: str) -> list[str] | None:
 
 
 def save(p: Process, path: str, entries: list[list[str]]) -> None:
-    """Write a database back, with the mode that it had. SysError EACCES for other users than root."""
+    """Write a database back, with the mode that it had. SysError EACCES for other users than root, unless the program
+    is set-uid."""
     mode = 0o640 if path.endswith("shadow") else 0o644
-    p.fs.write(path, encode("".join(":".join(fields) + "\n" for fields in entries)), mode=mode)
+    p.owner_fs.write(path, encode("".join(":".join(fields) + "\n" for fields in entries)), mode=mode)
 
 
 def change(p: Process, path: str, name: str, edit: Callable[[list[str]], None]) -> bool:

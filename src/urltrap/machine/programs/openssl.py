@@ -11,8 +11,8 @@ import hmac
 from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._crypt import md5_crypt, sha_crypt
 from urltrap.machine.programs.registry import program
+from urltrap.machine.unix_crypt import md5_crypt, sha_crypt
 
 _LETTERS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGESTS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-512")

@@ -7,9 +7,9 @@ from typing import Any
 
 from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._database import change, row, rows, set_hash
+from urltrap.machine.programs._database import change, row, set_hash
 from urltrap.machine.programs._getopt import OptionError, getopt
-from urltrap.machine.programs._password_hash import matches, new_hash
+from urltrap.machine.programs._password_hash import METHODS, new_hash
 from urltrap.machine.programs._system import is_device, names
 from urltrap.machine.programs.registry import program
 
@@ -120,6 +120,13 @@ def _manage(p: Process, name: str, given: set[str]) -> Run:
         elif "u" in given:
             fields[1] = fields[1].lstrip("!") or fields[1]
 
+    entry = row(p, "/etc/shadow", name)
+    if "u" in given and entry is not None and not entry[1].lstrip("!"):
+        yield from p.err(
+            "passwd: unlocking the password would result in a passwordless account.\n"
+            "You should set a password with usermod -p to unlock the password of this account.\n"
+        )
+        return 3
     change(p, "/etc/shadow", name, edit)
     yield from p.out(
         "passwd: password changed.\n"
@@ -129,54 +136,115 @@ def _manage(p: Process, name: str, given: set[str]) -> Run:
     return 0
 
 
+_UNCHANGED = "passwd: Authentication token manipulation error\npasswd: password unchanged\n"
+_TRIES = 3
+"""How often pam_unix(8) asks again after a password that it does not like."""
+
+
 def _dialogue(p: Process, name: str) -> Run:
     if is_device(p):
-        yield from p.out(f"Changing password for {name}\n")
-    elif p.uid:
-        yield from p.out(f"Changing password for {name}.\n")
+        return (yield from _device_dialogue(p, name))
+    current: str | None = None
     if p.uid:
+        yield from p.out(f"Changing password for {name}.\n")
         current = yield from ask(p, "Current password: ")
-        shadow = [fields for fields in _shadow(p) if fields[0] == name]
-        if current is None or not shadow or not matches(current, shadow[0][1]):
-            yield from p.sleep(2.0)
-            yield from p.err("passwd: Authentication token manipulation error\npasswd: password unchanged\n")
+        if current is None or not p.password_opens(name, current):
+            if current:
+                yield from p.sleep(1.6 + p.random(800) / 1000)
+            yield from p.err(_UNCHANGED)
             return 10
-    first = yield from ask(p, "New password: ")
-    second = (
-        (yield from ask(p, "Retype new password: " if not is_device(p) else "Retype password: "))
-        if first is not None
-        else None
-    )
-    if first is None or second is None:
-        yield from p.err("Password change has been aborted.\npasswd: Authentication token manipulation error\n"
-                         "passwd: password unchanged\n" if not is_device(p) else
-                         f"passwd: password for {name} is unchanged\n")  # fmt: skip
-        return 10
-    if first != second:
-        yield from p.err("Sorry, passwords do not match.\npasswd: Authentication token manipulation error\n"
-                         "passwd: password unchanged\n" if not is_device(p) else
-                         f"Passwords don't match\npasswd: password for {name} is unchanged\n")  # fmt: skip
-        return 10
-    if not first:
-        yield from p.err("No password has been supplied.\npasswd: Authentication token manipulation error\n"
+    for _ in range(_TRIES):
+        first = yield from ask(p, "New password: ")
+        second = None if first is None else (yield from ask(p, "Retype new password: "))
+        if first is None or second is None:
+            yield from p.err(f"Password change has been aborted.\n{_UNCHANGED}")
+            return 10
+        if first != second:
+            yield from p.err(f"Sorry, passwords do not match.\n{_UNCHANGED}")
+            return 10
+        fault = "" if first else "No password has been supplied."
+        fault = fault or (_weakness(current, first) if current is not None else "")
+        if not fault:
+            break
+        yield from p.err(fault + "\n")
+    else:
+        yield from p.err("passwd: Have exhausted maximum number of retries for service\n"
                          "passwd: password unchanged\n")  # fmt: skip
         return 10
     yield from p.tick(20_000)
     try:
-        set_hash(p, name, new_hash(p, first))
-    except SysError:
-        # passwd is set-uid on a real machine; ours asks as the user, who may not write the file.
-        yield from p.err("passwd: Authentication token manipulation error\npasswd: password unchanged\n")
+        changed = set_hash(p, name, new_hash(p, first))
+    except SysError:  # the disk is full
+        changed = False
+    if not changed:  # somebody took the set-uid bit from passwd
+        yield from p.err(_UNCHANGED)
         return 10
-    if is_device(p):
-        yield from p.out(f"passwd: password for {name} changed by {names(p).get(p.uid, 'root')}\n")
-    else:
-        yield from p.err("passwd: password updated successfully\n")
+    yield from p.err("passwd: password updated successfully\n")
     return 0
 
 
-def _shadow(p: Process) -> list[list[str]]:
-    return rows(p, "/etc/shadow")
+def _weakness(old: str, new: str) -> str:
+    """What pam_unix's "obscure" checks say of an ordinary user's choice; empty where it will do."""
+    if new == old:
+        return "The password has not been changed."
+    if len(new) < 6:
+        return "You must choose a longer password."
+    folded, before = new.lower(), old.lower()
+    if folded == folded[::-1]:
+        return "Bad: new password cannot be a palindrome"
+    if folded == before:
+        return "Bad: new and old password must differ by more than just case"
+    if sum(letter in before for letter in set(folded)) * 2 > len(folded) and len(new) < 8:
+        return "Bad: new and old password are too similar"
+    kinds = (str.isdigit, str.isupper, str.islower, lambda letter: not letter.isalnum())
+    if 9 - sum(any(map(kind, new)) for kind in kinds) > len(new):
+        return "Bad: new password is too simple"
+    if folded in before * 2:
+        return "Bad: new password is just a wrapped version of the old one"
+    return ""
+
+
+def _device_dialogue(p: Process, name: str) -> Run:
+    """BusyBox' own dialogue (loginutils/passwd.c)."""
+    yield from p.out(f"Changing password for {name}\n")
+    if p.uid:
+        current = yield from ask(p, "Old password: ")
+        if current is None or not p.password_opens(name, current):
+            yield from p.sleep(3.0)
+            yield from p.err(
+                f"passwd: incorrect password for {name}\npasswd: password for {name} is unchanged\n"
+            )
+            return 1
+    first = yield from ask(p, "New password: ")
+    second = None if first is None else (yield from ask(p, "Retype password: "))
+    if first is None or second is None:
+        yield from p.err(f"passwd: password for {name} is unchanged\n")
+        return 1
+    if len(first) < 6:
+        yield from p.out("Bad password: too short\n")
+    if first != second:
+        yield from p.err(f"Passwords don't match\npasswd: password for {name} is unchanged\n")
+        return 1
+    yield from p.tick(20_000)
+    set_hash(p, name, new_hash(p, first))
+    yield from p.out(f"passwd: password for {name} changed by {names(p).get(p.uid, 'root')}\n")
+    return 0
+
+
+_CHPASSWD = """\
+Usage: chpasswd [options]
+
+Options:
+  -c, --crypt-method METHOD     the crypt method (one of NONE DES MD5 SHA256 SHA512 YESCRYPT)
+  -e, --encrypted               supplied passwords are encrypted
+  -h, --help                    display this help message and exit
+  -m, --md5                     encrypt the clear text password using
+                                the MD5 algorithm
+  -R, --root CHROOT_DIR         directory to chroot into
+  -s, --sha-rounds              number of rounds for the SHA, BCRYPT
+                                or YESCRYPT crypt algorithms
+
+"""
 
 
 @program("chpasswd")
@@ -188,39 +256,38 @@ def chpasswd(p: Process) -> Run:
             {"crypt-method": ":", "encrypted": "", "help": "", "md5": "", "root": ":", "sha-rounds": ":"},
         )  # fmt: skip
     except OptionError as error:
-        yield from p.err(f"{p.argv[0]}: {error}\nUsage: chpasswd [options]\n\nOptions:\n"
-                         "  -c, --crypt-method METHOD     the crypt method (one of NONE DES MD5 SHA256 SHA512 "
-                         "YESCRYPT)\n"
-                         "  -e, --encrypted               supplied passwords are encrypted\n"
-                         "  -h, --help                    display this help message and exit\n"
-                         "  -m, --md5                     encrypt the clear text password using\n"
-                         "                                the MD5 algorithm\n"
-                         "  -R, --root CHROOT_DIR         directory to chroot into\n"
-                         "  -s, --sha-rounds              number of rounds for the SHA, BCRYPT\n"
-                         "                                or YESCRYPT crypt algorithms\n\n")  # fmt: skip
+        yield from p.err(f"{p.argv[0]}: {error}\n{_CHPASSWD}")
         return 2
-    if p.uid:
-        yield from p.err(
-            "chpasswd: Permission denied.\nchpasswd: cannot lock /etc/passwd; try again later.\n"
-        )
-        return 1
-    encrypted = any(name in ("e", "--encrypted") for name, _ in options)
+    given = {name.lstrip("-")[0] if name != "--help" else "h": value for name, value in options}
+    if "h" in given:
+        yield from p.out(_CHPASSWD)
+        return 0
+    method = "MD5" if "m" in given else given.get("c")
+    if method is not None and method not in (*METHODS, "NONE", "DES"):
+        yield from p.err(f"{p.argv[0]}: unsupported crypt method: {method}\n{_CHPASSWD}")
+        return 2
     data = yield from p.read_all(0, 65_536)
     status = 0
     for number, line in enumerate(data.splitlines()[:64], 1):
         name, colon, secret = decode(line).partition(":")
         if not colon:
-            yield from p.err(f"chpasswd: line {number}: missing new password\n")
+            yield from p.err(f"{p.argv[0]}: line {number}: missing new password\n")
             status = 1
             continue
-        if row(p, "/etc/shadow", name) is None:
-            yield from p.err(f"chpasswd: (user {name}) pam_chauthtok() failed, error:\nAuthentication token "
-            f"manipulation error\n"
-                             f"chpasswd: (line {number}, user {name}) password not changed\n")  # fmt: skip
+        if p.uid and "e" not in given and method is None:
+            yield from p.out(f"Changing password for {name}.\n")
+        elif not p.uid and not secret and method is None and not is_device(p) and "e" not in given:
+            yield from p.err("No password has been supplied.\n" * _TRIES)
+        if p.uid or row(p, "/etc/shadow", name) is None or (not secret and not is_device(p)):
+            yield from p.err(
+                f"{p.argv[0]}: (user {name}) pam_chauthtok() failed, error:\nAuthentication token manipulation "
+                f"error\n{p.argv[0]}: (line {number}, user {name}) password not changed\n"
+            )
             status = 1
             continue
         yield from p.tick(20_000)
-        set_hash(p, name, secret if encrypted else new_hash(p, secret))
+        plain = "e" in given or method == "NONE"
+        set_hash(p, name, secret if plain else new_hash(p, secret, method if method in METHODS else None))
         if is_device(p):
             yield from p.out(f"chpasswd: password for '{name}' changed\n")
     return status

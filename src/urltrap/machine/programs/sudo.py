@@ -1,12 +1,15 @@
-"""sudo and su: become another user."""
+"""sudo: run a command as another user, where /etc/sudoers says so and the password is right."""
 
 from __future__ import annotations
 
+import struct
+
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._database import row
+from urltrap.machine.programs._database import rows
 from urltrap.machine.programs._getopt import OptionError, getopt
-from urltrap.machine.programs._password_hash import matches
+from urltrap.machine.programs._release import upstream_version
+from urltrap.machine.programs._sudoers import Grant, sudoers
 from urltrap.machine.programs._system import account, names
 from urltrap.machine.programs.passwd import ask
 from urltrap.machine.programs.registry import program
@@ -22,28 +25,15 @@ usage: sudo [-ABbEHkNnPS] [-r role] [-t type] [-C num] [-D directory] [-g
 usage: sudo -e [-ABkNnS] [-r role] [-t type] [-C num] [-D directory] [-g group]
             [-h host] [-p prompt] [-R directory] [-T timeout] [-u user] file ...
 """
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def _become(p: Process, fields: list[str], argv: list[str], env: dict[str, str], cwd: str | None) -> Run:
-    uid = int(fields[2])
-    p.trap_signal(2, "ignore")
-    try:
-        pid = p.spawn(argv, env=env, cwd=cwd, uid=uid if uid != p.uid else None)
-    except SysError as error:
-        name = p.argv[0].rpartition("/")[2]
-        if name == "sudo":
-            what = (
-                "command not found"
-                if "/" not in argv[0] or error.words.startswith("No such")
-                else error.words
-            )
-            yield from p.err(f"sudo: {argv[0]}: {what}\n")
-            return 1
-        yield from p.err(f"{name}: failed to execute {argv[0]}: {error.words}\n")
-        return 127
-    ended = yield from p.wait(pid)
-    return ended[1] if ended is not None else 0
+ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TRIES = 3
+_REMEMBERED = 900.0
+"""Seconds for which a password is not asked again on the same terminal (timestamp_timeout)."""
+_TICKET = struct.Struct("<HHHHIIqqqqQ")
+"""struct timestamp_entry of sudo's timestamp.h: version, size, type, flags, uid, session, start, time, terminal."""
+_SHORT = {"--user": "u", "--login": "i", "--shell": "s", "--list": "l", "--non-interactive": "n", "--stdin": "S",
+          "--validate": "v", "--version": "V", "--help": "h", "--remove-timestamp": "K", "--reset-timestamp": "k",
+          "--prompt": "p", "--background": "b", "--other-user": "U"}  # fmt: skip
 
 
 @program("sudo", "sudoedit")
@@ -53,130 +43,219 @@ def sudo(p: Process) -> Run:
         options, words = getopt(
             p.argv[1:], "+ABbC:D:Eeg:Hhi" + "KkllNnPp:R:r:SsT:t:U:u:Vv",
             {"user": ":", "login": "", "shell": "", "list": "", "non-interactive": "", "stdin": "",
-            "validate": "", "version": "",
-             "help": "", "preserve-env": "::", "set-home": "", "background": "", "group": ":", "prompt": ":",
-             "remove-timestamp": "", "reset-timestamp": ""},
+             "validate": "", "version": "", "help": "", "preserve-env": "::", "set-home": "", "background": "",
+             "group": ":", "prompt": ":", "remove-timestamp": "", "reset-timestamp": "", "other-user": ":"},
         )  # fmt: skip
     except OptionError as error:
         yield from p.err(f"sudo: {error}\n{_USAGE}")
         return 1
-    short = {"--user": "u", "--login": "i", "--shell": "s", "--list": "l", "--non-interactive": "n", "--stdin": "S",
-             "--validate": "v", "--version": "V", "--help": "h"}  # fmt: skip
-    given = {short.get(name, name): value for name, value in options}
+    given = {_SHORT.get(name, name): value for name, value in options}
     if "V" in given:
+        version = upstream_version(p, "sudo", "1.9.13p3")
         yield from p.out(
-            "Sudo version 1.9.13p3\nSudoers policy plugin version 1.9.13p3\nSudoers file grammar version 50\n"
+            f"Sudo version {version}\nSudoers policy plugin version {version}\nSudoers file grammar version 50\n"
         )
         return 0
     if "h" in given:
         yield from p.out(f"sudo - execute a command as another user\n\n{_USAGE}")
         return 0
-    env = dict(p.env)
+    if p.uid and not p.set_uid:
+        yield from p.err("sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set\n")
+        return 1
+    asked: dict[str, str] = {}
     while words and "=" in words[0] and words[0].partition("=")[0].isidentifier():
         name, _, value = words.pop(0).partition("=")
-        env[name] = value
-    caller = names(p).get(p.uid, "root")
-    if not words and not given.keys() & {"i", "s", "l", "v", "k", "K"}:
+        asked[name] = value
+    caller = names(p).get(p.uid, str(p.uid))
+    if "K" in given or ("k" in given and not words):
+        _forget(p, caller)
+        return 0
+    if not words and not given.keys() & {"i", "s", "l", "v"}:
         yield from p.err(_USAGE)
         return 1
-    if p.uid:
-        members = (row(p, "/etc/group", "sudo") or ["", "", "", ""])[3].split(",")
-        if not (yield from _allowed(p, caller, members, given)):
-            return 1
-    target = account(p, given.get("u", "root"))
+    target = account(p, given.get("u", "root").lstrip("#"))
     if target is None:
         yield from p.err(
             f"sudo: unknown user {given.get('u')}\nsudo: error initializing audit plugin sudoers_audit\n"
         )
         return 1
-    if "l" in given:
-        yield from p.out(
-            f"Matching Defaults entries for {caller} on {p.hostname}:\n    env_reset, mail_badpass,\n"
-            f"    secure_path=/usr/local/sbin\\:/usr/local/bin\\:/usr/sbin\\:/usr/bin\\:/sbin\\:/bin, use_pty\n\n"
-            f"User {caller} may run the following commands on {p.hostname}:\n    (ALL : ALL) ALL\n"
+    member_of = [
+        fields[0] for fields in rows(p, "/etc/group") if len(fields) > 3 and caller in fields[3].split(",")
+    ]
+    rules = sudoers(p, caller, member_of)
+    path = _found(p, words[0]) if words else ""
+    fitting = [grant for grant in rules.grants if not path or grant.covers(path, [path, *words[1:]])]
+    if p.uid:
+        free = (
+            bool(fitting)
+            and fitting[-1].free
+            and ("l" not in given or all(each.free for each in rules.grants))
         )
+        if not free and not (yield from _authenticated(p, caller, given)):
+            return 1
+        if not rules.grants and "l" in given:
+            yield from p.err(f"Sorry, user {caller} may not run sudo on {p.hostname}.\n")
+            return 1
+        if not rules.grants:
+            yield from p.err(f"{caller} is not in the sudoers file.\n")
+            return 1
+        if not fitting and "l" not in given:
+            line = " ".join([path or words[0], *words[1:]])
+            yield from p.err(
+                f"Sorry, user {caller} is not allowed to execute '{line}' as {target[0]} on {p.hostname}.\n"
+            )
+            return 1
+    if "l" in given:
+        if words:
+            yield from p.out(" ".join([path, *words[1:]]) + "\n" if path else "")
+            return 0 if path else 1
+        yield from _list(p, caller, rules.defaults, rules.grants)
         return 0
     if not words and not given.keys() & {"i", "s"}:
         return 0
-    env |= {"HOME": target[5], "LOGNAME": target[0], "USER": target[0], "SUDO_USER": caller, "SUDO_UID": str(p.uid),
-            "SUDO_GID": str(p.gid), "PATH": _PATH, "SUDO_COMMAND": " ".join(words) or target[6]}  # fmt: skip
+    env = _environment(p, target, keep="E" in given or "--preserve-env" in given)
+    env["SUDO_COMMAND"] = " ".join([path, *words[1:]]) if words else target[6]
+    env |= {"SUDO_USER": caller, "SUDO_UID": str(p.uid), "SUDO_GID": str(p.gid), **asked}
     if "i" in given or "s" in given:
-        shell = target[6]
+        shell = target[6] if "i" in given else p.env.get("SHELL", target[6])
         words = [shell, "-c", " ".join(words)] if words else [shell]
-    return (yield from _become(p, target, words, env, target[5] if "i" in given else None))
+        if "i" in given:
+            words = ["-" + shell.rpartition("/")[2], *words[1:]]
+            return (yield from _run(p, int(target[2]), words, env, target[5], shell))
+    return (yield from _run(p, int(target[2]), words, env, None, None))
 
 
-def _allowed(p: Process, caller: str, members: list[str], given: dict[str, str]) -> Run:
+def _environment(p: Process, target: list[str], *, keep: bool) -> dict[str, str]:
+    """The variables that env_reset leaves (sudoers(5)), in the order in which sudo hands them on."""
+    kept = {
+        name: value
+        for name, value in p.env.items()
+        if keep
+        or name in ("LANG", "LANGUAGE", "DISPLAY", "XAUTHORITY", "COLORTERM")
+        or name.startswith("LC_")
+    }
+    return kept | {
+        "PATH": ROOT_PATH, "MAIL": f"/var/mail/{target[0]}", "LOGNAME": target[0], "USER": target[0],
+        "HOME": target[5], "SHELL": target[6], "TERM": p.env.get("TERM", "unknown"),
+    }  # fmt: skip
+
+
+def _run(
+    p: Process, uid: int, words: list[str], env: dict[str, str], cwd: str | None, path: str | None
+) -> Run:
+    p.trap_signal(2, "ignore")
+    try:
+        pid = p.spawn(words, path=path, env=env, cwd=cwd, uid=uid if uid != p.uid else None)
+    except SysError as error:
+        what = "command not found" if "/" not in words[0] else error.words
+        name = words[0]
+        if what != "command not found":
+            what = (
+                f"unable to execute {name}: {what}" if not what.startswith("No such") else "command not found"
+            )
+        yield from p.err(f"sudo: {what}\n" if what.startswith("unable") else f"sudo: {name}: {what}\n")
+        return 1
+    ended = yield from p.wait(pid)
+    return ended[1] if ended is not None else 0
+
+
+def _found(p: Process, name: str) -> str:
+    if "/" in name:
+        return name
+    for folder in ROOT_PATH.split(":"):
+        if p.owner_fs.access(f"{folder}/{name}", 1):
+            return f"{folder}/{name}" if folder not in ("/bin", "/sbin") else f"/usr{folder}/{name}"
+    return ""
+
+
+def _list(p: Process, caller: str, defaults: tuple[str, ...], grants: tuple[Grant, ...]) -> Run:
+    columns = p.window()[0] if p.is_tty(1) else 0
+    if defaults:
+        text, width = "    ", 4
+        for number, each in enumerate(defaults):
+            piece = each.replace('"', "").replace(":", "\\:") if each.startswith("secure_path") else each
+            piece += ", " if number < len(defaults) - 1 else ""
+            if columns and width > 4 and width + len(piece.rstrip()) > columns:
+                text, width = text.rstrip() + "\n    ", 4
+            text, width = text + piece, width + len(piece)
+        yield from p.out(f"Matching Defaults entries for {caller} on {p.hostname}:\n{text}\n\n")
+    yield from p.out(f"User {caller} may run the following commands on {p.hostname}:\n")
+    for grant in grants:
+        yield from p.out(f"    {grant.shown}\n")
+    return 0
+
+
+def _authenticated(p: Process, caller: str, given: dict[str, str]) -> Run:
+    """1 where the caller gave his password, now or on this terminal a while ago."""
+    if _remembered(p, caller) and "k" not in given:
+        return 1
     if "n" in given:
         yield from p.err("sudo: a password is required\n")
         return 0
-    if not p.is_tty(0) and "S" not in given:
-        yield from p.err("sudo: a terminal is required to read the password; either use the -S option to read from "
-        "standard input "
-                         "or configure an askpass helper\nsudo: a password is required\n")  # fmt: skip
-        return 0
-    kept = (row(p, "/etc/shadow", caller) or ["", ""])[1] if p.uid == 0 else ""
-    secret = yield from ask(p, f"[sudo] password for {caller}: ")
-    if secret is None:
-        yield from p.err("sudo: no password was provided\nsudo: a password is required\n")
-        return 0
-    yield from p.sleep(0.3)
-    if kept and not matches(secret, kept):
-        yield from p.err("Sorry, try again.\nsudo: 1 incorrect password attempt\n")
-        return 0
-    if caller not in members:
-        yield from p.err(f"{caller} is not in the sudoers file.\n")
-        return 0
-    return 1
-
-
-@program("su")
-def su(p: Process) -> Run:
-    """Become another user by a log-in or a plain shell."""
-    try:
-        options, operands = getopt(
-            p.argv[1:], "c:flmps:g:G:PTw:hV",
-            {"command": ":", "login": "", "shell": ":", "preserve-environment": "", "fast": "", "pty": "", "group": ":",
-             "session-command": ":", "help": "", "version": ""},
-        )  # fmt: skip
-    except OptionError as error:
-        yield from p.err(f"su: {error}\nTry 'su --help' for more information.\n")
-        return 1
-    given = {name.lstrip("-")[0] if len(name) > 1 else name: value for name, value in options}
-    login = "l" in given
-    if operands[:1] == ["-"]:
-        login, operands = True, operands[1:]
-    name = operands[0] if operands else "root"
-    fields = account(p, name)
-    if fields is None:
+    terminal = p.is_tty(0)
+    if not terminal and "S" not in given:
         yield from p.err(
-            f"su: user {name} does not exist or the user entry does not contain all the required fields\n"
+            "sudo: a terminal is required to read the password; either use the -S option to read from standard input "
+            "or configure an askpass helper\nsudo: a password is required\n"
         )
-        return 1
-    if p.uid:
-        secret = yield from ask(p, "Password: ")
-        yield from p.sleep(1.5)
-        if secret is None or fields[2] == "0":
-            yield from p.err("su: Authentication failure\n")
+        return 0
+    prompt = given.get("p", "[sudo] password for %p: ").replace("%p", caller).replace("%u", "root")
+    wrong = 0
+    while wrong < _TRIES:
+        secret = yield from ask(p, prompt)
+        if secret is None:
+            said = f"sudo: {wrong} incorrect password attempt{'s' if wrong > 1 else ''}"
+            said = said if wrong else "sudo: a password is required"
+            yield from p.err(f"\nsudo: no password was provided\n{said}\n")
+            return 0
+        if p.password_opens(caller, secret):
+            _remember(p, caller)
             return 1
-    shell = given.get("s", fields[6])
-    if shell.endswith(("nologin", "false")):
-        if shell.endswith("nologin"):
-            yield from p.out("This account is currently not available.\n")
-        return 1
-    env = dict(p.env)
-    env |= {"HOME": fields[5], "SHELL": shell, "USER": name, "LOGNAME": name}
-    if login:
-        path = _PATH if fields[2] == "0" else "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
-        env = {
-            "HOME": fields[5],
-            "SHELL": shell,
-            "USER": name,
-            "LOGNAME": name,
-            "PATH": path,
-            "TERM": p.env.get("TERM", "dumb"),
-        }
-    words = [shell, *(["-l"] if login else [])]
-    if "c" in given:
-        words += ["-c", given["c"]]
-    return (yield from _become(p, fields, words + operands[1:], env, fields[5] if login else None))
+        yield from p.sleep(1.6 + p.random(800) / 1000)
+        wrong += 1
+        if wrong < _TRIES:
+            yield from p.err("Sorry, try again.\n")
+    yield from p.err(f"sudo: {wrong} incorrect password attempts\n")
+    return 0
+
+
+def _ticket(p: Process, caller: str) -> tuple[str, int, int]:
+    """(file, kind of record, what it is for): the terminal, or the parent where there is none."""
+    path = f"/run/sudo/ts/{caller}"
+    if not p.is_tty(0):
+        return path, 4, p.ppid
+    return path, 2, 0x8800 + int(p.tty(0).name.rpartition("/")[2] or 0)
+
+
+def _remembered(p: Process, caller: str) -> bool:
+    path, kind, where = _ticket(p, caller)
+    try:
+        data = p.owner_fs.read(path, 100 * _TICKET.size)
+    except SysError:
+        return False
+    for at in range(0, len(data) - _TICKET.size + 1, _TICKET.size):
+        _, _, found, _, _, _, _, _, when, _, place = _TICKET.unpack_from(data, at)
+        if (found, place) == (kind, where) and 0 <= p.now() - p.boot_time - when < _REMEMBERED:
+            return True
+    return False
+
+
+def _remember(p: Process, caller: str) -> None:
+    path, kind, where = _ticket(p, caller)
+    record = _TICKET.pack(2, _TICKET.size, kind, 0, p.uid, 0, 0, 0, int(p.now() - p.boot_time), 0, where)
+    for folder in ("/run/sudo", "/run/sudo/ts"):
+        try:
+            p.owner_fs.mkdir(folder, 0o711 if folder == "/run/sudo" else 0o700)
+        except SysError:
+            continue  # it is there
+    try:
+        p.owner_fs.write(path, record, mode=0o600, append=True)
+    except SysError:
+        pass  # the disk is full: it asks again
+
+
+def _forget(p: Process, caller: str) -> None:
+    try:
+        p.owner_fs.unlink(f"/run/sudo/ts/{caller}")
+    except SysError:
+        pass  # there was none

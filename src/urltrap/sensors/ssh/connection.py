@@ -47,6 +47,7 @@ class SshConnection(AuthenticatingConnection):
         self._offered: KexInit | None = None
         self._login: Login | None = None
         self._machine: Machine | None = None
+        self._password: bytes | None = None
         self._programs: set[JobProgram] = set()
         self._numbers = self._forwards = self._open_sessions = 0
         self._listeners: set[tuple[bytes, int]] = set()
@@ -201,7 +202,9 @@ class SshConnection(AuthenticatingConnection):
 
     def password_opens(self, user: bytes, password: bytes) -> bool:
         """Ask the policy."""
-        return self.sensor.credentials.password_opens(self.session.endpoints.src_ip, user, password)
+        opens = self.sensor.credentials.password_opens(self.session.endpoints.src_ip, user, password)
+        self._password = password if opens else None
+        return opens
 
     def key_opens(self, user: bytes, key: bytes) -> bool:
         """Ask the policy."""
@@ -235,7 +238,7 @@ class SshConnection(AuthenticatingConnection):
                 since=time.time(),
             )
             try:
-                self._login = machine.login(user, connection, time.time())
+                self._login = machine.login(user, connection, time.time(), self._password)
             except LoginError as error:
                 # He has deleted the account that he came in with; sshd's child ends then.
                 down = isinstance(error, MachineDownError)

@@ -1,9 +1,9 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
-"""The password hashes $1$ (FreeBSD's MD5 crypt) and $5$/$6$ (Drepper's SHA-crypt specification), with few rounds' cost."""
+"""crypt(3) for $1$ (FreeBSD's MD5 crypt), $5$ and $6$ (Drepper, "SHA-crypt", version 0.6)."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 _ITOA = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -88,3 +88,37 @@ def sha_crypt(password: bytes, salt: str, kind: str, rounds: int = 5000) -> str:
             x, y, z = y + 1, z + 1, x + 1
         out += _digits(final[63], 2)
     return f"${kind}${seasoning.decode('utf-8', 'surrogateescape')}${out}"
+
+
+SALT_LETTERS = _ITOA
+_MAX_ROUNDS = 20_000
+"""Hashes with more rounds are not computed: a line in /etc/shadow must not buy seconds of processor time."""
+
+
+def portable_crypt(password: bytes, setting: str) -> str | None:
+    """crypt(3) for a setting or hash of these kinds; None for any other (DES, yescrypt, bcrypt)."""
+    parts = setting.split("$")
+    if len(parts) < 3 or parts[0] or parts[1] not in ("1", "5", "6") or not setting.isascii():
+        return None
+    if parts[1] == "1":
+        return md5_crypt(password, parts[2])
+    if not parts[2].startswith("rounds="):
+        return sha_crypt(password, parts[2], parts[1])
+    digits = parts[2].removeprefix("rounds=")
+    if len(parts) < 4 or not digits.isdecimal() or len(digits) > 9:
+        return None
+    rounds = min(max(int(digits), 1000), 999_999_999)
+    if rounds > _MAX_ROUNDS:
+        return None
+    made = sha_crypt(password, parts[3], parts[1], rounds)
+    return f"${parts[1]}$rounds={rounds}${made[3:]}"
+
+
+def new_setting(kind: str, below: Callable[[int], int]) -> str:
+    """A setting with a fresh salt: `kind` "1", "5", "6" or "y" (yescrypt as Debian's PAM makes it); `below(n)` gives
+    numbers below n."""
+    if kind == "y":
+        # 128 bits in groups of six: the last letter holds only two of them.
+        salt = "".join(SALT_LETTERS[below(64)] for _ in range(21)) + SALT_LETTERS[below(4)]
+        return f"$y$j9T${salt}$"
+    return f"${kind}$" + "".join(SALT_LETTERS[below(64)] for _ in range(8 if kind == "1" else 16)) + "$"

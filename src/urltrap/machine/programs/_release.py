@@ -1,0 +1,28 @@
+"""Versions of the installed packages, as the machine's own dpkg tells them: what programs say of themselves agrees."""
+
+from __future__ import annotations
+
+import re
+
+from urltrap.machine.api import Process
+from urltrap.machine.programs._system import text_of
+
+
+def package_version(p: Process, package: str) -> str:
+    """The version of an installed package ("1:9.2p1-2+deb12u10"); empty where it is not installed."""
+    found = re.search(
+        rf"^Package: {re.escape(package)}\n(?:.+\n)*?Version: (\S+)$",
+        text_of(p, "/var/lib/dpkg/status"),
+        re.M,
+    )
+    return found[1] if found else ""
+
+
+def upstream_version(p: Process, package: str, default: str) -> str:
+    """The version without Debian's epoch and revision ("9.2p1"); `default` where the package is not installed."""
+    version = package_version(p, package)
+    return (
+        version.partition(":")[2].rpartition("-")[0]
+        if ":" in version
+        else version.rpartition("-")[0] or default
+    )
