@@ -20,6 +20,8 @@ from tests.ops.commands import run
 from urltrap.journal import JournalReader
 from urltrap.model.event import CommandEntered, Event, Uploaded
 from urltrap.quarantine import Quarantine
+from urltrap.store import open_store
+from urltrap.store.intake import ingest
 
 
 @pytest.fixture
@@ -145,3 +147,38 @@ def _until(done: object, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "the follower ended"
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_events_are_exported_as_cowries_log_and_come_back(data: Path, tmp_path: Path) -> None:
+    log, out = tmp_path / "cowrie.json", tmp_path / "out.json"
+    log.write_bytes(b"\n".join(visit() + visit("c0ffee000002", 90_000)))
+    run("import", "cowrie", log, "--data", data)
+    store = open_store(f"sqlite:///{data / 'urltrap.db'}")
+    ingest(store, "cowrie-import", journalled(data), (1, 1))
+    store.close()
+
+    whole = run("export", "cowrie", "--data", data, "--output", out)
+    assert whole.exit_code == 0, whole.output
+    lines = [json.loads(each) for each in out.read_bytes().splitlines()]
+    assert [each["eventid"] for each in lines[:10]] == [json.loads(each)["eventid"] for each in visit()]
+    assert len(lines) == 20
+
+    part = run("export", "cowrie", "--data", data, "--since", "2026-03-02")
+    assert len(part.output.splitlines()) == 10
+    assert run("import", "cowrie", out, "--data", data, "--json").exit_code == 0
+
+
+def test_urls_are_exported_with_and_without_saying_so(data: Path) -> None:
+    store = open_store(f"sqlite:///{data / 'urltrap.db'}")
+    store.close()
+    said, unsaid = run("export", "urls", "--data", data), run("export", "--format", "csv", "--data", data)
+    assert said.exit_code == unsaid.exit_code == 0
+    assert said.output.splitlines()[-1] == unsaid.output.splitlines()[-1]
+
+
+def test_an_export_that_cannot_be_written_is_told(data: Path, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{data / 'urltrap.db'}")
+    store.close()
+    done = run("export", "cowrie", "--data", data, "--output", tmp_path / "no" / "folder")
+    assert done.exit_code == 1
+    assert "cannot be written" in done.output
