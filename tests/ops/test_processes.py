@@ -3,13 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from urltrap.model.settings import BackupSettings, IntelSettings, Settings, SiteSettings, StoreSettings
-from urltrap.ops.processes import Launch, ProcessPlan, plan_processes, reachable_by, settings_for
+from urltrap.model.watch_settings import AlertSettings
+from urltrap.ops.processes import NAMES, Launch, ProcessPlan, plan_processes, reachable_by, settings_for
 
 
 def test_who_is_asked_starts_before_who_asks() -> None:
     names = [plan.name for plan in plan_processes(Settings())]
     assert names[:3] == ["fetcher", "pipeline", "site"] and names[3] == "trap-0"
-    assert names[-1] == "backup"
+    assert names[-2:] == ["backup", "watch"], "who watches is told last"
 
 
 def test_a_site_that_is_switched_off_is_not_started() -> None:
@@ -27,6 +28,27 @@ def test_trap_and_fetcher_hold_no_secret_of_the_store() -> None:
         launch = Launch(ProcessPlan(kind, kind), Path("/d"), settings_for(kind, settings), None)
         assert b"hunter2" not in launch.to_json() and b"/secret/path" not in launch.to_json()
     assert settings_for("pipeline", settings) == settings
+
+
+def test_where_alerts_and_backups_go_is_known_to_whom_it_concerns() -> None:
+    settings = Settings(
+        store=StoreSettings(url="postgresql://u:hunter2@db/x"),
+        backup=BackupSettings(targets=["sftp://u:hunter3@host/x"]),
+        alerts=AlertSettings(targets=["mailtos://u:hunter4@example.org"]),
+    )
+    knows = {
+        kind: [word for word in ("hunter2", "hunter3", "hunter4") if word in told]
+        for kind in NAMES
+        if (
+            told := Launch(ProcessPlan(kind, kind), Path("/d"), settings_for(kind, settings), None)
+            .to_json()
+            .decode()
+        )
+    }
+    assert knows == {
+        "fetcher": [], "trap": [], "pipeline": ["hunter2", "hunter3"], "site": ["hunter2"],
+        "backup": ["hunter2", "hunter3"], "watch": ["hunter4"],
+    }  # fmt: skip
 
 
 def test_a_launch_survives_its_pipe() -> None:

@@ -9,6 +9,7 @@ from pydantic import Field
 from urltrap.model.analysis_settings import AnalysisSettings as AnalysisSettings
 from urltrap.model.base import Model
 from urltrap.model.intel_settings import IntelSettings as IntelSettings
+from urltrap.model.watch_settings import AlertSettings, MetricsSettings
 
 ListenAddress = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\[\]:\s]*):\d{1,5}$")]
 """``HOST:PORT``, IPv6 in brackets, an empty host for all addresses; port 0 takes a free one (tests)."""
@@ -74,7 +75,14 @@ class SessionLimits(Model):
     input_bytes: int = Field(default=64_000_000, ge=1, description="bytes taken from the attacker")
     line_bytes: int = Field(default=1_048_576, ge=1, description="length of one command line")
     steps_per_command: int = Field(
-        default=2_000_000, ge=1, description="interpreter steps of one command line"
+        default=2_000_000,
+        ge=1,
+        description="interpreter steps (about microseconds) of one command line; one that goes on is ended there",
+    )
+    barren_steps: int = Field(
+        default=300_000,
+        ge=1,
+        description="steps of these of which nothing comes (no data read, no program started), as in an endless loop",
     )
     memory_bytes: int = Field(
         default=32_000_000, ge=1, description="estimate of what the machine holds for it"
@@ -253,6 +261,8 @@ class Settings(Model):
     publish: PublishSettings = PublishSettings()
     retention: RetentionSettings = RetentionSettings()
     backup: BackupSettings = BackupSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    alerts: AlertSettings = AlertSettings()
     site: SiteSettings = SiteSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     testing: TestingSettings = TestingSettings()

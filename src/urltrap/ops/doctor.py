@@ -155,6 +155,8 @@ def _ports(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
     if folder.status.exists():
         return  # it runs: the ports are taken by ourselves
     wanted = [("site", settings.site.listen)] if settings.site.enabled else []
+    if settings.metrics.enabled:
+        wanted.append(("metrics", settings.metrics.listen))
     for name, sensor in (("ssh", settings.sensors.ssh), ("telnet", settings.sensors.telnet)):
         if sensor.enabled:
             wanted += [(name, address) for address in sensor.listen]

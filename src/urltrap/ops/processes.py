@@ -16,8 +16,9 @@ from typing import Any
 
 from urltrap.model.intel_settings import REVEAL, IntelKeys
 from urltrap.model.settings import BackupSettings, IntelSettings, Settings, StoreSettings
+from urltrap.model.watch_settings import AlertSettings
 
-NAMES = ("fetcher", "pipeline", "site", "trap", "backup")
+NAMES = ("fetcher", "pipeline", "site", "trap", "backup", "watch")
 """Order of start: who is asked starts before who asks."""
 
 
@@ -73,20 +74,35 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
         plans += [ProcessPlan(f"trap-{index}", "trap", index, count) for index in range(count)]
     if settings.backup.enabled:
         plans.append(ProcessPlan("backup", "backup"))
+    if settings.metrics.enabled or settings.alerts.targets or settings.backup.enabled:
+        plans.append(ProcessPlan("watch", "watch"))
     return plans
 
 
 def settings_for(kind: str, settings: Settings) -> Settings:
     """The settings that a process of this kind may know: no database or provider access for trap and
-    fetcher, no provider's key for the site."""
+    fetcher, no provider's key for the site, and the addresses of alerts for nobody but who sends them."""
+    if kind != "watch":
+        settings = settings.model_copy(update={"alerts": AlertSettings()})
     if kind in ("trap", "fetcher"):
         return settings.model_copy(
             update={"store": StoreSettings(), "intel": IntelSettings(), "backup": BackupSettings()}
         )
     if kind == "site":
         intel = settings.intel.model_copy(update={"keys": IntelKeys()})
-        return settings.model_copy(update={"intel": intel})
+        return settings.model_copy(update={"intel": intel, "backup": _without_places(settings.backup)})
+    if kind == "watch":
+        return settings.model_copy(
+            update={
+                "store": StoreSettings(), "intel": IntelSettings(), "backup": _without_places(settings.backup)
+            }
+        )  # fmt: skip
     return settings
+
+
+def _without_places(backup: BackupSettings) -> BackupSettings:
+    """When backups are due, and nothing of where they go: those addresses and options may hold passwords."""
+    return backup.model_copy(update={"targets": [], "target_options": {}})
 
 
 def target_user(name: str) -> tuple[int, int] | None:

@@ -128,12 +128,20 @@ async def _backup(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> No
     await run_backups(launch.settings, folder, ready=lambda: _ready([]), stop=stop)
 
 
+async def _watch(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.ops.watching import run_watch
+
+    become(launch.user)
+    await run_watch(launch.settings, folder, ready=_ready, stop=stop)
+
+
 _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None]]] = {
     "trap": _trap,
     "fetcher": _fetcher,
     "pipeline": _pipeline,
     "site": _site,
     "backup": _backup,
+    "watch": _watch,
 }
 
 if __name__ == "__main__":

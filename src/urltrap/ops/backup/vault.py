@@ -13,16 +13,17 @@ from typing import Any
 
 import structlog
 
+from urltrap.model.backup import BackupState
 from urltrap.model.settings import Settings
 from urltrap.ops.backup import keeping, pieces, taking, verifying
 from urltrap.ops.backup.errors import BackupError, KeyNeededError
 from urltrap.ops.backup.manifest import Kind, Manifest, list_manifests
 from urltrap.ops.backup.restoring import extract
 from urltrap.ops.backup.sealing import Recipient, read_identities
-from urltrap.ops.backup.state import BackupState, read_state, write_state
 from urltrap.ops.backup.target import Target
 from urltrap.ops.data_folder import DataFolder
 from urltrap.store import Store, open_store
+from urltrap.store.backups import backup_state, update_backup_state
 
 Step = Callable[[str], None]
 
@@ -110,11 +111,12 @@ class Vault:
     def _verify(self, manifest: Manifest, whole: bool, step: Step) -> verifying.Verified:
         done = verifying.verify_hashes(self.local, manifest, step)
         now = datetime.now(UTC)
-        self._note(verified=manifest.name, verified_at=now, problem="")
+        identities = self.identities()
+        sealed = bool(manifest.encrypted_to) and not identities
+        self._note(verified=manifest.name, verified_at=now, problem="", sealed=sealed)
         if not whole:
             return done
-        identities = self.identities()
-        if manifest.encrypted_to and not identities:
+        if sealed:
             log.warning(
                 "backup.hashes_only", why="the secret key is not on this machine (backup.age_identity_file)"
             )
@@ -207,8 +209,7 @@ class Vault:
                 store.close()
 
     def _note(self, **values: Any) -> None:
-        state = read_state(self.folder)
-        write_state(self.folder, state.model_copy(update=values))
+        update_backup_state(self.folder.root, **values)
 
     def note_problem(self, problem: str) -> None:
         """Write down what went wrong, for everybody who looks at the state."""
@@ -220,4 +221,4 @@ class Vault:
 
     def state(self) -> BackupState:
         """What is known."""
-        return read_state(self.folder)
+        return backup_state(self.folder.root)

@@ -1,4 +1,4 @@
-"""`urltrap status`: which processes run, since when, where they listen."""
+"""`urltrap status`: which processes run, since when, where they listen; how old backups are."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from urltrap.ops.cli.common import (
     DataOption,
     JsonOption,
     app,
+    console,
     open_folder,
     print_json,
     print_table,
 )
+from urltrap.store.backups import backup_state
 
 
 @app.command()
 def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
-    """Show the running processes of a data folder."""
-    folder, _ = open_folder(data)
+    """Show the running processes of a data folder, and how old its backups are."""
+    folder, settings = open_folder(data)
     try:
         body = json.loads(folder.status.read_text())
         os.kill(body["pid"], 0)
@@ -31,6 +33,11 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
         raise CommandError(
             f"urltrap is not running on {data}; start it with: urltrap up --data {data}"
         ) from None
+    now = datetime.now(UTC)
+    state = backup_state(folder.root)
+    since = datetime.fromtimestamp(folder.status.stat().st_mtime, UTC)
+    overdue = state.overdue(settings.backup, now, since)
+    body["backup"] = {**state.model_dump(mode="json"), "overdue": overdue}
     body["egress"] = "off" if folder.egress_off.exists() else "on"
     if as_json:
         print_json(body)
@@ -53,3 +60,27 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
         ("process", "state", "pid", "since (UTC)", "restarts", "listens*"),
         rows,
     )
+    lines = [_aged(words, moment, now) for words, moment in (
+        ("newest backup", state.last_at), ("verified by hash", state.verified_at),
+        ("restored and compared", state.verified_whole_at), ("newest events copied", state.copied_at),
+    )]  # fmt: skip
+    console.print(
+        "backups: " + ("; ".join(lines) if settings.backup.enabled else "off (backup.enabled)"),
+        highlight=False,
+    )
+    for words in overdue:
+        console.print(f"overdue: {words}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _aged(words: str, moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return f"{words}: never"
+    seconds = max(0, round((now - moment).total_seconds()))
+    age = (
+        f"{seconds} s"
+        if seconds < 120
+        else f"{seconds // 60} min"
+        if seconds < 7200
+        else f"{seconds // 3600} h"
+    )
+    return f"{words}: {age} ago"
