@@ -226,7 +226,6 @@ def test_every_package_says_what_it_is() -> None:
 
 OUTGROWN = {
     "src/urltrap/machine/programs/busybox/_usages.py": 2500,
-    "src/urltrap/machine/programs/find.py": 650,
     "src/urltrap/recover/execution/explore.py": 480,
 }
 """Modules that are too long already, with the most that they may have: the list may only shrink."""

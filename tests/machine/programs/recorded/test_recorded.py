@@ -37,7 +37,7 @@ def test_a_program_answers_as_the_recorded_one(box: Box, setup: str, row: dict[s
     ready = box.run(f"rm -rf /tmp/s; mkdir /tmp/s; cd /tmp/s\n{setup}")
     assert (ready.err, ready.status) == (b"", 0)
     result = box.run(
-        "cd /tmp/s; export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root;" + row["line"]
+        "cd /tmp/s; export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TZ=UTC;" + row["line"]
     )
     ours = (result.out.decode("latin-1"), result.err.decode("latin-1"), result.status)
     real = (row["out"], row["err"], row["status"])
