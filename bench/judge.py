@@ -1,9 +1,14 @@
 """Judging: URLs per second from prepared evidence and through the store, and how well confidences are calibrated.
 
 `python bench/judge.py [URLS.csv]` prints one JSON line; `--fit` prints the weights of a URL's spelling, fitted again.
-The list (url, label, threat, tags, date, source) is split by day: half of the days, and half of the undated hosts, are
-for fitting, the others for the test. A URL whose source is a dump that urltrap reads counts as listed by it, as it
-would be on that day; every other URL is judged by its spelling and the shipped list of hosts alone.
+The list (url, label, threat, tags, date, source) is split twice. By day: half of the days are for fitting, the others
+for the test. By time: what is older than a date is for fitting, what is newer for the test, for several dates. Undated
+URLs go by their host, half of the hosts to each side, in both. The shipped weights were fitted on what is on the
+fitting side of every split: half of the days before the first of those dates, half of the undated hosts.
+
+A URL is judged by what urltrap would hold on that day: one whose source is a dump that it reads counts as listed by
+that dump, one that comes from attackers' commands as named by a command; all others by their spelling and the shipped
+list of hosts alone.
 """
 
 from __future__ import annotations
@@ -53,7 +58,14 @@ from urltrap.store import open_store
 from urltrap.store.intake import ingest
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-DUMPS = {"urlhaus": "urlhaus", "PhishingURLDatasets": "phishtank", "openphish": "openphish"}
+DUMPS = {
+    "urlhaus": "urlhaus",
+    "PhishingURLDatasets": "phishtank",
+    "openphish": "openphish",
+    "TweetFeed": "tweetfeed",
+}
+CUTS = ("2021-06-01", "2024-01-01", "2025-06-01", "2026-01-01")
+"""Dates that split the list by time."""
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "urls.csv"
 KNOWN = known.shipped()
 
@@ -65,7 +77,18 @@ class Labelled:
     url: Url
     malicious: bool
     provider: str
+    commanded: bool
+    date: str
     held_back: bool
+
+    def is_after(self, cut: str) -> bool:
+        """Whether it is for the test when the list is split at this date."""
+        return self.date >= cut if self.date else self.held_back
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is on the fitting side of every split."""
+        return not (self.held_back or self.is_after(CUTS[0]))
 
 
 def load(path: Path) -> list[Labelled]:
@@ -85,15 +108,16 @@ def load(path: Path) -> list[Labelled]:
             provider = (
                 next((name for part, name in DUMPS.items() if part in row["source"]), "") if malicious else ""
             )
-            rows.append(Labelled(url, malicious, provider, held_back))
+            commanded = malicious and any(word in row["source"].lower() for word in ("honeypot", "cowrie"))
+            rows.append(Labelled(url, malicious, provider, commanded, row["date"], held_back))
     return rows
 
 
-def evidence(item: Labelled, *, listings: bool = True) -> Evidence:
-    """What the product would hold about it on that day, without any session of an attacker."""
+def evidence(item: Labelled, *, more: bool = True) -> Evidence:
+    """What the product would hold about it on that day; without `more` its spelling and host alone."""
     url = item.url
-    listed = ()
-    if item.provider and listings:
+    listed: tuple[Observation, ...] = ()
+    if item.provider and more:
         listed = (
             Observation(
                 provider=item.provider, subject_kind="url", subject=url.text, at=NOW, result="listed", detail="this URL"
@@ -102,6 +126,7 @@ def evidence(item: Labelled, *, listings: bool = True) -> Evidence:
     return Evidence(
         url=url.text, host=url.host, port=url.port, scheme=url.scheme, first_seen=NOW, secret="bench",
         raw_address=host_address(url.host) is not None, observations=listed, labels=KNOWN.labels(url.host),
+        commanded=item.commanded and more,
     )  # fmt: skip
 
 
@@ -115,11 +140,17 @@ def calibration_error(judged: Sequence[tuple[Verdict, bool]], bins: int = 10) ->
     return sum(abs(said - true) for said, true in sums) / max(1, len(judged))
 
 
+def error_over(rows: Sequence[Labelled], *, more: bool = True) -> float:
+    """The calibration error of judging these."""
+    judged = [(judge(evidence(item, more=more), NOW, (0, 0)), item.malicious) for item in rows]
+    return round(calibration_error(judged), 4)
+
+
 def fit(rows: Sequence[Labelled]) -> dict[str, float]:
     """Log-odds of each sign and of "prior", by logistic regression with a ridge, over what no dump lists."""
     counted: Counter[tuple[frozenset[str], bool]] = Counter()
     for item in rows:
-        if not item.held_back and not item.provider:
+        if item.fits and not item.provider:
             url = item.url
             shown = signs(url.scheme, url.host, url.port, url.path, host_address(url.host) is not None)
             counted[shown, item.malicious] += 1
@@ -185,13 +216,14 @@ def main() -> None:
     if path.exists():
         rows = load(path)
         held_back = [item for item in rows if item.held_back]
-        judged = [(judge(evidence(item), NOW, (0, 0)), item.malicious) for item in held_back]
-        spelt = [(judge(evidence(item, listings=False), NOW, (0, 0)), item.malicious) for item in held_back]
         benign = [judge(evidence(item), NOW, (0, 0)) for item in rows if not item.malicious]
         figures |= {
             "held_back": len(held_back),
-            "calibration_error": round(calibration_error(judged), 4),
-            "calibration_error_by_spelling_alone": round(calibration_error(spelt), 4),
+            "calibration_error_by_day": error_over(held_back),
+            "calibration_error_by_time": {
+                cut: error_over([item for item in rows if item.is_after(cut)]) for cut in CUTS
+            },
+            "calibration_error_by_spelling_alone": error_over(held_back, more=False),
             "benign": len(benign),
             "benign_from_60": sum(verdict.confidence >= 60 for verdict in benign),
             "benign_malicious": sum(verdict.verdict.startswith("malicious-") for verdict in benign),

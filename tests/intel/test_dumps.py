@@ -13,6 +13,7 @@ from urltrap.intel.reputation.dump import Dump, DumpError
 from urltrap.intel.reputation.maltrail import maltrail
 from urltrap.intel.reputation.phishing_feeds import openphish, phishtank
 from urltrap.intel.reputation.threatfox import threatfox
+from urltrap.intel.reputation.tweetfeed import tweetfeed
 from urltrap.intel.reputation.urlhaus import UrlhausDump
 from urltrap.model.intel_settings import IntelSettings
 from urltrap.model.url import parse_url
@@ -66,6 +67,28 @@ def test_threatfox_lists_urls_hosts_and_payloads(tmp_path: Path) -> None:
     assert (known.result, known.detail, known.tags) == ("listed", "this payload", ["payload", "Y"])
     assert known.since == datetime(2026, 1, 2, 1, 44, tzinfo=UTC)
     assert unknown.result == "not-listed"
+
+
+def test_reports_of_researchers_name_urls_hosts_and_payloads(tmp_path: Path) -> None:
+    text = (
+        "2026-03-15 01:00:06,somebody,url,https://evil.example/log,#phishing #scam,https://x.example/status/1\n"
+        "2026-03-15 01:00:06,somebody,domain,c2.example,,https://x.example/status/2\n"
+        f"2026-03-15 01:00:06,somebody,sha256,{SHA.upper()},#Mirai,https://x.example/status/3\n"
+        "2026-03-15 01:00:06,somebody,md5,d41d8cd98f00b204e9800998ecf8427e,#Mirai,https://x.example/status/4\n"
+        "2026-03-15 01:00:06,somebody,url\n"
+    )
+    dump = tweetfeed(write(tmp_path / "t.csv", text), tmp_path / "t.db")
+    dump.refresh()
+    assert (dump.count.entries, dump.count.malformed) == (3, 2)
+    assert results(dump, "https://evil.example/log")[0] == ("url", "listed", "this URL")
+    assert results(dump, "https://c2.example/x") == [
+        ("url", "not-listed", ""),
+        ("host", "listed", "this host"),
+    ]
+    (answers,) = dump.look_up([parse_url("https://evil.example/log")], NOW)
+    assert answers[0].tags == ["phishing", "scam"]
+    assert answers[0].reference == "https://x.example/status/1"
+    assert dump.look_up_hashes([SHA], NOW)[0].tags == ["Mirai"]
 
 
 def test_maltrail_attributes_families_and_pieces_of_paths_match_nobody(tmp_path: Path) -> None:
@@ -162,7 +185,8 @@ def settings(fake: FakeHttp, **changes: object) -> IntelSettings:
             "online": True, "keys": {"abuse_ch": "s3cr3t"},
             "dumps": {
                 "urlhaus": fake.base + "/exports/{key}/recent.csv", "threatfox": fake.base + "/threatfox",
-                "openphish": fake.base + "/feed.txt", "phishtank": "", "maltrail": fake.base + "/{name}.txt",
+                "openphish": fake.base + "/feed.txt", "phishtank": "", "tweetfeed": "",
+                "maltrail": fake.base + "/{name}.txt",
                 "maltrail_names": ["elf_mirai"],
             },
             **changes,

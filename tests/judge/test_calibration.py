@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from urltrap.judge import judge
-from urltrap.judge.calibration import SIGNS, Weighed, confidence, percent
+from urltrap.judge.calibration import PRIOR, SIGNS, Weighed, confidence, percent
 from urltrap.judge.lexical import signs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,11 +32,13 @@ needs_urls = pytest.mark.skipif(not BENCH.DEFAULT.exists(), reason="the list of 
 
 
 @needs_urls
-def test_the_expected_calibration_error_on_held_back_days_is_small() -> None:
-    rows = [item for item in BENCH.load(BENCH.DEFAULT) if item.held_back]
-    judged = [(judge(BENCH.evidence(item), BENCH.NOW, (0, 0)), item.malicious) for item in rows]
-    assert len(judged) > 4000 and len({malicious for _, malicious in judged}) == 2
-    assert BENCH.calibration_error(judged) <= 0.05
+@pytest.mark.parametrize("split", ["days", *BENCH.CUTS])
+def test_the_expected_calibration_error_is_small_however_the_list_is_split_by_date(split: str) -> None:
+    every = BENCH.load(BENCH.DEFAULT)
+    rows = [item for item in every if (item.held_back if split == "days" else item.is_after(split))]
+    assert not any(item.fits for item in rows), "nothing was fitted on what is tested"
+    assert len(rows) > 2500 and sum(not item.malicious for item in rows) > 1000
+    assert BENCH.error_over(rows) <= 0.05
 
 
 @needs_urls
@@ -51,9 +53,9 @@ def test_no_benign_url_reaches_the_threshold_of_publication() -> None:
 def test_the_shipped_weights_are_those_of_the_fit() -> None:
     fitted = BENCH.fit(BENCH.load(BENCH.DEFAULT))
     off = {
-        name: (weight, SIGNS[name][0])
+        name: weight
         for name, weight in fitted.items()
-        if name in SIGNS and abs(weight - SIGNS[name][0]) > 0.15
+        if abs(weight - (PRIOR if name == "prior" else SIGNS[name][0])) > 0.02
     }
     assert off == {}
 

@@ -78,6 +78,17 @@ def test_listed_not_listed_and_error_are_three_things() -> None:
         assert not any("listed" in reason.code for reason in found.reasons)
 
 
+def test_a_report_raises_the_confidence_and_makes_nothing_malicious() -> None:
+    named = evidence(url="http://named.example/x", host="named.example", raw_address=False, commanded=False)
+    report = listed().model_copy(update={"provider": "tweetfeed"})
+    before, after = (judge(replace(named, observations=seen), NOW, NONE) for seen in ((), (report,)))
+    assert before.confidence < 60 <= after.confidence
+    assert after.verdict == before.verdict == "unknown" and after.publish_after is None
+    assert "tweetfeed: somebody reported this URL" in [reason.text for reason in after.reasons]
+    of_host = report.model_copy(update={"subject_kind": "host"})
+    assert judge(replace(named, observations=(of_host,)), NOW, NONE).confidence < 60
+
+
 def test_an_observed_dropper_is_confident_enough_to_publish_and_a_mention_is_never_published() -> None:
     for payload in (ELF, SCRIPT):
         found = judge(evidence(asked=True, run=True, payloads=(payload,)), NOW, NONE)

@@ -62,7 +62,7 @@ def test_lists_are_downloaded_shown_and_one_that_fails_is_named(data: Path, fake
         data,
         f'[intel.lists]\nmisp = "{fake.base}/{{name}}.json"\nmisp_names = ["whats-my-ip", "censys-scanning"]\n'
         f'mass_scanners = ""\n[intel.dumps]\nurlhaus = "{fake.base}/exports/{{key}}/recent.csv"\nthreatfox = ""\n'
-        f'openphish = ""\nphishtank = ""\nmaltrail = ""\n[intel.keys]\nabuse_ch = "{KEY}"\n',
+        f'openphish = ""\nphishtank = ""\ntweetfeed = ""\nmaltrail = ""\n[intel.keys]\nabuse_ch = "{KEY}"\n',
     )
     bodies = {
         "/whats-my-ip.json": b'{"type": "hostname", "version": 8, "list": ["my.ip.example"]}',

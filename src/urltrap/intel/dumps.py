@@ -16,6 +16,7 @@ from urltrap.intel.reputation.dump import Dump, DumpCount, DumpError
 from urltrap.intel.reputation.maltrail import maltrail
 from urltrap.intel.reputation.phishing_feeds import openphish, phishtank
 from urltrap.intel.reputation.threatfox import threatfox
+from urltrap.intel.reputation.tweetfeed import tweetfeed
 from urltrap.intel.reputation.urlhaus import UrlhausDump
 from urltrap.model.intel_settings import IntelSettings
 
@@ -44,6 +45,7 @@ def parts(settings: IntelSettings, folder: Path) -> list[Part]:
         Part("threatfox", dumps.threatfox, folder / "threatfox.csv", dumps.hours),
         Part("openphish", dumps.openphish, folder / "openphish.txt", max(dumps.hours, _OPENPHISH_HOURS)),
         Part("phishtank", dumps.phishtank, folder / "phishtank.csv", dumps.hours),
+        Part("tweetfeed", dumps.tweetfeed, folder / "tweetfeed.csv", dumps.hours),
         *(
             Part(
                 "maltrail",
@@ -81,7 +83,8 @@ def _make(provider: str, paths: list[Path], index: Path) -> Dump:
         return UrlhausDump(paths[0], index, "the dump of urlhaus")
     if provider == "maltrail":
         return maltrail(paths, index)
-    return {"threatfox": threatfox, "openphish": openphish, "phishtank": phishtank}[provider](paths[0], index)
+    makers = {"threatfox": threatfox, "openphish": openphish, "phishtank": phishtank, "tweetfeed": tweetfeed}
+    return makers[provider](paths[0], index)
 
 
 async def update(

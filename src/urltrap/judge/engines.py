@@ -12,7 +12,9 @@ what it called a listing in a version that asked for less is none."""
 
 _SCANNERS = ("virustotal",)
 # They say that somebody mentioned it, or that an address misbehaves: context, but no judgement of a URL or payload.
-_HINTS = ("otx", "urlscan", "abuseipdb", "greynoise", "internetdb", "isc", "hashlookup")
+_HINTS = ("otx", "urlscan", "abuseipdb", "greynoise", "internetdb", "isc", "hashlookup", "tweetfeed")
+# Of these, the ones whose entry is a person's report of this very URL as malicious, which nobody verified.
+_REPORTS = ("tweetfeed",)
 _COUNT = re.compile(r"\s{0,4}(\d{1,4})\b")
 
 
@@ -29,3 +31,10 @@ def is_listing(item: Observation) -> bool:
 def confirms(item: Observation) -> bool:
     """Whether its provider is one whose listing confirms."""
     return not item.provider.lower().startswith(_HINTS)
+
+
+def reports(item: Observation) -> bool:
+    """Whether it is somebody's unverified report of this URL itself: much for the confidence, nothing for a verdict."""
+    return (
+        item.result == "listed" and item.subject_kind == "url" and item.provider.lower().startswith(_REPORTS)
+    )

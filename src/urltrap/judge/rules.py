@@ -1,4 +1,4 @@
-"""The rules, version 2. Kinds of evidence decide which verdict it is; `calibration` says how confident we are.
+"""The rules, version 3. Kinds of evidence decide which verdict it is; `calibration` says how confident we are.
 
 Naming a host never makes it malicious: *malicious-observed* needs a payload that an attacker's session asked for and
 that is a program or script, and something that tells an attack from a mistake (it was run or made executable, more
@@ -13,14 +13,14 @@ from datetime import datetime
 from urltrap.judge import labels
 from urltrap.judge.calibration import EVIDENCE, SIGNS, SPELLING_ALONE, Weighed, confidence
 from urltrap.judge.classify import classify, false_positive_risk, family_of
-from urltrap.judge.engines import confirms, is_listing
+from urltrap.judge.engines import confirms, is_listing, reports
 from urltrap.judge.evidence import Evidence, Payload
 from urltrap.judge.lexical import signs
 from urltrap.judge.publication import publish_after
 from urltrap.judge.tools import is_tool
 from urltrap.model.verdict import Verdict, VerdictName
 
-RULES = "2"
+RULES = "3"
 """Version of these rules, kept with each verdict; another one judges everything again."""
 
 FLOODING = 100
@@ -59,7 +59,13 @@ def judge(evidence: Evidence, at: datetime, delay_minutes: tuple[int, int]) -> V
     most, why = 100, ""
     if verdict == "benign-context":
         most, why = 10, "its context is benign"
-    elif not (listed or known or evidence.raw_address or (payload and payload.kind in _PROGRAMS)):
+    elif not (
+        listed
+        or known
+        or evidence.raw_address
+        or (payload and payload.kind in _PROGRAMS)
+        or any(reports(item) for item in evidence.observations)
+    ):
         most, why = SPELLING_ALONE, "a name alone does not say more, however it is spelt"
     points, reasons = confidence(scale.weighed, most, why)
     return Verdict(
@@ -109,6 +115,10 @@ def _listed(evidence: Evidence, scale: _Scale) -> bool:
         tags = f" ({', '.join(item.tags[:5])})" if item.tags else ""
         if not is_listing(item):
             scale.add("listed.few", f"{item.provider}: {item.detail or 'few engines'}; so few are no listing")
+        elif reports(item):
+            scale.add(
+                "listed.report", f"{item.provider}: somebody reported {item.detail or 'this URL'}{tags}"
+            )
         elif not confirms(item):
             scale.add("listed.hint", f"{item.provider}: {item.detail or 'mentioned'}{tags}")
         elif item.subject_kind == "url":

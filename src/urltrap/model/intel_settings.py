@@ -79,6 +79,10 @@ class DumpSettings(Model):
     phishtank: str = Field(
         default="https://data.phishtank.com/data/online-valid.csv", description="PhishTank CSV; empty: none"
     )
+    tweetfeed: str = Field(
+        default="https://raw.githubusercontent.com/0xDanielLopez/TweetFeed/master/month.csv",
+        description="TweetFeed CSV of researchers' posts, which count as reports and confirm nothing; empty: none",
+    )
     maltrail: str = Field(
         default="https://raw.githubusercontent.com/stamparm/maltrail/master/trails/static/malware/{name}.txt",
         description="where a maltrail trail is; empty: none",
