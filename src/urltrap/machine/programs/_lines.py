@@ -1,5 +1,4 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
-"""Reading inputs piece by piece: lines from descriptors and files, so that endless inputs work and memory is bounded."""
+"""Reading inputs piece by piece, so that endless inputs work and memory is bounded."""
 
 from __future__ import annotations
 

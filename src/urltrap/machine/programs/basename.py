@@ -56,6 +56,10 @@ def canonical(c: Cmd, path: str, existing: int) -> str:
     if there is not None and there.is_link:
         target = c.p.fs.readlink(path)
         return canonical(c, target if target.startswith("/") else join(parent, target), existing)
+    if existing == 0:
+        if last == "..":
+            return canonical(c, parent, 0).rpartition("/")[0] or "/"
+        return canonical(c, parent, 0) if last == "." else join(canonical(c, parent, 0), last)
     if last in (".", "..") or existing == 1:
         return join(c.p.fs.realpath(parent), last) if last not in (".", "..") else c.p.fs.realpath(path)
     return join(canonical(c, parent, 0), last)
@@ -91,7 +95,10 @@ def realpath(c: Cmd) -> Run:
         return (yield from c.usage("missing operand" if not c.bb else ""))
     for path in c.args:
         try:
-            found = canonical(c, path, 2 if c.has("e") or c.bb else 0 if c.has("m") else 1)
+            if c.has("s"):
+                found = _plain(c, path)
+            else:
+                found = canonical(c, path, 2 if c.has("e") or c.bb else 0 if c.has("m") else 1)
         except SysError as problem:
             c.status = 1
             if not c.has("q"):
@@ -103,8 +110,23 @@ def realpath(c: Cmd) -> Run:
             except SysError as problem:
                 yield from c.fail(f"{c.quote(base)}: {problem.words}")
                 return 1
+        elif (above := c.value("base")) is not None:
+            top = canonical(c, above, 0)
+            if found == top or found.startswith(top.rstrip("/") + "/"):
+                found = _relative(found, top)
         yield from c.say(found + ("\0" if c.has("z") else "\n"))
     return c.status
+
+
+def _plain(c: Cmd, path: str) -> str:
+    """The absolute path, links as they are."""
+    parts: list[str] = []
+    for part in join(c.p.cwd, path).split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
 
 
 def _relative(path: str, base: str) -> str:
@@ -118,6 +140,8 @@ def _relative(path: str, base: str) -> str:
 @command("pwd", short="LP", long={"logical": "L", "physical": "P"})
 def pwd(c: Cmd) -> Run:
     """The current directory."""
+    if c.args and not c.bb:
+        yield from c.warn("ignoring non-option arguments")
     logical = c.p.env.get("PWD", "")
     if c.last("LP") == "L" and logical.startswith("/"):
         try:
@@ -146,9 +170,13 @@ def find_in_path(c: Cmd, name: str) -> list[str]:
     return found
 
 
-@command("which", short="+as", bb="a", hint="Usage: /usr/bin/which [-as] args\n", bad=2)
+@command("which", short="+as0123456789bcdefghijklmnopqrtuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", bb="a", bad=2)
 def which(c: Cmd) -> Run:
-    """Where a command is."""
+    """Where a command is: a shell script of debianutils, whose getopts complains."""
+    if not c.bb and (wrong := next((name for name, _ in c.opts if name not in ("a", "s")), "")):
+        yield from c.p.err(f"Illegal option -{wrong}\n")
+        yield from c.p.out(f"Usage: /usr/bin/{c.name.rpartition('/')[2]} [-a] args\n")
+        return 2
     if not c.args:
         if c.bb:
             return (yield from c.usage())

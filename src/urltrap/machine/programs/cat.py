@@ -92,11 +92,12 @@ def tac(c: Cmd) -> Run:
             yield from c.fail(f"failed to open {c.quoted(path)} for reading: {problem.words}")
             continue
         pieces = data.split(separator)
-        tail = pieces.pop()
-        if tail:
-            yield from c.put(tail)
+        if c.has("b"):
+            pieces[1:] = [separator + piece for piece in pieces[1:]]
+        else:
+            pieces[:-1] = [piece + separator for piece in pieces[:-1]]
         for piece in reversed(pieces):
-            yield from c.put(piece + separator)
+            yield from c.put(piece)
             yield from c.p.tick()
     return c.status
 

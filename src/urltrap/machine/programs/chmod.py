@@ -10,7 +10,7 @@ from urltrap.machine.programs._accounts import group_id, login_group, user_id
 from urltrap.machine.programs._cmd import APPLETS, Cmd, Gen, command, guard
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._modes import mode_text, parse_mode
-from urltrap.machine.programs._paths import join
+from urltrap.machine.programs._paths import join, lstat
 from urltrap.machine.programs._system import group_names, names
 from urltrap.machine.programs.registry import program
 
@@ -19,7 +19,7 @@ _CHMOD = {
     "no-preserve-root": "npr", "preserve-root": "pr",
 }  # fmt: skip
 _CHOWN = {**_CHMOD, "dereference": "deref", "no-dereference": "h", "from:": "from"}
-_IS_MODE = re.compile(r"-[rwxXstugo0-7]+(?:,.*)?|-[rwxXst]*[-+=,].*")
+_IS_MODE = re.compile(r"-[rwxXstugo0-7]+(?:,.*)?|-[rwxXst]*[+=,].*")
 
 
 def _walk(c: Cmd, path: str, stat: Stat) -> Gen:
@@ -108,16 +108,25 @@ def _chmod(c: Cmd) -> Run:
         try:
             stat = c.p.fs.stat(path)
         except SysError as problem:
-            if not c.has("f"):
-                yield from c.fail(
-                    f"{path}: {problem.words}" if c.bb else f"cannot access {c.quoted(path)}: {problem.words}"
-                )
             c.status = 1
+            if not c.has("f"):
+                yield from c.fail(_missing(c, path, problem))
+            if c.has("v") and not c.bb:
+                yield from c.say(f"{c.quoted(path)} could not be accessed\n")
             continue
         for each, info in (yield from _walk(c, path, stat)) if c.has("R") else [(path, stat)]:
             if not info.is_link:
                 yield from _change_mode(c, each, info, text)
     return c.status
+
+
+def _missing(c: Cmd, path: str, problem: SysError) -> str:
+    if c.bb:
+        return f"{path}: {problem.words}"
+    there = lstat(c.p, path)
+    if there is not None and there.is_link:
+        return f"cannot operate on dangling symlink {c.quoted(path)}"
+    return f"cannot access {c.quoted(path)}: {problem.words}"
 
 
 def _bad(c: Cmd, text: str) -> Run:
@@ -188,6 +197,12 @@ def _own(c: Cmd, group_only: bool) -> Run:
             return 1
         uid, gid = found
     users, groups = names(c.p), group_names(c.p)
+    only: tuple[int, int] | str = (-1, -1)
+    if (wanted := c.value("from")) is not None:
+        only = _ids(c, wanted, False)
+        if isinstance(only, str):
+            yield from c.warn(only)
+            return 1
     for path in files:
         try:
             stat = c.p.fs.stat(path, follow=not c.has("h") and not c.has("R"))
@@ -199,6 +214,8 @@ def _own(c: Cmd, group_only: bool) -> Run:
                 )
             continue
         for each, info in (yield from _walk(c, path, stat)) if c.has("R") else [(path, stat)]:
+            if only[0] not in (-1, info.uid) or only[1] not in (-1, info.gid):
+                continue
             try:
                 c.p.fs.chown(each, uid, gid, follow=not (c.has("h") or info.is_link))
             except SysError as problem:

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """cut, paste, tr."""
 
 from __future__ import annotations
@@ -40,8 +39,21 @@ def _ranges(text: str) -> list[tuple[int, int]] | str:
     return merged
 
 
-@command("cut", short="b:c:d:f:nsz", bb="b:c:d:f:ns", long={"bytes:": "b", "characters:": "c", "delimiter:": "d", "fields:": "f",
-         "complement": "complement", "only-delimited": "s", "output-delimiter:": "out", "zero-terminated": "z"})  # fmt: skip
+@command(
+    "cut",
+    short="b:c:d:f:nsz",
+    bb="b:c:d:f:ns",
+    long={
+        "bytes:": "b",
+        "characters:": "c",
+        "delimiter:": "d",
+        "fields:": "f",
+        "complement": "complement",
+        "only-delimited": "s",
+        "output-delimiter:": "out",
+        "zero-terminated": "z",
+    },
+)
 def cut(c: Cmd) -> Run:
     """Parts of lines."""
     lists = [(name, value) for name, value in c.opts if name in ("b", "c", "f")]
@@ -57,7 +69,7 @@ def cut(c: Cmd) -> Run:
     if delimiter is not None and len(encode(delimiter)) > 1:
         return (yield from c.usage("the delimiter must be a single character"))
     if delimiter is not None and kind != "f":
-        return (yield from c.usage("an input delimiter may be specified only\n\twhen operating on fields"))
+        return (yield from c.usage("an input delimiter may be specified only when operating on fields"))
     if c.has("s") and kind != "f":
         return (
             yield from c.usage("suppressing non-delimited lines makes sense\n\tonly when operating on fields")
@@ -123,10 +135,13 @@ def paste(c: Cmd) -> Run:
     ] or [b""]
     names = {b"\\n": b"\n", b"\\t": b"\t", b"\\\\": b"\\"}
     delimiters = [names.get(each, each) for each in delimiters]
-    sources = []
+    sources: list[Source] = []
+    stdin: Source | None = None
     for path in paths_or_stdin(c.args):
         try:
-            sources.append(Source(c, path))
+            source = stdin if path == "-" and stdin is not None else Source(c, path)
+            stdin = source if path == "-" else stdin  # "- -" takes two lines of it in turn
+            sources.append(source)
         except SysError as problem:
             yield from c.fail(f"{path}: {problem.words}")
             if not c.has("s"):
@@ -160,11 +175,19 @@ def paste(c: Cmd) -> Run:
 
 
 _CLASSES = {
-    "alnum": [*range(48, 58), *range(65, 91), *range(97, 123)], "alpha": [*range(65, 91), *range(97, 123)], "blank": [9, 32],
-    "cntrl": [*range(32), 127], "digit": [*range(48, 58)], "graph": [*range(33, 127)], "lower": [*range(97, 123)],
-    "print": [*range(32, 127)], "punct": [*range(33, 48), *range(58, 65), *range(91, 97), *range(123, 127)],
-    "space": [9, 10, 11, 12, 13, 32], "upper": [*range(65, 91)], "xdigit": [*range(48, 58), *range(65, 71), *range(97, 103)],
-}  # fmt: skip
+    "alnum": [*range(48, 58), *range(65, 91), *range(97, 123)],
+    "alpha": [*range(65, 91), *range(97, 123)],
+    "blank": [9, 32],
+    "cntrl": [*range(32), 127],
+    "digit": [*range(48, 58)],
+    "graph": [*range(33, 127)],
+    "lower": [*range(97, 123)],
+    "print": [*range(32, 127)],
+    "punct": [*range(33, 48), *range(58, 65), *range(91, 97), *range(123, 127)],
+    "space": [9, 10, 11, 12, 13, 32],
+    "upper": [*range(65, 91)],
+    "xdigit": [*range(48, 58), *range(65, 71), *range(97, 103)],
+}
 
 
 class _SetError(Exception):

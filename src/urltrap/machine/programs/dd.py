@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """dd and split."""
 
 from __future__ import annotations
@@ -11,28 +10,16 @@ from typing import Any
 from urltrap.machine.api import O_APPEND, O_CREAT, O_TRUNC, O_WRONLY, Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import APPLETS, Cmd, command, guard
+from urltrap.machine.programs._words import words
 from urltrap.machine.programs.head import size_of
 from urltrap.machine.programs.registry import program
 
-_OPERANDS = (
-    "if",
-    "of",
-    "bs",
-    "ibs",
-    "obs",
-    "cbs",
-    "count",
-    "skip",
-    "seek",
-    "iseek",
-    "oseek",
-    "conv",
-    "iflag",
-    "oflag",
-    "status",
+_OPERANDS = words("if of bs ibs obs cbs count skip seek iseek oseek conv iflag oflag status")
+_CONV = frozenset(
+    words(
+        "ascii ebcdic ibm block unblock lcase ucase sparse swab sync excl nocreat notrunc noerror fdatasync fsync"
+    )
 )
-_CONV = frozenset(("ascii", "ebcdic", "ibm", "block", "unblock", "lcase", "ucase", "sparse", "swab", "sync", "excl", "nocreat", "notrunc",
-                   "noerror", "fdatasync", "fsync"))  # fmt: skip
 
 
 def _number(text: str) -> int | None:
@@ -75,6 +62,8 @@ def _dd(c: Cmd) -> Run:
             if c.bb:
                 return (yield from c.usage())
             return (yield from c.usage(f"unrecognized operand {c.lq(word)}"))
+        if name == "status" and value not in ("none", "noxfer", "progress"):
+            return (yield from c.usage(f"invalid status level: {c.lq(value)}"))
         given[name] = value
     sizes: dict[str, int] = {}
     for name in ("bs", "ibs", "obs", "cbs", "count", "skip", "seek", "iseek", "oseek"):
@@ -148,14 +137,24 @@ def _copy(
     status = 0
     count = sizes.get("count")
     full = "fullblock" in given.get("iflag", "")
-    yield from _skip(p, source, sizes.get("skip", sizes.get("iseek", 0)) * block_in)
+    flags = given.get("iflag", "").split(",")
+    skipped = sizes.get("skip", sizes.get("iseek", 0))
+    in_bytes = "skip_bytes" in flags or given.get("skip", "").endswith("B")
+    yield from _skip(p, source, skipped if in_bytes else skipped * block_in)
+    left = (
+        count
+        if count is not None and ("count_bytes" in flags or given.get("count", "").endswith("B"))
+        else None
+    )
     pending = bytearray()
+    records = _Records(sizes.get("cbs", 0), "block" in conv) if conv & {"block", "unblock"} else None
     devices = given.get("if") in ("/dev/zero", "/dev/urandom", "/dev/random")
     try:
-        while count is None or whole_in + part_in < count:
-            data = yield from _read(p, source, block_in, full or devices)
+        while left != 0 if left is not None else count is None or whole_in + part_in < count:
+            data = yield from _read(p, source, min(block_in, left or block_in), full or devices)
             if not data:
                 break
+            left = left - len(data) if left is not None else None
             if len(data) == block_in:
                 whole_in += 1
             else:
@@ -173,7 +172,9 @@ def _copy(
                     data[0 : len(data) // 2 * 2 : 2],
                 )
                 data = bytes(swapped)
-            if "bs" in given:
+            if records is not None:
+                data = records.take(data)
+            if "bs" in given and records is None:
                 yield from p.write(target, data)
                 whole_out += len(data) == block_out
                 part_out += len(data) != block_out
@@ -186,6 +187,8 @@ def _copy(
                 whole_out += 1
                 total += block_out
             yield from p.tick()
+        if records is not None:
+            pending += records.rest()
         if pending:
             yield from p.write(target, bytes(pending))
             part_out += 1
@@ -215,6 +218,31 @@ def _copy(
     for fd in {source, target} - {0, 1}:
         p.close(fd)
     return status
+
+
+class _Records:
+    """conv=block: lines padded with blanks to `size` bytes; conv=unblock: the way back."""
+
+    def __init__(self, size: int, blocking: bool) -> None:
+        self.size = max(1, size)
+        self.blocking = blocking
+        self.held = b""
+
+    def take(self, data: bytes) -> bytes:
+        """What `data` completes."""
+        data = self.held + data
+        if self.blocking:
+            *lines, self.held = data.split(b"\n")
+            return b"".join(line[: self.size].ljust(self.size) for line in lines)
+        whole = len(data) // self.size * self.size
+        self.held = data[whole:]
+        return b"".join(data[at : at + self.size].rstrip(b" ") + b"\n" for at in range(0, whole, self.size))
+
+    def rest(self) -> bytes:
+        """What is left at the end."""
+        if not self.held:
+            return b""
+        return self.held[: self.size].ljust(self.size) if self.blocking else self.held.rstrip(b" ") + b"\n"
 
 
 def _read(p: Process, fd: int, size: int, full: bool) -> Generator[Any, Any, bytes]:
@@ -269,8 +297,20 @@ def _summary(p: Process, total: int, seconds: float) -> str:
 _register()
 
 
-@command("split", short="a:b:C:del:n:t:u", long={"suffix-length:": "a", "bytes:": "b", "line-bytes:": "C", "numeric-suffixes::": "d", "lines:": "l",
-                                                 "number:": "n", "additional-suffix:": "as", "verbose": "verbose"})  # fmt: skip
+@command(
+    "split",
+    short="a:b:C:del:n:t:u",
+    long={
+        "suffix-length:": "a",
+        "bytes:": "b",
+        "line-bytes:": "C",
+        "numeric-suffixes::": "d",
+        "lines:": "l",
+        "number:": "n",
+        "additional-suffix:": "as",
+        "verbose": "verbose",
+    },
+)
 def split(c: Cmd) -> Run:
     """Cut a file into pieces."""
     path = c.args[0] if c.args else "-"
@@ -280,9 +320,9 @@ def split(c: Cmd) -> Run:
     count = int(c.value("l") or 1000) if (c.value("l") or "1000").isdecimal() else 0
     if (c.has("b") and not size) or not count or (c.has("n") and not (c.value("n") or "").isdecimal()):
         text = c.value("b") or c.value("l") or c.value("n") or ""
-        yield from c.warn(
-            f"invalid number of {'bytes' if c.has('b') else 'lines' if c.has('l') else 'chunks'}: {c.lq(text)}"
-        )
+        what = "bytes" if c.has("b") else "lines" if c.has("l") else "chunks"
+        why = ": Numerical result out of range" if text == "0" else ""
+        yield from c.warn(f"invalid number of {what}: {c.lq(text)}{why}")
         return 1
     try:
         data = yield from c.load(path)

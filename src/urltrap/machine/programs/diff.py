@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """diff and cmp."""
 
 from __future__ import annotations
@@ -13,18 +12,34 @@ from urltrap.machine.programs._paths import base_name, is_dir, join
 from urltrap.machine.programs._zone import local
 from urltrap.machine.shell.timeformat import strftime
 
-_LONG = {"unified::": "U", "brief": "q", "recursive": "r", "ignore-case": "i", "ignore-space-change": "b", "ignore-all-space": "w", "ignore-blank-lines": "B",
-         "new-file": "N", "text": "a", "report-identical-files": "s", "side-by-side": "y", "context::": "C", "normal": "normal", "color::": "color", "label:": "L"}  # fmt: skip
+_LONG = {
+    "unified::": "U",
+    "brief": "q",
+    "recursive": "r",
+    "ignore-case": "i",
+    "ignore-space-change": "b",
+    "ignore-all-space": "w",
+    "ignore-blank-lines": "B",
+    "new-file": "N",
+    "text": "a",
+    "report-identical-files": "s",
+    "side-by-side": "y",
+    "context::": "C",
+    "normal": "normal",
+    "color::": "color",
+    "label:": "L",
+}
 _MAX_LINES = 4_000
 
 
 @command(
     "diff",
-    short="abBcC:dilNpqrstuU:wyL:",
+    short="abBcC:deilnNpqrstuU:wL:",
     bb="abBdiNqruTsU:wtL:S:",
     bad=2,
     package="GNU diffutils",
     version="3.8",
+    hint="diff: Try '{0} --help' for more information.\n",
     long=_LONG,
 )
 def diff(c: Cmd) -> Run:
@@ -55,7 +70,7 @@ def _folders(c: Cmd, one: str, other: str, depth: int) -> Run:
     left, right = set(c.p.fs.listdir(one)), set(c.p.fs.listdir(other))
     for name in sorted(left | right):
         yield from c.p.tick(4)
-        if name not in right or name not in left:
+        if (name not in right or name not in left) and not c.has("N"):
             where = one if name in left else other
             yield from c.say(f"Only in {where}: {name}\n")
             status = 1
@@ -67,7 +82,9 @@ def _folders(c: Cmd, one: str, other: str, depth: int) -> Run:
             else:
                 yield from c.say(f"Common subdirectories: {a} and {b}\n")
             continue
-        status = max(status, (yield from _files(c, a, b, f"diff {'-r ' if c.has('r') else ''}{a} {b}\n")))
+        given = "".join(name for name, value in c.opts if len(name) == 1 and not value)
+        title = f"diff {'-' + given + ' ' if given else ''}{a} {b}\n"
+        status = max(status, (yield from _files(c, a, b, title)))
     return status
 
 
@@ -114,15 +131,95 @@ def _files(c: Cmd, one: str, other: str, title: str) -> Run:
         None, [_key(c, line) for line in left], [_key(c, line) for line in right], autojunk=len(left) > 800
     )
     codes = matcher.get_opcodes()
-    if all(code[0] == "equal" for code in codes):
+    if all(tag == "equal" or _only_blank(c, left[a:b] + right[x:y]) for tag, a, b, x, y in codes):
         return 0
     yield from c.say(title)
+    if c.has("e", "n"):
+        yield from _script(c, right, codes)
+        return 1
+    if c.has("c", "C"):
+        text = c.value("C") or "3"
+        yield from _context(c, (one, other), left, right, matcher, int(text[:5]) if text.isdecimal() else 3)
+        return 1
     if c.has("u", "U") or c.bb:
         text = c.value("U") or "3"
         yield from _unified(c, one, other, left, right, matcher, int(text[:5]) if text.isdecimal() else 3)
     else:
         yield from _normal(c, left, right, codes)
     return 1
+
+
+def _only_blank(c: Cmd, lines: list[bytes]) -> bool:
+    """Whether a change does not count: with -B, where only empty lines came or went."""
+    return c.has("B") and not any(line.rstrip(b"\n") for line in lines)
+
+
+def _script(c: Cmd, right: list[bytes], codes: Sequence[tuple[str, int, int, int, int]]) -> Gen:
+    """-e, a script for ed: from the last change to the first; -n, RCS's form: from the first to the last."""
+    for tag, a, b, x, y in codes if c.has("n") else reversed(codes):
+        if tag == "equal":
+            continue
+        if c.has("n"):
+            if a < b:
+                yield from c.say(f"d{a + 1} {b - a}\n")
+            if x < y:
+                yield from c.say(f"a{b} {y - x}\n")
+                yield from c.put(b"".join(right[x:y]))
+            continue
+        span = f"{a + 1},{b}" if b - a > 1 else f"{a + 1}" if b > a else f"{a}"
+        yield from c.say(span + {"replace": "c", "delete": "d", "insert": "a"}[tag] + "\n")
+        if x < y:
+            yield from c.put(b"".join(right[x:y]) + b".\n")
+
+
+def _context(
+    c: Cmd,
+    names: tuple[str, str],
+    left: list[bytes],
+    right: list[bytes],
+    matcher: difflib.SequenceMatcher[bytes],
+    context: int,
+) -> Gen:
+    """-c: both sides of each group of changes, a side only where it has changes."""
+    for mark, path, label in zip(("***", "---"), names, _labels(c, names), strict=True):
+        yield from c.put(encode(f"{mark} {label if label is not None else _dated(c, path, short=True)}\n"))
+
+    def span(low: int, high: int) -> str:
+        return f"{low + 1},{high}" if high - low > 1 else f"{high}"
+
+    for group in matcher.get_grouped_opcodes(context):
+        yield from c.say("***************\n")
+        sides = (
+            ("***", "****", "delete", left, [(tag, a, b) for tag, a, b, _, _ in group]),
+            ("---", "----", "insert", right, [(tag, x, y) for tag, _, _, x, y in group]),
+        )
+        for stars, end, lone, lines, parts in sides:
+            yield from c.say(f"{stars} {span(parts[0][1], parts[-1][2])} {end}\n")
+            if not any(tag in (lone, "replace") for tag, _, _ in parts):
+                continue
+            for tag, low, high in parts:
+                prefix = {"equal": b"  ", "replace": b"! "}.get(tag, b"- " if lone == "delete" else b"+ ")
+                yield from _show(c, prefix, lines[low:high])
+
+
+def _labels(c: Cmd, names: tuple[str, str]) -> list[str | None]:
+    given: list[str | None] = [*c.values("L")[:2]]
+    return given + [None] * (len(names) - len(given))
+
+
+def _dated(c: Cmd, path: str, *, short: bool = False) -> str:
+    """A name with the file's time, as a header shows it."""
+    try:
+        moment = c.p.now() if path == "-" else c.p.fs.stat(path).mtime
+    except SysError:
+        moment = 0.0  # -N: a file that is not there
+    at = local(c.p, moment)
+    if short:
+        return f"{path}\t{strftime('%a %b %e %H:%M:%S %Y', moment + at.offset)}"
+    minutes = abs(at.offset) // 60
+    zone = f"{'-' if at.offset < 0 else '+'}{minutes // 60:02d}{minutes % 60:02d}"
+    nano = round(moment % 1 * 1e9) % 1_000_000_000
+    return f"{path}\t{strftime('%Y-%m-%d %H:%M:%S', moment + at.offset)}.{nano:09d} {zone}"
 
 
 def _show(c: Cmd, mark: bytes, lines: list[bytes]) -> Gen:
@@ -161,19 +258,9 @@ def _unified(
     matcher: difflib.SequenceMatcher[bytes],
     context: int,
 ) -> Gen:
-    def stamp(path: str) -> str:
-        moment = c.p.now() if path == "-" else c.p.fs.stat(path).mtime
-        at = local(c.p, moment)
-        minutes = abs(at.offset) // 60
-        nano = round(moment % 1 * 1e9) % 1_000_000_000
-        return f"{strftime('%Y-%m-%d %H:%M:%S', moment + at.offset)}.{nano:09d} {'-' if at.offset < 0 else '+'}{minutes // 60:02d}{minutes % 60:02d}"
-
-    labels = c.values("L")
-    for mark, path, number in (("---", one, 0), ("+++", other, 1)):
-        try:
-            shown = labels[number] if number < len(labels) else path if c.bb else f"{path}\t{stamp(path)}"
-        except SysError:
-            shown = f"{path}\t1970-01-01 00:00:00.000000000 +0000"
+    names = (one, other)
+    for mark, path, label in zip(("---", "+++"), names, _labels(c, names), strict=True):
+        shown = label if label is not None else path if c.bb else _dated(c, path)
         yield from c.put(encode(f"{mark} {shown}\n"))
 
     def span(low: int, high: int) -> str:
@@ -219,6 +306,8 @@ def cmp(c: Cmd) -> Run:
             if not c.has("s"):
                 yield from c.p.err(f"{c.name}: {path}: {problem.words}\n")
             return 2
+    skipped = [int(each) if each.isdecimal() else 0 for each in (c.value("i") or "0").split(":")][:2]
+    pair = [data[start:] for data, start in zip(pair, (skipped * 2)[:2], strict=True)]
     limit = c.value("n")
     a, b = (each[: int(limit[:12])] for each in pair) if limit is not None and limit.isdecimal() else pair
     yield from c.p.tick(1 + len(a) // 4096)
@@ -233,18 +322,24 @@ def cmp(c: Cmd) -> Run:
                 yield from c.say(f"{at + 1:{len(str(size))}d} {a[at]:3o} {b[at]:3o}\n")
             if at % 1024 == 0:
                 yield from c.p.tick()
-    at = next((at for at in range(size) if a[at] != b[at]), size)
-    if at == size:
-        shorter = one if len(a) < len(b) else other
+    at = size if c.has("l") else next((at for at in range(size) if a[at] != b[at]), size)
+    if at == size and len(a) != len(b):
         yield from c.flush()
-        where = f" after byte {size}, line {a[:size].count(10)}" if size else " which is empty"
-        if size and not a[:size].endswith(b"\n"):
-            where = f" after byte {size}, in line {a[:size].count(10) + 1}"
-        yield from c.p.err(
-            f"{c.name}: EOF on {shorter}{where}\n" if size else f"{c.name}: EOF on {shorter} which is empty\n"
-        )
+        where = f" after byte {size}" if size else " which is empty"
+        if size and not c.has("l"):
+            lines = a[:size].count(10)
+            where += f", line {lines}" if a[:size].endswith(b"\n") else f", in line {lines + 1}"
+        yield from c.p.err(f"{c.name}: EOF on {one if len(a) < len(b) else other}{where}\n")
         return 1
     if not c.has("l"):
-        unit = "byte" if not c.bb and quotes(c.p)[0] != "'" else "char"
-        yield from c.say(f"{one} {other} differ: {unit} {at + 1}, line {a[:at].count(10) + 1}\n")
+        unit = "byte" if c.has("b") or (not c.bb and quotes(c.p)[0] != "'") else "char"
+        bytes_are = f" is {a[at]:3o} {_visible(a[at])} {b[at]:3o} {_visible(b[at])}" if c.has("b") else ""
+        yield from c.say(f"{one} {other} differ: {unit} {at + 1}, line {a[:at].count(10) + 1}{bytes_are}\n")
     return 1
+
+
+def _visible(byte: int) -> str:
+    """A byte as cmp -b prints it."""
+    if byte >= 128:
+        return "M-" + _visible(byte - 128)
+    return "^" + chr(byte ^ 64) if byte < 32 or byte == 127 else chr(byte)

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """expr."""
 
 from __future__ import annotations
@@ -64,12 +63,20 @@ class _Expression:
         left = self.sum()
         while op := self.take("<", "<=", "=", "==", "!=", ">=", ">"):
             right = self.sum()
-            one: object = left
-            other: object = right
             if _INTEGER.fullmatch(left) and _INTEGER.fullmatch(right):
-                one, other = int(left), int(right)
-            left = str(int({"<": one < other, "<=": one <= other, "=": one == other, "==": one == other, "!=": one != other,  # type: ignore[operator]
-                            ">=": one >= other, ">": one > other}[op]))  # type: ignore[operator]  # fmt: skip
+                order = (int(left) > int(right)) - (int(left) < int(right))
+            else:
+                order = (left > right) - (left < right)
+            holds = {
+                "<": order < 0,
+                "<=": order <= 0,
+                "=": not order,
+                "==": not order,
+                "!=": bool(order),
+                ">=": order >= 0,
+                ">": order > 0,
+            }[op]
+            left = str(int(holds))
         return left
 
     def number(self, text: str) -> int:
@@ -127,8 +134,11 @@ class _Expression:
             value = self.either()
             if not self.take(")"):
                 after = self.words[self.pos - 1]
-                raise _Problem(f"syntax error: expecting ')' after {self.c.lq(after)}" if self.pos >= len(self.words)
-                               else f"syntax error: expecting ')' instead of {self.c.lq(self.words[self.pos])}")  # fmt: skip
+                raise _Problem(
+                    f"syntax error: expecting ')' after {self.c.lq(after)}"
+                    if self.pos >= len(self.words)
+                    else f"syntax error: expecting ')' instead of {self.c.lq(self.words[self.pos])}"
+                )
             return value
         if self.words[self.pos] == ")":
             raise _Problem("syntax error: unexpected ')'")

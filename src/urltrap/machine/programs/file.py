@@ -1,29 +1,87 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """file: what kind of file it is."""
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 
 from urltrap.machine.api import S_IFMT, Run, decode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd, command
+from urltrap.machine.shell.timeformat import strftime
 
-_MACHINES = {3: "Intel 80386", 8: "MIPS, MIPS-I", 20: "PowerPC or cisco 4500", 40: "ARM, EABI5", 62: "x86-64", 183: "ARM aarch64", 2: "SPARC", 4: "Motorola m68k, 68020",
-             42: "Renesas SH", 243: "UCB RISC-V", 22: "IBM S/390"}  # fmt: skip
+_MACHINES = {
+    3: "Intel 80386", 8: "MIPS, MIPS-I", 20: "PowerPC or cisco 4500", 40: "ARM, EABI5", 62: "x86-64",
+    183: "ARM aarch64", 2: "SPARC", 4: "Motorola m68k, 68020", 42: "Renesas SH", 243: "UCB RISC-V", 22: "IBM S/390",
+}  # fmt: skip
 _MAGIC = (
-    (b"\x1f\x8b", "gzip compressed data", "application/gzip"), (b"BZh", "bzip2 compressed data, block size = 900k", "application/x-bzip2"),
-    (b"\xfd7zXZ\0", "XZ compressed data, checksum CRC64", "application/x-xz"), (b"PK\x03\x04", "Zip archive data, at least v2.0 to extract, compression method=deflate", "application/zip"),
-    (b"\x89PNG\r\n\x1a\n", "PNG image data", "image/png"), (b"GIF89a", "GIF image data, version 89a", "image/gif"), (b"\xff\xd8\xff", "JPEG image data", "image/jpeg"),
-    (b"%PDF-", "PDF document, version 1.4", "application/pdf"), (b"7z\xbc\xaf\x27\x1c", "7-zip archive data, version 0.4", "application/x-7z-compressed"),
-    (b"Rar!\x1a\x07", "RAR archive data, v5", "application/x-rar"), (b"\x28\xb5\x2f\xfd", "Zstandard compressed data (v0.8+), Dictionary ID: None", "application/zstd"),
-    (b"!<arch>\ndebian", "Debian binary package (format 2.0), with control.tar.xz, data compression xz", "application/vnd.debian.binary-package"),
-    (b"!<arch>\n", "current ar archive", "application/x-archive"), (b"MZ", "MS-DOS executable", "application/x-dosexec"), (b"TZif", "timezone data (fat), version 2", "application/octet-stream"),
-    (b"-----BEGIN OPENSSH PRIVATE KEY", "OpenSSH private key", "text/plain"), (b"ssh-rsa ", "OpenSSH RSA public key", "text/plain"),
-    (b"SQLite format 3\0", "SQLite 3.x database", "application/vnd.sqlite3"), (b"<?php", "PHP script, ASCII text", "text/x-php"), (b"<!DOCTYPE html", "HTML document, ASCII text", "text/html"),
-    (b"<html", "HTML document, ASCII text", "text/html"), (b"<?xml", "XML 1.0 document, ASCII text", "text/xml"),
-)  # fmt: skip
+    (b"BZh", "bzip2 compressed data, block size = 900k", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "XZ compressed data, checksum CRC64", "application/x-xz"),
+    (
+        b"PK\x03\x04",
+        "Zip archive data, at least v2.0 to extract, compression method=deflate",
+        "application/zip",
+    ),
+    (b"\x89PNG\r\n\x1a\n", "PNG image data", "image/png"),
+    (b"\xff\xd8\xff", "JPEG image data", "image/jpeg"),
+    (b"%PDF-", "PDF document, version 1.4", "application/pdf"),
+    (b"7z\xbc\xaf\x27\x1c", "7-zip archive data, version 0.4", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "RAR archive data, v5", "application/x-rar"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard compressed data (v0.8+), Dictionary ID: None", "application/zstd"),
+    (
+        b"!<arch>\ndebian",
+        "Debian binary package (format 2.0), with control.tar.xz, data compression xz",
+        "application/vnd.debian.binary-package",
+    ),
+    (b"!<arch>\n", "current ar archive", "application/x-archive"),
+    (b"MZ", "MS-DOS executable", "application/x-dosexec"),
+    (b"TZif", "timezone data (fat), version 2", "application/octet-stream"),
+    (b"-----BEGIN OPENSSH PRIVATE KEY", "OpenSSH private key", "text/plain"),
+    (b"ssh-rsa ", "OpenSSH RSA public key", "text/plain"),
+    (b"SQLite format 3\0", "SQLite 3.x database", "application/vnd.sqlite3"),
+    (b"<?php", "PHP script, ASCII text", "text/x-php"),
+    (b"<!DOCTYPE html", "HTML document, ASCII text", "text/html"),
+    (b"<html", "HTML document, ASCII text", "text/html"),
+    (b"<?xml", "XML 1.0 document, ASCII text", "text/xml"),
+)
+
+
+_LOOKED_AT = 65_536
+"""How many bytes of a file are looked at."""
+
+
+def _gzip(data: bytes) -> str:
+    """RFC 1952: the name, the system and the level, and the size that stands at the end of a whole file."""
+    systems = {
+        0: "FAT filesystem (MS-DOS, OS/2, NT)",
+        3: "Unix",
+        10: "NTFS filesystem (NT)",
+        7: "Apple QuickDraw",
+    }
+    text = "gzip compressed data"
+    if len(data) < 10:
+        return text
+    if data[3] & 8 and (end := data.find(b"\0", 10)) > 0:
+        text += f', was "{decode(data[10:end])}"'
+    if moment := struct.unpack_from("<I", data, 4)[0]:
+        text += f", last modified: {strftime('%a %b %e %H:%M:%S %Y', moment)}"
+    text += {2: ", max compression", 4: ", max speed"}.get(data[8], "")
+    if data[9] in systems:
+        text += f", from {systems[data[9]]}"
+    if len(data) < _LOOKED_AT:
+        text += f", original size modulo 2^32 {struct.unpack_from('<I', data, len(data) - 4)[0]}"
+    return text
+
+
+def _is_json(data: bytes) -> bool:
+    if data.lstrip()[:1] not in (b"{", b"["):
+        return False
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _elf(head: bytes) -> str:
@@ -72,12 +130,25 @@ def describe(data: bytes, size: int) -> tuple[str, str]:
         shell = line.split()[0].rpartition("/")[2] if line else ""
         if shell == "env" and len(line.split()) > 1:
             shell = line.split()[1]
-        known = {"sh": ("POSIX shell script", "text/x-shellscript"), "bash": ("Bourne-Again shell script", "text/x-shellscript"), "dash": ("a /bin/dash script", "text/plain"),
-                 "perl": ("Perl script", "text/x-perl"), "python3": ("Python script", "text/x-script.python"), "python": ("Python script", "text/x-script.python")}  # fmt: skip
+        known = {
+            "sh": ("POSIX shell script", "text/x-shellscript"),
+            "bash": ("Bourne-Again shell script", "text/x-shellscript"),
+            "dash": ("a /bin/dash script", "text/plain"),
+            "perl": ("Perl script", "text/x-perl"),
+            "python3": ("Python script", "text/x-script.python"),
+            "python": ("Python script", "text/x-script.python"),
+        }
         name, mime = known.get(shell, (f"a {line} script", "text/plain"))
-        return f"{name}, {_text(data) or 'data'}{' executable' if _text(data) else ''}".replace(
-            " text executable", " text executable"
-        ), mime
+        if name == "Perl script":
+            return "Perl script text executable", mime
+        return f"{name}, {_text(data) or 'data'}{' executable' if _text(data) else ''}", mime
+    if data.startswith(b"\x1f\x8b"):
+        return _gzip(data), "application/gzip"
+    if data[:4] == b"GIF8" and len(data) >= 10:
+        width, height = struct.unpack_from("<HH", data, 6)
+        return f"GIF image data, version {decode(data[3:6])}, {width} x {height}", "image/gif"
+    if _is_json(data):
+        return "JSON text data", "application/json"
     for magic, name, mime in _MAGIC:
         if data.startswith(magic):
             return name, mime
@@ -91,16 +162,14 @@ def _text(data: bytes) -> str | None:
     if re.search(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]", data):
         return None
     try:
-        words = (
-            "ASCII text"
-            if data.isascii()
-            else "Unicode text, UTF-8 text"
-            if data.decode() is not None
-            else ""
-        )
+        data.decode()
+        words = "ASCII text" if data.isascii() else "Unicode text, UTF-8 text"
     except UnicodeDecodeError:
         try:
-            words = "Unicode text, UTF-8 text" if data[:-3].decode(errors="strict") is not None else ""
+            if len(data) < _LOOKED_AT:
+                raise
+            data[:-3].decode()  # the last character may be cut off
+            words = "Unicode text, UTF-8 text"
         except UnicodeDecodeError:
             words = "ISO-8859 text" if not re.search(rb"[\x80-\x9f]", data) else "Non-ISO extended-ASCII text"
     longest = max((len(line) for line in data.split(b"\n")), default=0)
@@ -117,19 +186,45 @@ def _text(data: bytes) -> str | None:
     return words
 
 
-@command("file", short="bcCdEf:F:hiklLm:nNprsSzZ0e:P:", bb=False, package="file", version="5.44", hint="", long={"brief": "b", "mime": "i", "mime-type": "mt", "mime-encoding": "me",
-         "dereference": "L", "no-dereference": "h", "separator:": "F", "no-pad": "N", "special-files": "s", "uncompress": "z"})  # fmt: skip
+@command(
+    "file",
+    short="bcCdEf:F:hiklLm:nNprsSzZ0e:P:",
+    bb=False,
+    package="file",
+    version="5.44",
+    hint="",
+    long={
+        "brief": "b",
+        "mime": "i",
+        "mime-type": "mt",
+        "mime-encoding": "me",
+        "dereference": "L",
+        "no-dereference": "h",
+        "separator:": "F",
+        "no-pad": "N",
+        "special-files": "s",
+        "uncompress": "z",
+    },
+)
 def file(c: Cmd) -> Run:
     """What kind of files they are."""
     if not c.args:
-        yield from c.p.err("Usage: file [-bcCdEhikLlNnprsSvzZ0] [--apple] [--extension] [--mime-encoding]\n            [--mime-type] [-e <testname>] "
-                           "[-F <separator>]  [-f <namefile>]\n            [-m <magicfiles>] [-P <parameter=value>] [--exclude-quiet]\n            <file> ...\n"
-                           "       file -C [-m <magicfiles>]\n       file [--help]\n")  # fmt: skip
+        yield from c.p.err(
+            "Usage: file [-bcCdEhikLlNnprsSvzZ0] [--apple] [--extension] [--mime-encoding]\n"
+            "            [--mime-type] [-e <testname>] "
+            "[-F <separator>]  [-f <namefile>]\n            [-m <magicfiles>] [-P <parameter=value>] "
+            "[--exclude-quiet]\n            <file> ...\n"
+            "       file -C [-m <magicfiles>]\n       file [--help]\n"
+        )
         return 1
     width = max(len(path) for path in c.args)
     separator = c.value("F") or ":"
     for path in c.args:
-        text, mime = _one(c, path)
+        if path == "-":
+            data = yield from c.p.read(0, _LOOKED_AT)
+            text, mime = describe(data, len(data))
+        else:
+            text, mime = _one(c, path)
         if c.has("mt", "i", "me"):
             charset = (
                 "binary"
@@ -139,8 +234,9 @@ def file(c: Cmd) -> Run:
                 else "utf-8"
             )
             text = mime if c.has("mt") else charset if c.has("me") else f"{mime}; charset={charset}"
+        shown = "/dev/stdin" if path == "-" else path
         pad = "" if c.has("N", "b") else " " * (width - len(path))
-        yield from c.say(f"{text}\n" if c.has("b") else f"{path}{separator} {pad}{text}\n")
+        yield from c.say(f"{text}\n" if c.has("b") else f"{shown}{separator} {pad}{text}\n")
         yield from c.p.tick(4)
     return 0
 
@@ -172,7 +268,7 @@ def _one(c: Cmd, path: str) -> tuple[str, str]:
     if kind == 0o140000:
         return "socket", "inode/socket"
     try:
-        data = p.fs.content(path).read(0, 65_536)
+        data = p.fs.content(path).read(0, _LOOKED_AT)
     except SysError:
         return "regular file, no read permission", "inode/x-unreadable"
     bits = "".join(word for bit, word in ((0o4000, "setuid, "), (0o2000, "setgid, ")) if found.mode & bit)

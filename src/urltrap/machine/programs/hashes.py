@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """md5sum, sha*sum, cksum, sum, base64, base32."""
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Any
 
 from urltrap.machine.api import Run, decode
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._choices import bad_choice
 from urltrap.machine.programs._cmd import Cmd, command, paths_or_stdin
 from urltrap.machine.programs._lines import Source
 
@@ -57,9 +57,9 @@ def hashes(c: Cmd) -> Run:
             continue
         escaped = path.replace("\\", "\\\\").replace("\n", "\\n")
         prefix = "\\" if escaped != path and not c.bb else ""
-        yield from c.say(
-            f"{prefix}{found} {'*' if c.last('bt') == 'b' and not c.bb else ' '}{escaped if prefix else path}{chr(0) if c.has('z') else chr(10)}"
-        )
+        mark = "*" if c.last("bt") == "b" and not c.bb else " "
+        end = "\0" if c.has("z") else "\n"
+        yield from c.say(f"{prefix}{found} {mark}{escaped if prefix else path}{end}")
     return c.status
 
 
@@ -72,11 +72,15 @@ def _check(c: Cmd, name: str) -> Run:
             yield from c.fail(f"{c.quote(path)}: {problem.words}")
             continue
         good = 0
-        for line in decode(data).split("\n"):
+        for number, line in enumerate(decode(data).split("\n"), 1):
             match = re.fullmatch(r"\\?([0-9a-fA-F]{32,128}) [ *](.+)", line) or re.fullmatch(
                 r"\w+ \((?P<f>.+)\) = (?P<d>[0-9a-f]+)", line
             )
             if match is None:
+                if c.has("w") and line:
+                    shown = "'standard input'" if path == "-" else c.quote(path)
+                    kind = name.upper() if name != "blake2b" else "BLAKE2b"
+                    yield from c.warn(f"{shown}: {number}: improperly formatted {kind} checksum line")
                 continue
             digest, target = (match["d"], match["f"]) if match.re.groupindex else (match[1], match[2])
             good += 1
@@ -117,7 +121,9 @@ for _byte in range(256):
     "cksum", "crc32", short="a:cw", long={"algorithm:": "a", "check": "c", "untagged": "u", "tag": "tag"}
 )
 def cksum(c: Cmd) -> Run:
-    """POSIX CRC and size."""
+    """POSIX CRC and size, or what -a asks for."""
+    if (name := c.value("a")) is not None and not c.bb and name != "crc":
+        return (yield from _other_sum(c, name))
     for path in paths_or_stdin(c.args):
         try:
             data = yield from c.load(path)
@@ -140,9 +146,33 @@ def cksum(c: Cmd) -> Run:
     return c.status
 
 
+_CKSUM = ("bsd", "sysv", "crc", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "sm3")
+
+
+def _other_sum(c: Cmd, name: str) -> Run:
+    """cksum -a."""
+    if name not in _CKSUM:
+        return (yield from bad_choice(c, name, "--algorithm", _CKSUM))
+    if name in ("bsd", "sysv"):
+        return (yield from _short_sums(c, name == "sysv"))
+    for path in paths_or_stdin(c.args):
+        try:
+            found = yield from _digest(c, path, name)
+        except SysError as problem:
+            yield from c.bad_file(path, problem)
+            continue
+        shown = "BLAKE2b" if name == "blake2b" else name.upper()
+        yield from c.say(f"{found}  {path}\n" if c.has("u") else f"{shown} ({path}) = {found}\n")
+    return c.status
+
+
 @command("sum", short="rs", long={"sysv": "s"})
 def checksum(c: Cmd) -> Run:
     """BSD and System V sums."""
+    return (yield from _short_sums(c, c.has("s")))
+
+
+def _short_sums(c: Cmd, system_v: bool) -> Run:
     for path in paths_or_stdin(c.args):
         try:
             data = yield from c.load(path, 4_000_000)
@@ -150,7 +180,7 @@ def checksum(c: Cmd) -> Run:
             yield from c.bad_file(path, problem)
             continue
         shown = f" {path}" if c.args else ""
-        if c.has("s"):
+        if system_v:
             total = sum(data)
             value = (total & 0xFFFF) + (total >> 16)
             yield from c.say(f"{(value & 0xFFFF) + (value >> 16)} {-(-len(data) // 512)}{shown}\n")

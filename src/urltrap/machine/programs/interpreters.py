@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """python, perl, php, ruby, node: not interpreters. Versions, prints of literals, and the one-liners that download."""
 
 from __future__ import annotations
@@ -12,17 +11,26 @@ from typing import Any
 from urltrap.machine.api import Process, Run, decode, encode
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._connecting import told
 from urltrap.machine.programs._net import ask
+from urltrap.machine.programs._paths import join
 from urltrap.machine.programs.awk._tokens import unescape as unescape_bytes
 from urltrap.machine.programs.awk._values import foreign, native
 from urltrap.machine.programs.registry import program
-from urltrap.machine.programs.remote import told
 
 _URL = re.compile(r"(?:https?|ftp)://[^\s'\"\\)<>`;]+")
 _SOCKET = re.compile(r"['\"](\d{1,3}(?:\.\d{1,3}){3}|[\w-]+(?:\.[\w-]+)+)['\"]\s*[,:]\s*['\"]?(\d{2,5})")
 _MAX_CODE = 1_000_000
-_AGENTS = {"python3": "Python-urllib/3.11", "python": "Python-urllib/3.11", "python2": "Python-urllib/2.7", "perl": "libwww-perl/6.68", "php": "", "ruby": "Ruby",
-           "node": "node"}  # fmt: skip
+_TRACEBACK = 'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n'
+_AGENTS = {
+    "python3": "Python-urllib/3.11",
+    "python": "Python-urllib/3.11",
+    "python2": "Python-urllib/2.7",
+    "perl": "libwww-perl/6.68",
+    "php": "",
+    "ruby": "Ruby",
+    "node": "node",
+}
 
 
 def _family(name: str) -> str:
@@ -65,9 +73,7 @@ def _execute(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
             told(p, match[1], min(int(match[2]), 65_535), encode(code))
             yield from p.sleep(3.0)
             if family == "python":
-                yield from p.err(
-                    'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\nOSError: [Errno 113] No route to host\n'
-                )
+                yield from p.err(_TRACEBACK + "OSError: [Errno 113] No route to host\n")
                 return 1
             return 0
         for text in _literals(family, code):
@@ -88,21 +94,35 @@ def _decoded(code: str) -> list[str]:
     return found
 
 
-def _target(code: str) -> str:
+_TARGETS = tuple(
+    re.compile(pattern)
     for pattern in (
-        r"urlretrieve\(\s*[^,]+,\s*['\"]([^'\"]+)['\"]", r"getstore\(\s*[^,]+,\s*['\"]([^'\"]+)['\"]", r"open\(\s*['\"]([^'\"]+)['\"]\s*,\s*['\"][wa]b?\+?['\"]",
-        r"file_put_contents\(\s*['\"]([^'\"]+)['\"]", r"File\.(?:write|open)\(\s*['\"]([^'\"]+)['\"]", r"open\([^,]+,\s*['\"]>{1,2}\s*([^'\"]+)['\"]",
+        r"urlretrieve\(\s*[^,]+,\s*['\"]([^'\"]+)['\"]",
+        r"getstore\(\s*[^,]+,\s*['\"]([^'\"]+)['\"]",
+        r"open\(\s*['\"]([^'\"]+)['\"]\s*,\s*['\"][wa]b?\+?['\"]",
+        r"file_put_contents\(\s*['\"]([^'\"]+)['\"]",
+        r"File\.(?:write|open)\(\s*['\"]([^'\"]+)['\"]",
+        r"open\([^,]+,\s*['\"]>{1,2}\s*([^'\"]+)['\"]",
         r"createWriteStream\(\s*['\"]([^'\"]+)['\"]",
-    ):  # fmt: skip
-        if match := re.search(pattern, code):
-            return match[1]
-    return ""
+    )
+)
+"""Where code says that it writes a file."""
+
+
+def _target(code: str) -> str:
+    return next((match[1] for pattern in _TARGETS if (match := pattern.search(code))), "")
+
+
+_PRINTED = re.compile(
+    r"\b(print|say|echo|puts|console\.log)\b\s*\(?\s*"
+    r"(?:\"((?:[^\"\\$@]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d[\d\s+*()-]{0,40}))"
+    r"\s*\)?\s*(?:\*\s*(\d{1,5}))?\s*(?=;|\n|$|,\s*end|\))"
+)
 
 
 def _literals(family: str, code: str) -> list[str]:
     found: list[str] = []
-    pattern = r"\b(print|say|echo|puts|console\.log)\b\s*\(?\s*(?:\"((?:[^\"\\$@]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d[\d\s+*()-]{0,40}))\s*\)?\s*(?:\*\s*(\d{1,5}))?\s*(?=;|\n|$|,\s*end|\))"
-    for match in list(re.finditer(pattern, code))[:200]:
+    for match in list(_PRINTED.finditer(code))[:200]:
         verb, double, single, sums, times = match.groups()
         if sums is not None:
             text = _sum(sums)
@@ -156,33 +176,46 @@ def _shell_calls(p: Process, family: str, code: str) -> Generator[Any, Any, int]
 def _failure(family: str, kind: str, status: int, reason: str) -> str:
     if family == "python":
         words = {
-            "dns": "<urlopen error [Errno -2] Name or service not known>", "dns-temporary": "<urlopen error [Errno -3] Temporary failure in name resolution>",
-            "refused": "<urlopen error [Errno 111] Connection refused>", "timeout": "<urlopen error [Errno 110] Connection timed out>",
-        }.get(kind, "<urlopen error [Errno 113] No route to host>")  # fmt: skip
+            "dns": "<urlopen error [Errno -2] Name or service not known>",
+            "dns-temporary": "<urlopen error [Errno -3] Temporary failure in name resolution>",
+            "refused": "<urlopen error [Errno 111] Connection refused>",
+            "timeout": "<urlopen error [Errno 110] Connection timed out>",
+        }.get(kind, "<urlopen error [Errno 113] No route to host>")
         if kind == "answer":
-            return f'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\nurllib.error.HTTPError: HTTP Error {status}: {reason}\n'
-        return f'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\nurllib.error.URLError: {words}\n'
+            return f"{_TRACEBACK}urllib.error.HTTPError: HTTP Error {status}: {reason}\n"
+        return f"{_TRACEBACK}urllib.error.URLError: {words}\n"
     if family == "php":
-        return "PHP Warning:  file_get_contents(): Failed to open stream: No route to host in Command line code on line 1\n"
+        return (
+            "PHP Warning:  file_get_contents(): Failed to open stream: No route to host "
+            "in Command line code on line 1\n"
+        )
     return ""
 
 
 def _banner(family: str) -> str:
     return {
-        "python": "Python 3.11.2 (main, Apr 28 2025, 14:11:48) [GCC 12.2.0] on linux\nType \"help\", \"copyright\", \"credits\" or \"license\" for more information.\n",
-        "php": "Interactive shell\n\n", "node": "Welcome to Node.js v18.20.4.\nType \".help\" for more information.\n",
-    }.get(family, "")  # fmt: skip
+        "python": "Python 3.11.2 (main, Apr 28 2025, 14:11:48) [GCC 12.2.0] on linux\n"
+        'Type "help", "copyright", "credits" or "license" for more information.\n',
+        "php": "Interactive shell\n\n",
+        "node": 'Welcome to Node.js v18.20.4.\nType ".help" for more information.\n',
+    }.get(family, "")
 
 
 def _version(family: str, long: bool) -> str:
     return {
         "python": "Python 3.11.2\n",
-        "perl": "\nThis is perl 5, version 36, subversion 0 (v5.36.0) built for x86_64-linux-gnu-thread-multi\n(with 60 registered patches, see perl -V for more detail)\n\n"
-                "Copyright 1987-2022, Larry Wall\n\nPerl may be copied only under the terms of either the Artistic License or the\nGNU General Public License, which may be found in the Perl 5 source kit.\n\n"
-                "Complete documentation for Perl, including FAQ lists, should be found on\nthis system using \"man perl\" or \"perldoc perl\".  If you have access to the\nInternet, point your browser at http://www.perl.org/, the Perl Home Page.\n\n",
-        "php": "PHP 8.2.29 (cli) (built: Jul  3 2025 16:16:05) (NTS)\nCopyright (c) The PHP Group\nZend Engine v4.2.29, Copyright (c) Zend Technologies\n",
-        "ruby": "ruby 3.1.2p20 (2022-04-12 revision 4491bb740a) [x86_64-linux-gnu]\n", "node": "v18.20.4\n",
-    }[family]  # fmt: skip
+        "perl": "\nThis is perl 5, version 36, subversion 0 (v5.36.0) built for "
+        "x86_64-linux-gnu-thread-multi\n(with 60 registered patches, see perl -V for more detail)\n\n"
+        "Copyright 1987-2022, Larry Wall\n\nPerl may be copied only under the terms of either the "
+        "Artistic License or the\nGNU General Public License, which may be found in the Perl 5 source kit.\n\n"
+        "Complete documentation for Perl, including FAQ lists, should be found on\n"
+        'this system using "man perl" or "perldoc perl".  If you have access to the\n'
+        "Internet, point your browser at http://www.perl.org/, the Perl Home Page.\n\n",
+        "php": "PHP 8.2.29 (cli) (built: Jul  3 2025 16:16:05) (NTS)\nCopyright (c) The PHP Group\n"
+        "Zend Engine v4.2.29, Copyright (c) Zend Technologies\n",
+        "ruby": "ruby 3.1.2p20 (2022-04-12 revision 4491bb740a) [x86_64-linux-gnu]\n",
+        "node": "v18.20.4\n",
+    }[family]
 
 
 @program(
@@ -214,7 +247,9 @@ def interpreter(p: Process) -> Run:
             inline = word.partition("c")[2]
             if not inline and not words:
                 yield from p.err(
-                    f"Argument expected for the -c option\nusage: {p.argv[0]} [option] ... [-c cmd | -m mod | file | -] [arg] ...\nTry `python -h' for more information.\n"
+                    "Argument expected for the -c option\n"
+                    f"usage: {p.argv[0]} [option] ... [-c cmd | -m mod | file | -] [arg] ...\n"
+                    "Try `python -h' for more information.\n"
                 )
                 return 2
             code.append(inline or words.pop(0))
@@ -248,7 +283,9 @@ def interpreter(p: Process) -> Run:
 
 def _no_script(p: Process, family: str, script: str, problem: SysError) -> str:
     if family == "python":
-        return f"{p.argv[0]}: can't open file '{script if script.startswith('/') else p.cwd.rstrip('/') + '/' + script}': [Errno {problem.errno}] {problem.words}\n"
+        return (
+            f"{p.argv[0]}: can't open file '{join(p.cwd, script)}': [Errno {problem.errno}] {problem.words}\n"
+        )
     if family == "perl":
         return f'Can\'t open perl script "{script}": {problem.words}\n'
     return f"Could not open input file: {script}\n"
@@ -277,11 +314,15 @@ def _syntax_error(code: str) -> str:
     at = max(bare.find("'"), bare.find('"'))
     if at >= 0:
         place = line.rfind(bare[at])
-        return f'  File "<string>", line 1\n    {line}\n    {" " * place}^\nSyntaxError: unterminated string literal (detected at line 1)\n'
+        return _pointed(line, place, "unterminated string literal (detected at line 1)")
     for opening, closing in ("()", "[]", "{}"):
         if bare.count(opening) > bare.count(closing):
-            return f"  File \"<string>\", line 1\n    {line}\n    {' ' * line.find(opening)}^\nSyntaxError: '{opening}' was never closed\n"
+            return _pointed(line, line.find(opening), f"'{opening}' was never closed")
     return ""
+
+
+def _pointed(line: str, place: int, text: str) -> str:
+    return f'  File "<string>", line 1\n    {line}\n    {" " * place}^\nSyntaxError: {text}\n'
 
 
 def _interactive(p: Process, family: str) -> Run:

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """ls, dir and vdir."""
 
 from __future__ import annotations
@@ -10,22 +9,24 @@ from typing import Any
 
 from urltrap.machine.api import Run, Stat, encode
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._choices import bad_choice
 from urltrap.machine.programs._cmd import Cmd, Gen, command, shell_quote
 from urltrap.machine.programs._columns import columns
 from urltrap.machine.programs._modes import mode_text
 from urltrap.machine.programs._system import group_names, human, names
 from urltrap.machine.programs._zone import local
+from urltrap.machine.shell.glob import compile_pattern
 from urltrap.machine.shell.timeformat import strftime
 
 _LONG = {
-    "all": "a", "almost-all": "A", "author": "author", "escape": "b", "block-size:": "block-size", "ignore-backups": "B",
-    "color::": "color", "directory": "d", "classify::": "F", "file-type": "file-type", "format:": "format",
-    "full-time": "full-time", "group-directories-first": "gdf", "no-group": "G", "human-readable": "h", "si": "si",
-    "dereference": "L", "dereference-command-line": "H", "hide:": "hide", "indicator-style:": "indicator",
-    "inode": "i", "ignore:": "I", "kibibytes": "k", "numeric-uid-gid": "n", "literal": "N",
-    "hide-control-chars": "q", "show-control-chars": "show", "quote-name": "Q", "quoting-style:": "quoting",
-    "reverse": "r", "recursive": "R", "size": "s", "sort:": "sort", "time:": "time", "time-style:": "time-style",
-    "tabsize:": "T", "width:": "w", "zero": "zero", "context": "Z",
+    "all": "a", "almost-all": "A", "author": "author", "escape": "b", "block-size:": "block-size",
+    "ignore-backups": "B", "color::": "color", "directory": "d", "classify::": "F", "file-type": "file-type",
+    "format:": "format", "full-time": "full-time", "group-directories-first": "gdf", "no-group": "G",
+    "human-readable": "h", "si": "si", "dereference": "L", "dereference-command-line": "H", "hide:": "hide",
+    "indicator-style:": "indicator", "inode": "i", "ignore:": "I", "kibibytes": "k", "numeric-uid-gid": "n",
+    "literal": "N", "hide-control-chars": "q", "show-control-chars": "show", "quote-name": "Q",
+    "quoting-style:": "quoting", "reverse": "r", "recursive": "R", "size": "s", "sort:": "sort", "time:": "time",
+    "time-style:": "time-style", "tabsize:": "T", "width:": "w", "zero": "zero", "context": "Z",
 }  # fmt: skip
 _SHORT = "abcdfghiklmnopqrstuvw:xABCDFGHI:LNQRST:UXZ1"
 _HALF_YEAR = 31_556_952 / 2
@@ -46,9 +47,15 @@ class _Listing:
         self.users = names(p)
         self.groups = group_names(p)
         color = c.value("color")
-        self.color = color in ("", "always", "yes", "force") or (
+        # Without LS_COLORS a terminal that dircolors does not know gets no colours, not even with "always".
+        known = bool(p.env.get("LS_COLORS") or p.env.get("COLORTERM") or p.env.get("TERM", "dumb") != "dumb")
+        wanted_color = color in ("", "always", "yes", "force") or (
             color in ("auto", "tty", "if-tty") and self.tty
         )
+        self.color = wanted_color and (known or c.bb)
+        # What dircolors lists; ls itself has no colour for archives and for links that lead nowhere.
+        self.listed_colors = bool(p.env.get("LS_COLORS")) or c.bb
+        self.orphan = "40;31;01" if self.listed_colors else "01;36"
         self.now = p.now()
         self.listed = 0
 
@@ -124,12 +131,12 @@ class _Listing:
         """A name in its colour."""
         if not self.color:
             return text
-        code = _colour(stat, text)
+        code = _colour(stat, text, self.listed_colors)
         if stat.is_link:
             try:
                 self.c.p.fs.stat(path)
             except SysError:
-                code = "40;31;01"
+                code = self.orphan
         if not code:
             return text
         reset = "" if self.painted_before else "\x1b[0m"  # once, before the first colour
@@ -191,6 +198,8 @@ class _Listing:
     def rows(self, entries: list[tuple[str, str, Stat]]) -> list[str]:
         """Lines of -l."""
         table: list[list[str]] = []
+        devices = [stat.rdev for _, _, stat in entries if mode_text(stat.mode)[0] in "bc"]
+        major, minor = (max((len(str(rdev[n])) for rdev in devices), default=0) for n in (0, 1))
         for _, _, stat in entries:
             numeric = "n" in self.letters
             row = [mode_text(stat.mode), str(stat.nlink)]
@@ -199,7 +208,8 @@ class _Listing:
             if not self.letters & {"o", "G"}:
                 row.append(str(stat.gid) if numeric else self.groups.get(stat.gid, str(stat.gid)))
             kind = row[0][0]
-            row.append(f"{stat.rdev[0]}, {stat.rdev[1]:3d}" if kind in "bc" else self.size(stat.size))
+            numbers = f"{stat.rdev[0]:>{major}}, {stat.rdev[1]:>{minor}}"
+            row.append(numbers if kind in "bc" else self.size(stat.size))
             table.append(row)
         if not table:
             return []
@@ -242,9 +252,11 @@ class _Listing:
         try:
             stat = self.c.p.fs.stat(path)
         except SysError:
-            return f"\x1b[40;31;01m{goal}\x1b[0m" if self.color else self.shown(goal)
+            return (
+                f"\x1b[{self.orphan}m{goal}\x1b[0m" if self.color and self.listed_colors else self.shown(goal)
+            )
         shown = self.shown(goal)
-        if self.color and (code := _colour(stat, goal)):
+        if self.color and (code := _colour(stat, goal, self.listed_colors)):
             shown = f"\x1b[{code}m{shown}\x1b[0m"
         return shown + (self.suffix(stat) if "F" in self.letters else "")
 
@@ -262,9 +274,8 @@ class _Listing:
         if form == "m" or form == "commas":
             yield from c.say(", ".join(text for text, _ in cells) + ("\n" if cells else ""))
         elif (form in ("C", "x", "vertical", "across")) or (not form and self.tty):
-            width = (
-                int(c.value("w") or 0) if (c.value("w") or "0").isdecimal() and c.value("w") else self.width()
-            )
+            asked = c.value("w") or ""
+            width = int(asked) if asked.isdecimal() else self.width()
             for line in columns(cells, width or 10_000_000, across=form in ("x", "across")):
                 yield from c.say(line + "\n")
         else:
@@ -277,7 +288,7 @@ class _Listing:
         return int(asked) if asked.isdecimal() and len(asked) < 6 else self.c.p.window()[0]
 
 
-def _colour(stat: Stat, name: str) -> str:
+def _colour(stat: Stat, name: str, archives: bool) -> str:
     if stat.is_dir:
         if stat.mode & 0o1002 == 0o1002:
             return "30;42"
@@ -291,11 +302,8 @@ def _colour(stat: Stat, name: str) -> str:
         return "30;43"
     if stat.mode & 0o111:
         return "01;32"
-    return (
-        "01;31"
-        if name.endswith((".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".deb", ".rpm", ".7z", ".jar"))
-        else ""
-    )
+    packed = name.endswith((".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".deb", ".rpm", ".7z", ".jar"))
+    return "01;31" if archives and packed else ""
 
 
 def _collate(name: str) -> str:
@@ -312,6 +320,30 @@ def version_key(name: str) -> list[tuple[int, int, str]]:
     ] or [(-1, 0, "")]
 
 
+_COLORS = ("always yes force", "never no none", "auto tty if-tty")
+_SORTS = ("none", "time", "size", "extension", "version", "width")
+_STYLES = "full-iso", "long-iso", "iso", "locale"
+
+
+def _wrong_choice(c: Cmd) -> Generator[Any, Any, int] | None:
+    """The complaint about an option's word; None where all are right."""
+    color, order, style = c.value("color"), c.value("sort"), c.value("time-style")
+    if color and not any(color in each.split() for each in _COLORS):
+        return bad_choice(c, color, "--color", _COLORS)
+    if order is not None and order not in _SORTS:
+        return bad_choice(c, order, "--sort", _SORTS)
+    if style is not None and not style.startswith("+") and style.removeprefix("posix-") not in _STYLES:
+        return _wrong_style(c, style)
+    return None
+
+
+def _wrong_style(c: Cmd, style: str) -> Generator[Any, Any, int]:
+    yield from c.warn(f"invalid argument {c.lq(style)} for {c.lq('time style')}")
+    rows = "".join(f"  - [posix-]{each}\n" for each in _STYLES)
+    yield from c.p.err(f"Valid arguments are:\n{rows}  - +FORMAT (e.g., +%H:%M) for a 'date'-style format\n")
+    return (yield from c.usage("", 2))
+
+
 @command("ls", "dir", "vdir", short=_SHORT, long=_LONG, bad=2, bb="1AaCxdLHRFplinshrSXvctuk")
 def ls(c: Cmd) -> Run:
     """List directories."""
@@ -319,6 +351,8 @@ def ls(c: Cmd) -> Run:
         c.opts.insert(0, ("l", ""))
     elif c.name.rpartition("/")[2] == "dir":
         c.opts.insert(0, ("C", ""))
+    if (wrong := _wrong_choice(c)) is not None:
+        return (yield from wrong)
     listing = _Listing(c)
     files: list[tuple[str, str, Stat]] = []
     folders: list[tuple[str, Stat]] = []
@@ -389,10 +423,13 @@ def _folder(c: Cmd, listing: _Listing, top: str, headed: bool, first: bool) -> G
                 except SysError:
                     continue  # a parent that may not be looked at is left out
         hidden = listing.all or listing.almost
+        ignored = [compile_pattern(each) for each in c.values("I") + ([] if hidden else c.values("hide"))]
         for name in found:
             if name.startswith(".") and not hidden:
                 continue
             if "B" in listing.letters and name.endswith("~"):
+                continue
+            if any(pattern.matches(name) for pattern in ignored):
                 continue
             try:
                 entries.append((name, listing.stat(f"{path.rstrip('/')}/{name}")))

@@ -31,6 +31,8 @@ def mkdir(c: Cmd) -> Run:
 
 def _one(c: Cmd, path: str, mode: int | None) -> Gen:
     try:
+        if not path:
+            raise SysError(errno.ENOENT, path)
         c.p.fs.mkdir(path, 0o777 & ~c.p.umask)
         if mode is not None:
             c.p.fs.chmod(path, mode)
@@ -97,7 +99,8 @@ def mknod(c: Cmd) -> Run:
     wanted = 0 if kind == "p" else 2
     if len(numbers) < wanted:
         yield from c.warn(f"missing operand after {c.lq(args[-1])}")
-        yield from c.p.err("Special files require major and minor device numbers.\n")
+        if not numbers:
+            yield from c.p.err("Special files require major and minor device numbers.\n")
         return (yield from c.usage())
     if len(numbers) > wanted:
         yield from c.warn(f"extra operand {c.lq(numbers[wanted])}")

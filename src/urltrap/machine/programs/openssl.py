@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """openssl: version, passwd -1/-5/-6, enc -base64, dgst, rand."""
 
 from __future__ import annotations
@@ -11,23 +10,43 @@ import hmac
 from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._words import words
 from urltrap.machine.programs.registry import program
 from urltrap.machine.unix_crypt import md5_crypt, sha_crypt
 
 _LETTERS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGESTS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-512")
-_HELP = "help:\n\nStandard commands\nasn1parse         ca                ciphers           cmp               \ncms               crl               crl2pkcs7         dgst              \n"
+_COMMANDS = words(
+    "asn1parse ca ciphers cmp cms crl crl2pkcs7 dgst dhparam dsa dsaparam ec ecparam enc engine errstr fipsinstall "
+    "gendsa genpkey genrsa help info kdf list mac nseq ocsp passwd pkcs12 pkcs7 pkcs8 pkey pkeyparam pkeyutl prime "
+    "rand rehash req rsa rsautl s_client s_server s_time sess_id smime speed spkac srp storeutl ts verify version "
+    "x509"
+)
+_DIGEST_COMMANDS = words(
+    "blake2b512 blake2s256 md4 md5 rmd160 sha1 sha224 sha256 sha3-224 sha3-256 sha3-384 sha3-512 sha384 sha512 "
+    "sha512-224 sha512-256 shake128 shake256 sm3"
+)
+_CIPHERS = words(
+    "aes-128-cbc aes-128-ecb aes-192-cbc aes-192-ecb aes-256-cbc aes-256-ecb aria-128-cbc aria-128-cfb "
+    "aria-128-cfb1 aria-128-cfb8 aria-128-ctr aria-128-ecb aria-128-ofb aria-192-cbc aria-192-cfb aria-192-cfb1 "
+    "aria-192-cfb8 aria-192-ctr aria-192-ecb aria-192-ofb aria-256-cbc aria-256-cfb aria-256-cfb1 aria-256-cfb8 "
+    "aria-256-ctr aria-256-ecb aria-256-ofb base64 bf bf-cbc bf-cfb bf-ecb bf-ofb camellia-128-cbc "
+    "camellia-128-ecb camellia-192-cbc camellia-192-ecb camellia-256-cbc camellia-256-ecb cast cast-cbc cast5-cbc "
+    "cast5-cfb cast5-ecb cast5-ofb des des-cbc des-cfb des-ecb des-ede des-ede-cbc des-ede-cfb des-ede-ofb "
+    "des-ede3 des-ede3-cbc des-ede3-cfb des-ede3-ofb des-ofb des3 desx rc2 rc2-40-cbc rc2-64-cbc rc2-cbc rc2-cfb "
+    "rc2-ecb rc2-ofb rc4 rc4-40 seed seed-cbc seed-cfb seed-ecb seed-ofb sm4-cbc sm4-cfb sm4-ctr sm4-ecb sm4-ofb"
+)
 _MAX = 16_000_000
 
 
 @program("openssl")
 def openssl(p: Process) -> Run:
     """The commands that attackers use."""
-    words = p.argv[1:]
-    if not words or words[0] in ("help", "-h", "--help"):
-        yield from p.err(_HELP)
+    given = p.argv[1:]
+    if not given or given[0] in ("help", "-h", "--help"):
+        yield from p.err(_help())
         return 0
-    name, rest = words[0], words[1:]
+    name, rest = given[0], given[1:]
     if name in ("version", "-v", "--version"):
         yield from p.out(
             "OpenSSL 3.5.1 1 Jul 2025 (Library: OpenSSL 3.5.1 1 Jul 2025)\n"
@@ -43,30 +62,26 @@ def openssl(p: Process) -> Run:
         return (yield from _dgst(p, rest if name == "dgst" else ["-" + name, *rest]))
     if name == "rand":
         return (yield from _rand(p, rest))
-    if name in (
-        "s_client",
-        "req",
-        "genrsa",
-        "x509",
-        "rsa",
-        "genpkey",
-        "pkey",
-        "ca",
-        "verify",
-        "speed",
-        "list",
-        "ciphers",
-        "s_server",
-        "rsautl",
-        "pkeyutl",
-        "ecparam",
-    ):
+    if name in _COMMANDS:
         if name == "s_client":
             yield from p.sleep(3.0)
             yield from p.err("connect:errno=113\n")
         return 1 if name in ("s_client", "x509", "rsa", "verify") else 0
     yield from p.err(f"Invalid command '{name}'; type \"help\" for a list.\n")
     return 1
+
+
+def _table(entries: list[str]) -> str:
+    rows = [entries[at : at + 4] for at in range(0, len(entries), 4)]
+    return "".join("".join(f"{each:<18}" for each in row) + "\n" for row in rows) + "\n"
+
+
+def _help() -> str:
+    return (
+        f"help:\n\nStandard commands\n{_table(_COMMANDS)}"
+        f"Message Digest commands (see the `dgst' command for more details)\n{_table(_DIGEST_COMMANDS)}"
+        f"Cipher commands (see the `enc' command for more details)\n{_table(_CIPHERS)}"
+    )
 
 
 def _passwd(p: Process, words: list[str]) -> Run:

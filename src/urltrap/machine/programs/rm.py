@@ -6,6 +6,7 @@ import errno
 
 from urltrap.machine.api import Run
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._choices import bad_choice
 from urltrap.machine.programs._cmd import Cmd, Gen, command
 from urltrap.machine.programs._modes import kind_words
 from urltrap.machine.programs._paths import base_name, confirm, join
@@ -14,6 +15,9 @@ _LONG = {
     "force": "f", "interactive::": "interactive", "one-file-system": "x", "no-preserve-root": "no-preserve-root",
     "preserve-root::": "preserve-root", "recursive": "r", "dir": "d", "verbose": "v",
 }  # fmt: skip
+
+
+_WHEN = ("never no none", "once", "always yes")
 
 
 @command("rm", short="firRIdv", long=_LONG, bb="firR")
@@ -25,6 +29,9 @@ def rm(c: Cmd) -> Run:
         if c.bb:
             return (yield from c.usage())
         return (yield from c.usage("missing operand"))
+    asked = c.value("interactive")
+    if asked and not any(asked in each.split() for each in _WHEN):
+        return (yield from bad_choice(c, asked, "--interactive", _WHEN))
     if c.has("I") and (len(c.args) > 3 or c.has("r", "R")):
         times = f"{len(c.args)} argument{'s' if len(c.args) > 1 else ''}"
         how = " recursively" if c.has("r", "R") else ""
@@ -122,10 +129,14 @@ def remove_tree(c: Cmd, path: str) -> Gen:
             if current in failed:
                 failed.add(current.rpartition("/")[0])
                 continue
-            if c.last("fi") == "i" and not (
-                yield from confirm(p, f"{c.name}: remove directory {c.quoted(current)}? ")
+            if (
+                c.last("fi") == "i"
+                and not p.fs.listdir(current)
+                and not (yield from confirm(p, f"{c.name}: remove directory {c.quoted(current)}? "))
             ):
                 continue
+            if c.last("fi") == "i" and p.fs.listdir(current):
+                continue  # something in it was to stay
             try:
                 p.fs.rmdir(current)
             except SysError as problem:

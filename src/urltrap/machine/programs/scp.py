@@ -9,8 +9,9 @@ from typing import Any
 from urltrap.machine.api import Process, Run, Stat, decode, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd, Gen, command
+from urltrap.machine.programs._connecting import told
 from urltrap.machine.programs._paths import base_name, is_dir, join
-from urltrap.machine.programs.remote import _unreachable, told
+from urltrap.machine.programs.ssh import unreachable
 from urltrap.model.event import Uploaded
 
 _USAGE = """\
@@ -37,7 +38,7 @@ def scp(c: Cmd) -> Run:
             port = int(c.value("P") or 22) if (c.value("P") or "22").isdecimal() else 22
             host = match[1].strip("[]")
             told(c.p, host, min(port, 65_535), encode(word))
-            yield from _unreachable(c.p, host, port, "scp")
+            yield from unreachable(c.p, host, port)
             yield from c.p.err("scp: Connection closed\n")
             return 255
     try:

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """stat and du."""
 
 from __future__ import annotations
@@ -22,11 +21,23 @@ def _when(p: Process, moment: float) -> str:
     at = local(p, moment)
     nano = round((moment % 1) * 1e9) % 1_000_000_000
     minutes = abs(at.offset) // 60
-    return f"{strftime('%Y-%m-%d %H:%M:%S', moment + at.offset)}.{nano:09d} {'-' if at.offset < 0 else '+'}{minutes // 60:02d}{minutes % 60:02d}"
+    zone = f"{'-' if at.offset < 0 else '+'}{minutes // 60:02d}{minutes % 60:02d}"
+    return f"{strftime('%Y-%m-%d %H:%M:%S', moment + at.offset)}.{nano:09d} {zone}"
 
 
-@command("stat", short="Lfc:t", bb="Lfc:tz", long={"dereference": "L", "file-system": "f", "format:": "c", "printf:": "printf", "terse": "t",
-                                                   "cached:": "cached"})  # fmt: skip
+@command(
+    "stat",
+    short="Lfc:t",
+    bb="Lfc:tz",
+    long={
+        "dereference": "L",
+        "file-system": "f",
+        "format:": "c",
+        "printf:": "printf",
+        "terse": "t",
+        "cached:": "cached",
+    },
+)
 def stat(c: Cmd) -> Run:
     """What is known of files."""
     if not c.args:
@@ -72,10 +83,12 @@ def _report(c: Cmd, path: str, found: Stat, users: dict[int, str], groups: dict[
     special = found.mode & 0o170000 in (0o020000, 0o060000)
     row = f"Device: {device}\tInode: {found.inode:<10}  Links: {found.nlink}"
     if special:
-        row = f"Device: {device}\tInode: {found.inode:<10}  Links: {found.nlink:<5} Device type: {found.rdev[0]},{found.rdev[1]}"
+        numbers = f"{found.rdev[0]},{found.rdev[1]}"
+        row = f"Device: {device}\tInode: {found.inode:<10}  Links: {found.nlink:<5} Device type: {numbers}"
     return (
         f"  File: {shown}\n  Size: {found.size:<10}\tBlocks: {found.blocks:<10} IO Block: 4096   {kind}\n{row}\n"
-        f"Access: ({found.mode & 0o7777:04o}/{mode_text(found.mode)})  Uid: ({found.uid:5d}/{users.get(found.uid, 'UNKNOWN'):>8})   "
+        f"Access: ({found.mode & 0o7777:04o}/{mode_text(found.mode)})  Uid: "
+        f"({found.uid:5d}/{users.get(found.uid, 'UNKNOWN'):>8})   "
         f"Gid: ({found.gid:5d}/{groups.get(found.gid, 'UNKNOWN'):>8})\n"
         f"Access: {_when(p, found.atime)}\nModify: {_when(p, found.mtime)}\nChange: {_when(p, found.ctime)}\n"
         + ("" if c.bb else f" Birth: {_when(p, min(found.ctime, found.mtime))}\n")
@@ -87,6 +100,7 @@ def _escapes(text: str) -> str:
         "n": "\n",
         "t": "\t",
         "\\": "\\",
+        "0": "\0",
         "r": "\r",
         "a": "\a",
         "b": "\b",
@@ -110,14 +124,37 @@ def _fill(
             f" -> {shell_quote(p.fs.readlink(path), True)}" if found.is_link else ""
         )
         value = {
-            "n": path, "N": quoted, "s": str(found.size), "b": str(found.blocks), "B": "512", "f": f"{found.mode:x}",
-            "a": f"{found.mode & 0o7777:o}", "A": mode_text(found.mode), "F": kind_words(found), "u": str(found.uid), "g": str(found.gid),
-            "U": users.get(found.uid, "UNKNOWN"), "G": groups.get(found.gid, "UNKNOWN"), "i": str(found.inode), "h": str(found.nlink),
-            "d": str(found.device), "D": f"{found.device:x}", "t": f"{found.rdev[0]:x}", "T": f"{found.rdev[1]:x}", "o": "4096",
-            "X": str(int(found.atime)), "Y": str(int(found.mtime)), "Z": str(int(found.ctime)), "W": str(int(min(found.ctime, found.mtime))),
-            "x": _when(p, found.atime), "y": _when(p, found.mtime), "z": _when(p, found.ctime), "w": _when(p, min(found.ctime, found.mtime)),
-            "m": "/", "C": "?",
-        }.get(letter)  # fmt: skip
+            "n": path,
+            "N": quoted,
+            "s": str(found.size),
+            "b": str(found.blocks),
+            "B": "512",
+            "f": f"{found.mode:x}",
+            "a": f"{found.mode & 0o7777:o}",
+            "A": mode_text(found.mode),
+            "F": kind_words(found),
+            "u": str(found.uid),
+            "g": str(found.gid),
+            "U": users.get(found.uid, "UNKNOWN"),
+            "G": groups.get(found.gid, "UNKNOWN"),
+            "i": str(found.inode),
+            "h": str(found.nlink),
+            "d": str(found.device),
+            "D": f"{found.device:x}",
+            "t": f"{found.rdev[0]:x}",
+            "T": f"{found.rdev[1]:x}",
+            "o": "4096",
+            "X": str(int(found.atime)),
+            "Y": str(int(found.mtime)),
+            "Z": str(int(found.ctime)),
+            "W": str(int(min(found.ctime, found.mtime))),
+            "x": _when(p, found.atime),
+            "y": _when(p, found.mtime),
+            "z": _when(p, found.ctime),
+            "w": _when(p, min(found.ctime, found.mtime)),
+            "m": "/",
+            "C": "?",
+        }.get(letter)
         if value is None:
             return "?"
         width = match[1]
@@ -136,19 +173,51 @@ def _file_system(c: Cmd, path: str, template: str | None, end: str) -> str:
     disk = getattr(persona, "disk_bytes", 0) or 26_000_000_000
     blocks = disk // 4096
     free = blocks * 71 // 100
-    values = {"n": path, "T": "ext2/ext3", "b": str(blocks), "f": str(free), "a": str(free * 93 // 100), "s": "4096", "S": "4096", "i": "0", "l": "255",
-              "t": "ef53", "c": str(blocks // 4), "d": str(blocks // 5)}  # fmt: skip
+    values = {
+        "n": path,
+        "T": "ext2/ext3",
+        "b": str(blocks),
+        "f": str(free),
+        "a": str(free * 93 // 100),
+        "s": "4096",
+        "S": "4096",
+        "i": "0",
+        "l": "255",
+        "t": "ef53",
+        "c": str(blocks // 4),
+        "d": str(blocks // 5),
+    }
     if template is not None:
         return re.sub(r"%(.)", lambda match: values.get(match[1], "?"), template) + end
     return (
-        f'  File: "{path}"\n    ID: {c.p.fs.stat("/").device:x} Namelen: 255     Type: ext2/ext3\nBlock size: 4096       Fundamental block size: 4096\n'
-        f"Blocks: Total: {values['b']:<10} Free: {values['f']:<10} Available: {values['a']}\nInodes: Total: {values['c']:<10} Free: {values['d']}\n"
+        f'  File: "{path}"\n    ID: {c.p.fs.stat("/").device:x} Namelen: 255     Type: ext2/ext3\n'
+        "Block size: 4096       Fundamental block size: 4096\n"
+        f"Blocks: Total: {values['b']:<10} Free: {values['f']:<10} Available: {values['a']}\n"
+        f"Inodes: Total: {values['c']:<10} Free: {values['d']}\n"
     )
 
 
-_DU = {"all": "a", "apparent-size": "apparent", "bytes": "b", "total": "c", "dereference": "L", "dereference-args": "D", "human-readable": "h",
-       "si": "si", "max-depth:": "d", "summarize": "s", "separate-dirs": "S", "one-file-system": "x", "exclude:": "exclude", "block-size:": "B",
-       "null": "0", "threshold:": "t", "time::": "time", "count-links": "l", "inodes": "inodes"}  # fmt: skip
+_DU = {
+    "all": "a",
+    "apparent-size": "apparent",
+    "bytes": "b",
+    "total": "c",
+    "dereference": "L",
+    "dereference-args": "D",
+    "human-readable": "h",
+    "si": "si",
+    "max-depth:": "d",
+    "summarize": "s",
+    "separate-dirs": "S",
+    "one-file-system": "x",
+    "exclude:": "exclude",
+    "block-size:": "B",
+    "null": "0",
+    "threshold:": "t",
+    "time::": "time",
+    "count-links": "l",
+    "inodes": "inodes",
+}
 
 
 @command("du", short="0aB:bcDd:hHkLlmPsSt:xX:", bb="aHLdlchkmsx", long=_DU)

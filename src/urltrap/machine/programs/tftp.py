@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """tftp (tftp-hpa and BusyBox), ftpget, ftpput and a plain ftp client."""
 
 from __future__ import annotations
@@ -128,8 +127,10 @@ def _hpa_wrong(p: Process, words: list[str]) -> Run:
         yield from ask(
             p, _url("tftp", args[0], args[1] if len(args) > 1 else "", remote), "tftp", patience=0.1
         )
-    yield from p.err(f"{p.argv[0]}: invalid option -- 'g'\n"
-                     f"Usage: {p.argv[0]} [-4][-6][-v][-V][-l][-m mode] [-R port:port] [host [port]] [-c command]\n")  # fmt: skip
+    yield from p.err(
+        f"{p.argv[0]}: invalid option -- 'g'\n"
+        f"Usage: {p.argv[0]} [-4][-6][-v][-V][-l][-m mode] [-R port:port] [host [port]] [-c command]\n"
+    )
     return 64
 
 

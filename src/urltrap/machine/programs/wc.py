@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """wc, nl, tee, seq, yes."""
 
 from __future__ import annotations
@@ -6,22 +5,52 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
-from urltrap.machine.api import O_APPEND, O_CREAT, O_TRUNC, O_WRONLY, Process, Run, encode
+from urltrap.machine.api import O_APPEND, O_CREAT, O_TRUNC, O_WRONLY, Process, Run, decode, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import APPLETS, Cmd, command, guard, paths_or_stdin
 from urltrap.machine.programs._lines import Source
+from urltrap.machine.programs._regex import compile_posix
 from urltrap.machine.programs.registry import program
 
 
-@command("wc", short="clmLw", bb="clmLw", long={"bytes": "c", "chars": "m", "lines": "l", "words": "w", "max-line-length": "L",
-                                               "files0-from:": "files0", "total:": "total"})  # fmt: skip
+def _width(line: bytes, column: int) -> int:
+    """Columns of the rest of a line that has `column` already: a tab goes on to the next eighth."""
+    for number, part in enumerate(line.split(b"\t")):
+        column = column + len(part) if number == 0 else column - column % 8 + 8 + len(part)
+    return column
+
+
+@command(
+    "wc",
+    short="clmLw",
+    bb="clmLw",
+    long={
+        "bytes": "c",
+        "chars": "m",
+        "lines": "l",
+        "words": "w",
+        "max-line-length": "L",
+        "files0-from:": "files0",
+    },
+)
 def wc(c: Cmd) -> Run:
     """Count lines, words and bytes."""
     wanted = [name for name in "lwmcL" if c.has(name)] or ["l", "w", "c"]
     rows: list[tuple[list[int], str]] = []
     widths_from: list[int] = []
     special = False
-    for path in paths_or_stdin(c.args):
+    operands = paths_or_stdin(c.args)
+    if (listed := c.value("files0")) is not None:
+        if c.args:
+            yield from c.warn(f"extra operand {c.lq(c.args[0])}")
+            yield from c.p.err("file operands cannot be combined with --files0-from\n")
+            return (yield from c.usage())
+        try:
+            operands = [name for name in decode((yield from c.load(listed))).split("\0") if name]
+        except SysError as problem:
+            yield from c.fail(f"cannot open {c.quoted(listed)} for reading: {problem.words}")
+            return 1
+    for path in operands:
         counts = dict.fromkeys("lwmcL", 0)
         try:
             source = Source(c, path)
@@ -49,12 +78,12 @@ def wc(c: Cmd) -> Run:
                 counts["m"] += sum(1 for byte in piece if byte & 0xC0 != 0x80)
             if "L" in wanted:
                 for number, line in enumerate(piece.split(b"\n")):
-                    current = len(line) + (current if number == 0 else 0)
+                    current = _width(line, current if number == 0 else 0)
                     longest = max(longest, current)
         counts["L"] = longest
         source.close()
-        rows.append(([counts[name] for name in wanted], path if c.args else ""))
-    many = len(c.args) > 1
+        rows.append(([counts[name] for name in wanted], path if c.args or listed is not None else ""))
+    many = len(operands) > 1
     totals = (
         [
             max(row[n] for row, _ in rows) if name == "L" else sum(row[n] for row, _ in rows)
@@ -68,19 +97,45 @@ def wc(c: Cmd) -> Run:
     width = 1
     if c.bb:
         width = 9 if len(wanted) > 1 else 1
-    elif len(rows) > 1 or len(wanted) > 1:
-        width = max(len(str(sum(widths_from))), 7 if special or not c.args else 1)
+    elif listed is None and (len(rows) > 1 or len(wanted) > 1):
+        width = max(len(str(sum(widths_from))), 7 if special else 1)
     for numbers, name in rows:
         shown = " ".join(str(number).rjust(width) for number in numbers)
         yield from c.say(f"{shown}{' ' + name if name else ''}\n")
     return c.status
 
 
-@command("nl", short="b:d:f:h:i:l:n:ps:v:w:", long={"body-numbering:": "b", "line-increment:": "i", "number-format:": "n",
-         "number-separator:": "s", "starting-line-number:": "v", "number-width:": "w", "no-renumber": "p"})  # fmt: skip
+def _numbers_it(style: str, body: bytes) -> bool:
+    """Whether nl numbers a line in this style."""
+    if style.startswith("p"):
+        return compile_posix(style[1:]).search(decode(body)) is not None
+    return style == "a" or (style == "t" and bool(body))
+
+
+@command(
+    "nl",
+    short="b:d:f:h:i:l:n:ps:v:w:",
+    long={
+        "body-numbering:": "b",
+        "footer-numbering:": "f",
+        "header-numbering:": "h",
+        "line-increment:": "i",
+        "number-format:": "n",
+        "number-separator:": "s",
+        "starting-line-number:": "v",
+        "number-width:": "w",
+        "no-renumber": "p",
+    },
+)
 def nl(c: Cmd) -> Run:
-    """Number lines."""
-    style = c.value("b") or "t"
+    """Number lines; \\:\\:\\: begins a page's header, \\:\\: its body, \\: its footer."""
+    styles = {}
+    for name, usual, what in (("b", "t", "body"), ("h", "n", "header"), ("f", "n", "footer")):
+        styles[name] = c.value(name) or usual
+        if styles[name] not in ("a", "t", "n") and not styles[name].startswith("p"):
+            return (yield from c.usage(f"invalid {what} numbering style: {c.lq(styles[name])}"))
+    marks = {b"\\:\\:\\:": "h", b"\\:\\:": "b", b"\\:": "f"}
+    section = "b"
     values = {}
     for name, default in (("v", 1), ("i", 1), ("w", 6)):
         text = c.value(name)
@@ -101,7 +156,13 @@ def nl(c: Cmd) -> Run:
             continue
         while line := (yield from source.line()):
             body = line.removesuffix(b"\n")
-            if style == "a" or (style == "t" and body):
+            if body in marks:
+                section = marks[body]
+                if section == "h" and not c.has("p"):
+                    number = values["v"]
+                yield from c.put(b"\n")
+                continue
+            if _numbers_it(styles[section], body):
                 text = str(number)
                 text = text.ljust(width) if form == "ln" else text.rjust(width, "0" if form == "rz" else " ")
                 yield from c.put(encode(text + (separator or "")) + body + b"\n")

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
 """xargs."""
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from urltrap.machine.programs._cmd import Cmd, command, shell_quote
 from urltrap.machine.programs._paths import confirm
 
 _LONG = {
-    "null": "0", "arg-file:": "a", "delimiter:": "d", "eof::": "e", "replace::": "i", "max-lines::": "l", "max-args:": "n",
-    "open-tty": "o", "max-procs:": "P", "interactive": "p", "process-slot-var:": "slot", "no-run-if-empty": "r",
-    "max-chars:": "s", "show-limits": "limits", "verbose": "t", "exit": "x",
+    "null": "0", "arg-file:": "a", "delimiter:": "d", "eof::": "e", "replace::": "i", "max-lines::": "l",
+    "max-args:": "n", "open-tty": "o", "max-procs:": "P", "interactive": "p", "process-slot-var:": "slot",
+    "no-run-if-empty": "r", "max-chars:": "s", "show-limits": "limits", "verbose": "t", "exit": "x",
 }  # fmt: skip
 _MAX_RUNS = 20_000
 
@@ -134,9 +133,11 @@ def xargs(c: Cmd) -> Run:
             return result
         status = result or status
     if unmatched:
-        yield from c.warn("unmatched single quote; by default quotes are special to xargs unless you use the -0 option"
-                          if "'" in text and text.count("'") % 2 else
-                          "unmatched double quote; by default quotes are special to xargs unless you use the -0 option")  # fmt: skip
+        yield from c.warn(
+            "unmatched single quote; by default quotes are special to xargs unless you use the -0 option"
+            if "'" in text and text.count("'") % 2
+            else "unmatched double quote; by default quotes are special to xargs unless you use the -0 option"
+        )
         return 1
     return status
 

@@ -1,0 +1,140 @@
+"""ssh, sftp and rsync: clients whose connection never comes to be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from typing import Any
+
+from urltrap.machine.api import Process, Run, encode
+from urltrap.machine.programs._cmd import Cmd, command
+from urltrap.machine.programs._connecting import ADDRESS, PATIENCE, port_of, told
+
+_SSH_USAGE = """\
+usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-B bind_interface]
+           [-b bind_address] [-c cipher_spec] [-D [bind_address:]port]
+           [-E log_file] [-e escape_char] [-F configfile] [-I pkcs11]
+           [-i identity_file] [-J [user@]host[:port]] [-L address]
+           [-l login_name] [-m mac_spec] [-O ctl_cmd] [-o option] [-p port]
+           [-Q query_option] [-R address] [-S ctl_path] [-W host:port]
+           [-w local_tun[:remote_tun]] destination [command [argument ...]]
+"""
+
+
+@command(
+    "ssh",
+    "slogin",
+    short="+46AaB:b:Cc:D:E:e:F:fGgI:i:J:KkL:l:MNnm:O:o:P:p:Q:qR:S:sTtVvW:w:XxYy",
+    bb=False,
+    bad=255,
+    hint=_SSH_USAGE,
+)
+def ssh(c: Cmd) -> Run:
+    """An SSH client."""
+    p = c.p
+    if c.has("V"):
+        version = (
+            "OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025"
+            if p.persona.kind != "debian-13"
+            else "OpenSSH_10.0p2 Debian-7, OpenSSL 3.5.1 1 Jul 2025"
+        )
+        yield from p.err(version + "\n")
+        return 0
+    if not c.args:
+        yield from p.err(_SSH_USAGE)
+        return 255
+    destination = c.args[0]
+    if match := re.match(r"ssh://([^/]*)", destination):
+        destination = match[1]
+    host = destination.rpartition("@")[2]
+    port = port_of(c.value("p") or "22")
+    if port is None:
+        yield from p.err(f"Bad port '{c.value('p')}'\n")
+        return 255
+    told(p, host, port, encode(" ".join(c.args[1:])))
+    return (yield from unreachable(p, host, port))
+
+
+def unreachable(p: Process, host: str, port: int) -> Generator[Any, Any, int]:
+    """Wait as a client does, and say that it could not connect; ssh's exit status."""
+    yield from p.sleep(PATIENCE)
+    if ADDRESS.fullmatch(host):
+        yield from p.err(f"ssh: connect to host {host} port {port}: No route to host\n")
+    else:
+        yield from p.err(f"ssh: Could not resolve hostname {host}: Temporary failure in name resolution\n")
+    return 255
+
+
+@command(
+    "sftp",
+    short="46AaB:b:Cc:D:F:fi:J:l:No:P:pqrR:S:s:vX:",
+    bb=False,
+    bad=1,
+    hint="usage: sftp [-46AaCfNpqrv] [-B buffer_size] [-b batchfile] [-c cipher] ... destination\n",
+)
+def sftp(c: Cmd) -> Run:
+    """An SFTP client."""
+    if not c.args:
+        yield from c.p.err(c.hint)
+        return 1
+    host = c.args[0].rpartition("@")[2].partition(":")[0]
+    port = port_of(c.value("P") or "22") or 22
+    told(c.p, host, port, encode(c.args[0]))
+    yield from unreachable(c.p, host, port)
+    yield from c.p.err("Connection closed.  \nConnection closed\n")
+    return 255
+
+
+@command(
+    "rsync",
+    short="46acdghiklnopqrstuvxzAHILPRSWXe:f:T:B:",
+    bb=False,
+    bad=1,
+    hint="",
+    long={
+        "archive": "a",
+        "verbose": "v",
+        "delete": "delete",
+        "progress": "progress",
+        "rsh:": "e",
+        "exclude:": "exclude",
+        "include:": "include",
+        "password-file:": "pf",
+        "port:": "port",
+        "timeout:": "timeout",
+        "version": "V",
+        "partial": "partial",
+        "compress": "z",
+        "bwlimit:": "bw",
+    },
+)
+def rsync(c: Cmd) -> Run:
+    """rsync."""
+    p = c.p
+    if c.has("V"):
+        yield from p.out("rsync  version 3.2.7  protocol version 31\n")
+        return 0
+    for word in c.args:
+        match = re.match(r"rsync://([^/:]+)|(?:[^@/]+@)?([^:/]+)::?", word)
+        if match is None:
+            continue
+        host = match[1] or match[2]
+        daemon = word.startswith("rsync://") or "::" in word
+        told(p, host, 873 if daemon else 22, encode(word))
+        if not daemon:
+            yield from unreachable(p, host, 22)
+            yield from p.err(
+                "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]\n"
+                "rsync error: unexplained error (code 255) at io.c(231) [Receiver=3.2.7]\n"
+            )
+            return 255
+        yield from p.sleep(PATIENCE)
+        yield from p.err(
+            f"rsync: [Receiver] failed to connect to {host} ({host}): No route to host (113)\n"
+            "rsync error: error in socket IO (code 10) at clientserver.c(139) [Receiver=3.2.7]\n"
+        )
+        return 10
+    if len(c.args) < 2:
+        yield from p.err("rsync error: syntax or usage error (code 1) at main.c(1809) [client=3.2.7]\n")
+        return 1
+    return 0
