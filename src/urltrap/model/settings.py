@@ -9,6 +9,7 @@ from pydantic import Field
 from urltrap.model.analysis_settings import AnalysisSettings as AnalysisSettings
 from urltrap.model.base import Model
 from urltrap.model.intel_settings import IntelSettings as IntelSettings
+from urltrap.model.output_settings import OutputSettings
 from urltrap.model.watch_settings import AlertSettings, MetricsSettings
 
 ListenAddress = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\[\]:\s]*):\d{1,5}$")]
@@ -261,6 +262,7 @@ class Settings(Model):
     publish: PublishSettings = PublishSettings()
     retention: RetentionSettings = RetentionSettings()
     backup: BackupSettings = BackupSettings()
+    outputs: OutputSettings = OutputSettings()
     metrics: MetricsSettings = MetricsSettings()
     alerts: AlertSettings = AlertSettings()
     site: SiteSettings = SiteSettings()

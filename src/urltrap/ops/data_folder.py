@@ -67,6 +67,11 @@ class DataFolder:
         return self.root / "imports"
 
     @property
+    def outputs(self) -> Path:
+        """Where each live output stands."""
+        return self.root / "outputs"
+
+    @property
     def fetcher_socket(self) -> Path:
         """Where the fetcher is asked."""
         return self.run / "fetcher.sock"

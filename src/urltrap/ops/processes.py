@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from urltrap.model.intel_settings import REVEAL, IntelKeys
+from urltrap.model.output_settings import OutputSettings
 from urltrap.model.settings import BackupSettings, IntelSettings, Settings, StoreSettings
 from urltrap.model.watch_settings import AlertSettings
 
@@ -76,6 +77,8 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
         plans.append(ProcessPlan("backup", "backup"))
     if settings.metrics.enabled or settings.alerts.targets or settings.backup.enabled:
         plans.append(ProcessPlan("watch", "watch"))
+    if settings.outputs.any:
+        plans.append(ProcessPlan("outputs", "outputs"))
     return plans
 
 
@@ -84,6 +87,8 @@ def settings_for(kind: str, settings: Settings) -> Settings:
     fetcher, no provider's key for the site, and the addresses of alerts for nobody but who sends them."""
     if kind != "watch":
         settings = settings.model_copy(update={"alerts": AlertSettings()})
+    if kind != "outputs":
+        settings = settings.model_copy(update={"outputs": OutputSettings()})
     if kind in ("trap", "fetcher"):
         return settings.model_copy(
             update={"store": StoreSettings(), "intel": IntelSettings(), "backup": BackupSettings()}

@@ -135,6 +135,15 @@ async def _watch(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> Non
     await run_watch(launch.settings, folder, ready=_ready, stop=stop)
 
 
+async def _outputs(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.exchange.outputs import run_outputs
+
+    # It stays who it is: a log or socket that the operator names may be open to nobody else.
+    await run_outputs(
+        launch.settings.outputs, folder.journal, folder.outputs, ready=lambda: _ready([]), stop=stop
+    )
+
+
 _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None]]] = {
     "trap": _trap,
     "fetcher": _fetcher,

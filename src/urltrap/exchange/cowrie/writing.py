@@ -77,6 +77,18 @@ class CowrieWriter:
             for kind, fields in maker(event, whose)
         ]
 
+    def memory(self) -> list[list[str]]:
+        """Whose the open sessions are, for JSON: `recall` takes it back."""
+        return [
+            [session, whose.sensor, whose.src_ip, whose.protocol, whose.destination]
+            for session, whose in self._sessions.items()
+        ]
+
+    def recall(self, memory: list[list[str]]) -> None:
+        """Go on where `memory` was taken."""
+        for session, sensor, src_ip, protocol, destination in memory:
+            self._sessions[session] = _Whose(sensor, src_ip, protocol, destination)
+
     def _remember(self, event: Connected) -> None:
         self._sessions[event.session] = _Whose(
             event.sensor, event.src_ip, event.protocol, f"{event.dst_ip}:{event.dst_port}"
