@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,13 +10,13 @@ from typing import Any
 from fidelity.reference import CONNECTION, Environment, Result, of_the_device
 from urltrap.machine.effects import Fact, Fetch, FetchReply, Output, ProgramCrashed
 from urltrap.machine.fs.image import Image
-from urltrap.machine.image import RECORDS, load_image
 from urltrap.machine.kernel import console
 from urltrap.machine.machine import Machine
 from urltrap.machine.persona import Persona
 from urltrap.model.capture import Capture
 from urltrap.model.event import ProgramRun
 from urltrap.model.settings import SessionLimits
+from urltrap.sensors.emulated import load_base_image
 
 CPU_SECONDS = 10.0
 GRACE_SECONDS = 1.0
@@ -146,8 +145,7 @@ class _Watched:
 
 
 def _image(persona: Persona) -> Image:
-    blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
-    return load_image(blob, of_the_device(persona))
+    return load_base_image(of_the_device(persona), {})
 
 
 def _refused(effect: Fetch, now: float) -> FetchReply:

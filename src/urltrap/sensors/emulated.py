@@ -18,6 +18,7 @@ from urltrap.machine.image import RECORDS, load_image
 from urltrap.machine.machine import Machine as EmulatedMachine
 from urltrap.machine.persona import Persona
 from urltrap.machine.proc import ProcMount, SysMount
+from urltrap.machine.programs.busybox import usages
 from urltrap.model.settings import SessionLimits
 from urltrap.quarantine.errors import QuarantineError
 from urltrap.sensors.ports import Artifacts, Machine
@@ -28,8 +29,9 @@ _MAX_KEYS = 500
 
 def load_base_image(persona: Persona, host_keys: Mapping[str, bytes]) -> Image:
     """The image that all machines of this installation share. `host_keys`: public key lines by algorithm."""
-    blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
-    return load_image(blob, persona, host_keys)
+    recorded = importlib.resources.files("urltrap.machine.data")
+    usages.learn((recorded / usages.RECORD).read_bytes())
+    return load_image((recorded / RECORDS[persona.kind]).read_bytes(), persona, host_keys)
 
 
 class EmulatedMachines:

@@ -8,17 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 
-import urltrap.machine
 from urltrap.machine.api import Connection
 from urltrap.machine.effects import BytesContent, Effect, Fact, Fetch, FetchReply, Output, ProgramCrashed
 from urltrap.machine.fs.image import Image
-from urltrap.machine.image.load import RECORDS, load_image
 from urltrap.machine.kernel.passwords import Crypt
 from urltrap.machine.machine import Machine
 from urltrap.machine.persona import Kind, Persona, generate
 from urltrap.model.capture import Capture, CaptureOutcome, FetchRequest, Hop
+from urltrap.sensors.emulated import load_base_image
 
 NOW = 1_790_000_000.0
 CONNECTION = Connection("ssh", "192.0.2.7", 40_000, "203.0.113.5", 22, "root", NOW)
@@ -29,8 +27,7 @@ Network = Callable[[FetchRequest], FetchReply]
 def installation(kind: Kind = "debian-12") -> tuple[Persona, Image]:
     """A persona and its image, made once per test run."""
     persona = generate(b"\1" * 32, kind, NOW)
-    blob = (Path(urltrap.machine.__file__).parent / "data" / RECORDS[kind]).read_bytes()
-    return persona, load_image(blob, persona)
+    return persona, load_base_image(persona, {})
 
 
 def reply(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import itertools
 from functools import cache
-from importlib.resources import files
 
 from urltrap.machine.api import Connection, Process, Run
 from urltrap.machine.effects import Effect, Output
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.image import Image
 from urltrap.machine.fs.overlay import Overlay
-from urltrap.machine.image import RECORDS, load_image
 from urltrap.machine.kernel.job import KernelJob
 from urltrap.machine.machine import Machine
 from urltrap.machine.persona import Kind, Persona, generate
 from urltrap.machine.programs import registry
+from urltrap.sensors.emulated import load_base_image
 
 NOW = 1_790_000_000.0
 
@@ -27,8 +26,7 @@ def persona(kind: Kind, seed: int = 7) -> Persona:
 
 @cache
 def image(kind: Kind, seed: int = 7) -> Image:
-    blob = files("urltrap.machine").joinpath("data", RECORDS[kind]).read_bytes()
-    return load_image(blob, persona(kind, seed), {"ed25519": b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"})
+    return load_base_image(persona(kind, seed), {"ed25519": b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"})
 
 
 class Server:

@@ -112,6 +112,9 @@ class Cmd:
     # output
     def put(self, data: bytes) -> Gen:
         """Write to standard output, through a buffer."""
+        if not self.buffer and len(data) >= _FLUSH_AT:
+            yield from self.p.write(1, data)  # nothing to gather: it goes on as it is
+            return
         self.buffer += data
         if len(self.buffer) >= _FLUSH_AT:
             yield from self.flush()
@@ -192,10 +195,9 @@ def bb_banner(p: Process) -> str:
 
 def bb_usage(p: Process, name: str) -> str:
     """BusyBox's usage of an applet with the version banner."""
-    from urltrap.machine.programs.busybox._usages import USAGE_TEXTS
+    from urltrap.machine.programs.busybox.usages import text_of
 
-    text = USAGE_TEXTS.get(name)
-    return f"{bb_banner(p)}\n\nUsage: {text or f'{name} [OPTIONS]'}\n"
+    return f"{bb_banner(p)}\n\nUsage: {text_of(name) or f'{name} [OPTIONS]'}\n"
 
 
 Entry = Callable[[Cmd], Run]

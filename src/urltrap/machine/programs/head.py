@@ -153,6 +153,8 @@ def tail(c: Cmd) -> Run:
             source.close()
     if follow and followed:
         yield from _follow(c, followed)
+    elif c.bb and first:
+        yield from c.fail("no files")
     elif follow and c.args:
         yield from c.fail("no files remaining")
     return c.status

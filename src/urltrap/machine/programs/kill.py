@@ -13,7 +13,8 @@ def kill(p: Process) -> Run:
     """Send a signal to processes."""
     words = list(p.argv[1:])
     if not words:
-        yield from p.err("kill: not enough arguments\n")
+        device = not p.persona.is_server
+        yield from p.err(f"kill: {'you need to specify whom to kill' if device else 'not enough arguments'}\n")
         return 1
     signal = 15
     if words[0] in ("-l", "-L", "--list", "--table"):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+
 from urltrap.machine.api import Process, Run
+from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import APPLETS, bb_banner, bb_usage
 from urltrap.machine.programs.busybox._operands import NEEDS_OPERANDS
-from urltrap.machine.programs.busybox._usages import APPLET_NAMES, USAGE_TEXTS
+from urltrap.machine.programs.busybox.usages import APPLETS as PLACES
+from urltrap.machine.programs.busybox.usages import text_of
 from urltrap.machine.programs.registry import lookup, program
 
 _HEAD = """\
@@ -34,7 +38,7 @@ def overview(p: Process) -> str:
     """What ``busybox`` alone prints: the applets wrapped as it wraps them at 80 columns."""
     lines, line = [], "\t"
     width = 8
-    names = list(APPLET_NAMES)
+    names = list(PLACES)
     for number, name in enumerate(names):
         cell = name + ("," if number < len(names) - 1 else "")
         if width + len(cell) + (1 if line != "\t" else 0) > 79:
@@ -52,40 +56,59 @@ def busybox(p: Process) -> Run:
     """Run an applet."""
     name = p.argv[0].rpartition("/")[2] if p.argv else "busybox"
     name = name.removeprefix("-")
-    if name in APPLET_NAMES or not name.startswith("busybox"):
+    if name in PLACES or not name.startswith("busybox"):
         return (yield from _applet(p, name, p.argv))
     rest = p.argv[1:]
     if not rest or rest[0] == "--help":
         if len(rest) > 1:
-            yield from p.out(bb_usage(p, rest[1]))
+            yield from p.err(bb_usage(p, rest[1]))
             return 0
         yield from p.out(overview(p))
         return 0
     if rest[0] in ("--list", "--list-full"):
         full = rest[0] == "--list-full"
-        yield from p.out("".join(f"{_place(each) if full else ''}{each}\n" for each in APPLET_NAMES))
+        yield from p.out(
+            "".join(
+                f"{folder}/{name}\n".lstrip("/") if full else f"{name}\n" for name, folder in PLACES.items()
+            )
+        )
         return 0
     if rest[0] == "--install":
-        yield from p.err("busybox: /bin/[: File exists\n" if "-s" not in rest else "")
-        return 0
+        return (yield from _install(p, rest[1:]))
     if rest[0] == "--show":
-        yield from p.err(f"{rest[1] if len(rest) > 1 else ''}: script not found\n" if len(rest) > 1 else "")
+        yield from p.err(
+            f"busybox: script '{rest[1]}' not found\n" if len(rest) > 1 else bb_usage(p, "busybox")
+        )
         return 1
     return (yield from _applet(p, rest[0].rpartition("/")[2], rest))
 
 
-def _place(name: str) -> str:
-    return "usr/bin/" if name in USAGE_TEXTS and name not in ("cat", "ls", "cp", "mv", "rm", "sh") else "bin/"
+def _install(p: Process, words: list[str]) -> Run:
+    """Link every applet to this file, where nothing is in its place yet."""
+    symbolic = words[:1] == ["-s"]
+    folder = words[1:] if symbolic else words
+    own = p.fs.readlink("/proc/self/exe")
+    for name, place in PLACES.items():
+        path = f"{folder[0]}/{name}" if folder else f"/{place}/{name}".replace("//", "/")
+        try:
+            if symbolic:
+                p.fs.symlink(own, path)
+            else:
+                p.fs.link(own, path)
+        except SysError as problem:
+            if problem.errno != errno.EEXIST:
+                yield from p.err(f"busybox: {path}: {problem.words}\n")
+    return 0
 
 
 def _applet(p: Process, name: str, argv: list[str]) -> Run:
-    if name not in APPLET_NAMES:
+    if name not in PLACES:
         yield from p.err(f"{name}: applet not found\n")
         return 127
-    if len(argv) == 2 and argv[1] == "--help" and name in USAGE_TEXTS:
-        yield from p.out(bb_usage(p, name))
+    if len(argv) == 2 and argv[1] == "--help" and text_of(name):
+        yield from p.err(bb_usage(p, name))
         return 0
-    if len(argv) == 1 and name in NEEDS_OPERANDS and name in USAGE_TEXTS:
+    if len(argv) == 1 and name in NEEDS_OPERANDS and text_of(name):
         yield from p.err(bb_usage(p, name))
         return 1
     p.argv = [*([argv[0]] if argv[0].startswith("-") else [name]), *argv[1:]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from urltrap.machine.api import Run, decode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd, command
@@ -58,6 +60,24 @@ General help using GNU software: <https://www.gnu.org/gethelp/>.
 """
 
 
+_BUSYBOX = (
+    (r"unterminated (?:`[sy]' command|address regex)", "unmatched '/'"),
+    (r"unknown command: `(.)'", r"unsupported command \1"),
+    (r"can't find label for jump to `(.*)'", r"can't find label for jump to '\1'"),
+    (r"unknown option to `s'", "bad option in substitution expression"),
+    (r"unexpected `,'", "no address after comma"),
+)
+"""What BusyBox says where GNU's says what the expressions match."""
+
+
+def _in_busybox(words: str) -> str:
+    bare = re.sub(r"^-e expression #1, char \d+: ", "", words)
+    for pattern, said in _BUSYBOX:
+        if match := re.fullmatch(pattern, bare):
+            return match.expand(said)
+    return bare
+
+
 @command(
     "sed",
     short="bnre:f:i::l:EsuzhV",
@@ -88,6 +108,6 @@ def sed(c: Cmd) -> Run:
     try:
         script = parse(parts, extended=c.has("E", "r"))
     except SedError as problem:
-        yield from c.p.err(f"{c.name}: {problem}\n")
-        return problem.status
+        yield from c.p.err(f"{c.name}: {_in_busybox(str(problem)) if c.bb else problem}\n")
+        return 1 if c.bb else problem.status
     return (yield from Editor(c, script).run())
