@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import SecretStr
 from tests.intel.fakes import FakeDns, dns_server
 from tests.intel.test_http_providers import SETTINGS, SHA, SUBJECTS, named
 
 from urltrap.intel import errors
 from urltrap.intel.dns import Resolver, split_server
+from urltrap.intel.enrich.cymru_asn import network
 from urltrap.intel.http import HttpClient
 from urltrap.intel.reputation import registry
 from urltrap.intel.reputation.asked import Answer, Subject, Tools
+from urltrap.model.verdict import Place
 
 HOST = Subject("host", "login.evil.example.co.uk")
 DNS = [
@@ -74,6 +77,20 @@ async def test_surbl_that_refuses_a_resolver_is_an_error(fake: FakeDns) -> None:
         await ask(fake, "surbl", SUBJECTS["ip"])
 
 
+async def test_spamhaus_with_a_key_is_asked_in_its_zones_and_the_key_is_in_no_message(fake: FakeDns) -> None:
+    settings = SETTINGS.model_copy(
+        update={"keys": SETTINGS.keys.model_copy(update={"spamhaus": SecretStr("dqskey")})}
+    )
+    tools = Tools(HttpClient(), Resolver([fake.server], 0.3), settings)
+    fake.table[f"{HOST.value}.dqskey.dbl.dq.spamhaus.net", "A"] = ["127.0.1.4"]
+    answer = await named("spamhaus").ask(tools, HOST)
+    assert answer.listed and answer.tags == ("phishing",)
+    fake.table[f"{HOST.value}.dqskey.dbl.dq.spamhaus.net", "A"] = ["127.255.255.254"]
+    with pytest.raises(errors.Refused) as caught:
+        await named("spamhaus").ask(tools, HOST)
+    assert "dqskey" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
@@ -118,6 +135,34 @@ async def test_an_address_range_that_should_send_no_mail_is_no_listing(
     fake.table["7.100.51.198.zen.spamhaus.org", "A"] = codes
     answer = await ask(fake, "spamhaus", SUBJECTS["ip"])
     assert (answer.listed, answer.tags, answer.detail) == (bool(tags), tags, detail)
+
+
+async def test_cymru_tells_the_network_that_announces_an_address(fake: FakeDns) -> None:
+    resolver = Resolver([fake.server], 0.3)
+    fake.table["7.100.51.198.origin.asn.cymru.com", "TXT"] = [
+        '"64500 | 198.51.0.0/16 | US | arin | 2001-01-01"',
+        '"64496 64497 | 198.51.100.0/24 | ca | arin | 2001-01-01"',
+    ]
+    fake.table["as64496.asn.cymru.com", "TXT"] = ['"64496 | CA | arin | 2001-01-01 | EXAMPLE - Example, CA"']
+    assert await network(resolver, "198.51.100.7") == Place(
+        country="CA", asn=64496, network="EXAMPLE - Example, CA", sources=["cymru-asn"]
+    )
+    six = ".".join("1" + "0" * 23 + "8bd01002") + ".origin6.asn.cymru.com"
+    fake.table[six, "TXT"] = ['"64500 | 2001:db8::/32 | | ripencc |"']
+    assert await network(resolver, "2001:db8::1") == Place(asn=64500, sources=["cymru-asn"])
+    assert await network(resolver, "192.0.2.1") == Place(), "nobody announces it"
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense", "NA | 198.51.100.0/24 | US", "99999999999 | 198.51.100.0/24 | US", "||"]
+)
+async def test_an_answer_about_networks_in_another_form_is_an_error(fake: FakeDns, text: str) -> None:
+    fake.table["7.100.51.198.origin.asn.cymru.com", "TXT"] = [f'"{text}"']
+    with pytest.raises(errors.Malformed):
+        await network(Resolver([fake.server], 0.3), "198.51.100.7")
+    fake.codes["7.100.51.198.origin.asn.cymru.com"] = "SERVFAIL"
+    with pytest.raises(errors.Unavailable, match="SERVFAIL"):
+        await network(Resolver([fake.server], 0.3), "198.51.100.7")
 
 
 @pytest.mark.parametrize("name", DNS)

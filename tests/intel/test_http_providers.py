@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -347,16 +348,41 @@ async def test_an_empty_object_is_not_taken_for_not_listed(fake: FakeHttp, provi
             await ask(fake, provider, SUBJECTS[kind])
 
 
-async def test_a_stall_ends_in_time(fake: FakeHttp) -> None:
+EACH = pytest.mark.parametrize("provider", HTTP, ids=lambda provider: provider.name)
+
+
+@EACH
+async def test_a_stall_ends_in_time(fake: FakeHttp, provider: Asked) -> None:
     fake.stall, fake.body = True, b'{"data": '
-    with pytest.raises(errors.Unavailable, match=r"no answer within 0\.3 seconds"):
-        await ask(fake, named("virustotal"), SUBJECTS["url"], timeout=0.3)
+    with pytest.raises(errors.Unavailable, match=r"no answer within 0\.2 seconds"):
+        await ask(fake, provider, SUBJECTS[min(provider.kinds)], timeout=0.2)
 
 
-async def test_an_endless_answer_is_cut_with_bounded_memory(fake: FakeHttp) -> None:
+@EACH
+async def test_an_endless_answer_is_cut_off(fake: FakeHttp, provider: Asked) -> None:
     fake.endless = True
-    with pytest.raises(errors.TooLarge, match="larger than 1000000 bytes"):
-        await ask(fake, named("otx"), SUBJECTS["url"], most=1_000_000)
+    with pytest.raises(errors.TooLarge, match="larger than 300000 bytes"):
+        await ask(fake, provider, SUBJECTS[min(provider.kinds)], most=300_000)
+
+
+@EACH
+async def test_every_provider_that_says_until_when_is_believed(fake: FakeHttp, provider: Asked) -> None:
+    for status, headers in ((429, {"Retry-After": "120"}), (509, {"Retry-After": "120"}), (429, {})):
+        fake.status, fake.headers = status, headers
+        with pytest.raises(errors.Limited) as caught:
+            await ask(fake, provider, SUBJECTS[min(provider.kinds)])
+        assert (caught.value.until is not None) == bool(headers)
+    assert caught.value.until is None
+
+
+async def test_an_answer_of_any_size_takes_bounded_memory(fake: FakeHttp) -> None:
+    fake.endless = True
+    tracemalloc.start()
+    with pytest.raises(errors.TooLarge, match="larger than 8000000 bytes"):
+        await ask(fake, named("otx"), SUBJECTS["url"], timeout=60)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30_000_000
 
 
 async def test_a_server_that_is_not_there_is_unavailable(fake: FakeHttp) -> None:

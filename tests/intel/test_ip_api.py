@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.intel.fakes import FakeHttp, http_server
+from tests.intel.test_http_providers import FAULTS
 
 from urltrap.intel import errors
 from urltrap.intel.enrich.ip_api import IpApi
@@ -84,3 +85,14 @@ async def test_too_many_questions_say_until_when(fake: FakeHttp) -> None:
     with pytest.raises(errors.Limited) as caught:
         await one(fake, "192.0.2.1")
     assert caught.value.until is not None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_is_an_error_and_no_unknown_place(fake: FakeHttp, fault: str) -> None:
+    changes, expected = FAULTS[fault]
+    for name, value in changes.items():
+        setattr(fake, name, value)
+    with pytest.raises(expected):
+        await one(fake, "192.0.2.1")
+    with pytest.raises(expected):
+        await many(fake, "192.0.2.1", "192.0.2.2")

@@ -13,6 +13,7 @@ from urltrap.intel.lists.folder import Context
 from urltrap.intel.loop import Background
 from urltrap.pipeline.enriching import EnrichStage
 from urltrap.pipeline.naming import NameStage
+from urltrap.pipeline.networking import NetworkStage
 from urltrap.pipeline.placing import PlaceStage
 from urltrap.store.queries import intel as queries
 from urltrap.store.queries import overview
@@ -38,7 +39,7 @@ def reverse(address: str) -> str:
     return ".".join(reversed(address.split("."))) + ".in-addr.arpa"
 
 
-def turn(bench: Bench, stage: NameStage | PlaceStage) -> None:
+def turn(bench: Bench, stage: NameStage | PlaceStage | NetworkStage) -> None:
     bench.time += timedelta(seconds=3)
     stage.run(bench.workshop)
     for future in stage.waiting():
@@ -169,3 +170,33 @@ def test_places_that_no_file_knows_are_asked_for_a_hundred_at_once(
     assert rows == {HOME: ("CA", 5769, 45.6), SCANNER: ("", None, None)}
     counted = {row.country: (row.sessions, row.addresses) for row in overview.countries(bench.store)}
     assert counted == {"CA": (1, 1), "": (1, 1)}, "figures follow the place"
+
+
+def test_networks_that_no_file_knows_are_asked_of_cymru_once(
+    bench: Bench, servers: tuple[FakeDns, FakeHttp]
+) -> None:
+    dns, _ = servers
+    fill(bench, dns)
+    dns.table["22.100.51.198.origin.asn.cymru.com", "TXT"] = ['"64500 | 198.51.100.0/24 | BR | lacnic |"']
+    dns.table["as64500.asn.cymru.com", "TXT"] = ['"64500 | BR | lacnic | 2001-01-01 | EXAMPLE"']
+    dns.codes["23.100.51.198.origin.asn.cymru.com"] = "SERVFAIL"
+    stage = NetworkStage()
+    turn(bench, stage)
+    assert dns.asked == [], "skipped by default: they want to be told first"
+    go_online(bench, resolvers=[dns.server], skip=[])
+    for hours in (0, 0, 0, 7):
+        bench.time += timedelta(hours=hours)
+        turn(bench, stage)
+    stage.close()
+    asked = [name for name, _ in dns.asked if ".origin." in name]
+    assert asked.count("22.100.51.198.origin.asn.cymru.com") == 1
+    assert asked.count("21.100.51.198.origin.asn.cymru.com") == 1, "nobody announces it, which is an answer"
+    assert asked.count("23.100.51.198.origin.asn.cymru.com") == 2, "an outage is none: asked again later"
+    assert not any(name.startswith("5.0.0.10.") for name in asked), "nobody outside knows 10.0.0.5"
+    with bench.store.connect() as connection:
+        rows = {
+            row.address: (row.country, row.asn, row.network) for row in connection.execute(select(addresses))
+        }
+    assert rows[HOME] == ("BR", 64500, "EXAMPLE") and rows[SCANNER] == ("", None, "")
+    counted = {row.country: row.addresses for row in overview.countries(bench.store)}
+    assert counted == {"BR": 1, "": 4}, "figures follow the place"

@@ -50,7 +50,7 @@ class NameStage:
             if address not in self._asked
         ][:free]
         self._again = None if waiting else now + _POLL
-        local = [address for address in waiting if not _public(workshop, address)]
+        local = [address for address in waiting if not is_public(workshop, address)]
         if local:
             with workshop.store.begin() as connection:
                 rows = [names.NameRow(address, "", False, "") for address in local]
@@ -108,7 +108,8 @@ class NameStage:
         return len(ended)
 
 
-def _public(workshop: Workshop, address: str) -> bool:
+def is_public(workshop: Workshop, address: str) -> bool:
+    """Whether an address means somebody outside: nobody is asked about others."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -2,8 +2,8 @@
 
     recover → capture → analyse → enrich → look up → ask → conclude → campaign → judge → publish
 
-and beside it: names of attackers' addresses (name), places that no file knows (place), whether URLs are still there
-(alive, recheck, look), and what a capture makes us ask next (follow, errand).
+and beside it: names of attackers' addresses (name), places and networks that no file knows (place, network), whether
+URLs are still there (alive, recheck, look), and what a capture makes us ask next (follow, errand).
 
 Each stage finds its work in the store and leaves its results there, in one transaction: killed at any moment, it goes
 on where it was. A stage makes work due for later ones, and for recovery where a payload holds URLs of its own.
@@ -23,6 +23,7 @@ from urltrap.pipeline.judging import JudgeStage
 from urltrap.pipeline.living import LiveStage, RecheckStage
 from urltrap.pipeline.looking_up import LookUpStage
 from urltrap.pipeline.naming import NameStage
+from urltrap.pipeline.networking import NetworkStage
 from urltrap.pipeline.placing import PlaceStage
 from urltrap.pipeline.publishing import PublishStage
 from urltrap.pipeline.recovering import RecoverStage
@@ -42,6 +43,7 @@ def stages() -> tuple[Stage, ...]:
         EnrichStage(),
         NameStage(),
         PlaceStage(),
+        NetworkStage(),
         LookUpStage(),
         AskStage(),
         LiveStage(),
