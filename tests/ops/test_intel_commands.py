@@ -12,6 +12,7 @@ from tests.intel.fakes import FakeHttp, http_server
 from typer.testing import CliRunner, Result
 
 from urltrap.intel.dumps import dumps, refresh
+from urltrap.intel.enrich.domains import registered
 from urltrap.intel.loop import Background
 from urltrap.model.intel_settings import IntelSettings
 from urltrap.model.verdict import Observation
@@ -188,3 +189,29 @@ def test_domains_ranks_the_networks_that_attackers_come_from(data: Path) -> None
     ]  # fmt: skip
     assert len(as_json("domains", "--top", 1, "--data", data)) == 1
     assert "isp.example" in run("domains", "--data", data).output
+
+
+def test_domains_ranks_the_hostnames_of_the_earlier_run_by_the_public_suffix_list(
+    data: Path, shared_data: Path
+) -> None:
+    hosts = json.loads((shared_data / "seed" / "hostnames.json").read_text())
+    now = datetime.now(UTC)
+    rows = [
+        {"address": f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", "first_seen": now, "last_seen": now, "sessions": 1,
+         "shed": 0, "country": "", "city": "", "network": "", "place_sources": [], "place_version": ""}
+        for n in range(len(hosts))
+    ]  # fmt: skip
+    store = open_store(str(data / "urltrap.db"))
+    with store.begin() as connection:
+        connection.execute(addresses.insert(), rows)
+        named = [
+            names.NameRow(str(row["address"]), host[:255], True, registered(host))
+            for row, host in zip(rows, hosts, strict=True)
+        ]
+        names.keep_names(connection, named, now, now + timedelta(days=7))
+    store.close()
+    found = {row["domain"]: row["addresses"] for row in as_json("domains", "--top", 50, "--data", data)}
+    assert len(found) == 50
+    assert (found["spectrum.com"], found["stretchoid.com"]) == (46, 44)
+    assert (found["kyivstar.net"], found["shadowserver.org"]) == (37, 21)
+    assert not {"com.br", "or.jp", "ne.jp", "com.cn", "net.br"} & set(found), "suffixes are nobody's domains"
