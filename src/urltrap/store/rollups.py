@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from urltrap.store.schema import addresses, places, tallies
 from urltrap.store.types import from_micros, to_micros
-from urltrap.store.upsert import upsert
+from urltrap.store.upsert import upsert_tuples
 
 EVER = from_micros(0)
 """The "day" of what is counted over all time."""
@@ -23,6 +23,7 @@ NO_NETWORK = 0
 """The number that stands for an unknown network in `places`."""
 
 _PART = 400
+_TALLY = ("day", "what", "key", "value", "second", "n")
 Tallies = Mapping[tuple[int, str, bytes], tuple[bytes, bytes, int]]
 """(day in microseconds, what, key) → value, second value, how often."""
 
@@ -34,20 +35,13 @@ def tally_key(value: bytes, second: bytes = b"") -> bytes:
 
 def add_tallies(connection: Connection, counted: Tallies) -> None:
     """Add to the figures of days and of all time."""
-    ever: dict[tuple[int, str, bytes], tuple[bytes, bytes, int]] = {}
+    ever: dict[tuple[str, bytes], tuple[bytes, bytes, int]] = {}
     for (_, what, key), (value, second, n) in counted.items():
-        before = ever.get((0, what, key))
-        ever[0, what, key] = (value, second, n + (before[2] if before else 0))
-    upsert(
-        connection,
-        tallies,
-        [
-            {"day": from_micros(day), "what": what, "key": key, "value": value, "second": second, "n": n}
-            for part in (counted, ever)
-            for (day, what, key), (value, second, n) in part.items()
-        ],
-        add=["n"],
-    )
+        before = ever.get((what, key))
+        ever[what, key] = (value, second, n + before[2] if before else n)
+    rows = [(*key, *counts) for key, counts in counted.items()]
+    rows += [(0, *key, *counts) for key, counts in ever.items()]
+    upsert_tuples(connection, tallies, _TALLY, rows, add=["n"])
 
 
 def count_places(connection: Connection, sessions: Mapping[tuple[int, str], int]) -> None:
@@ -125,16 +119,8 @@ def _add_places(connection: Connection, changes: Iterable[tuple[int, str, int, i
     for day, country, asn, n in changes:
         summed[day, country, asn] += n
         summed[0, country, asn] += n
-    upsert(
-        connection,
-        places,
-        [
-            {"day": from_micros(day), "country": country, "asn": asn, "n": n}
-            for (day, country, asn), n in summed.items()
-            if n
-        ],
-        add=["n"],
-    )
+    rows = [(*key, n) for key, n in summed.items() if n]
+    upsert_tuples(connection, places, ("day", "country", "asn", "n"), rows, add=["n"])
 
 
 def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
