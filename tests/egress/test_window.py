@@ -88,6 +88,14 @@ async def test_a_retry_of_what_was_captured_meanwhile_is_shared(bench: Bench) ->
     assert server.connections == 1
 
 
+async def test_a_recheck_is_not_answered_from_what_an_attacker_was_told(bench: Bench) -> None:
+    async with answering(ok(b"x")) as server:
+        fetcher = bench.fetcher()
+        for purpose in ("attack", "attack", "recheck"):
+            await fetcher.fetch(wget(server.url(), method="HEAD", purpose=purpose))
+    assert server.connections == 2
+
+
 async def test_a_recheck_is_never_answered_from_an_earlier_one(bench: Bench) -> None:
     async with answering(ok(b"x")) as server:
         fetcher = bench.fetcher()

@@ -109,6 +109,34 @@ def test_a_failed_question_waits_for_its_time_and_keeps_its_error(any_store: Sto
     assert isinstance(found, list) and found[0].attempts == 1
 
 
+def test_what_was_answered_before_goes_behind_what_is_new_and_has_a_fifth_of_the_day(
+    any_store: Store,
+) -> None:
+    old = [host(f"old-{n}", 1) for n in range(6)]
+    wanted(any_store, *old, limits={"minute": 100, "day": 20})
+    claims(lookups.claim(any_store, "p", NOW - timedelta(days=9), "w", 6))
+    later = NOW + timedelta(hours=12)
+    with any_store.begin() as connection:
+        for question in old:
+            lookups.answered(connection, question, NOW, listed=False)
+        assert lookups.want(connection, [*old, host("new", 90)], later) == 7
+        assert lookups.want(connection, old, later) == 0, "wanted once more, it stays behind what is new"
+    found = claims(lookups.claim(any_store, "p", later, "w", 10))
+    assert found[0] == "new" and len(found) == 5 and all(name.startswith("old-") for name in found[1:])
+    over = wait(lookups.claim(any_store, "p", later, "w", 10))
+    assert over.until == datetime(2026, 2, 2, tzinfo=UTC) and over.why.startswith(
+        "4 of 4 questions of this day"
+    )
+    with any_store.begin() as connection:
+        assert lookups.want(connection, [host("newer", 95)], later) == 1
+        assert {w.span: w.left for w in windows.current(connection, "p", later)}["day"] == 15
+    assert claims(lookups.claim(any_store, "p", later, "w", 10)) == ["newer"], (
+        "new ones are asked all the same"
+    )
+    next_day = claims(lookups.claim(any_store, "p", later + timedelta(days=1), "w", 20))
+    assert sum(name.startswith("old-") for name in next_day) == 4, "each day has its share"
+
+
 def test_five_failures_in_a_row_open_the_breaker_and_one_probe_closes_it(any_store: Store) -> None:
     wanted(any_store, *(host(str(n)) for n in range(9)))
     with any_store.begin() as connection:

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from tests.pipeline.conftest import ELF, START, Bench
 
-from urltrap.pipeline import living
 from urltrap.store.queries import intel as queries
 from urltrap.store.rows import url_key
 from urltrap.store.schema import captures, jobs
@@ -54,8 +52,7 @@ def test_a_url_that_stays_is_checked_at_growing_distances(bench: Bench) -> None:
     with bench.store.connect() as connection:
         moments = connection.execute(select(captures.c.at).order_by(captures.c.at)).scalars().all()
     minutes = [(at - START) // MINUTE for at in moments]
-    # The window of ten minutes moves the check at 5 to 10, and that at 15 to 20.
-    assert minutes[:10] == [0, 10, 20, 30, 60, 120, 240, 480, 960, 1440]
+    assert minutes[:10] == [0, 5, 15, 30, 60, 120, 240, 480, 960, 1440], "no window of the fetcher moves them"
     assert [round(m / 1440) for m in minutes[10:]] == [7, 14, 21, 28, 30]
     assert life(bench)["state"] == "online" and life(bench)["next"] is None
 
@@ -94,14 +91,24 @@ def test_a_capture_for_which_nothing_was_sent_says_nothing(bench: Bench) -> None
     assert queries.alive(bench.store, KEY) is None
 
 
-@pytest.mark.parametrize(
-    ("window", "offsets"), [(60, [5, 15, 30, 60, 120]), (600, [10, 20, 30, 60, 120]), (3600, [60, 120, 240])]
-)
-def test_checks_come_at_5_15_30_minutes_and_never_within_the_fetcher_s_window(
-    window: float, offsets: list[int]
-) -> None:
-    last = START
-    for expected in offsets:
-        found = living._next(START, last, None, window)
-        assert found is not None and (found - START) // MINUTE == expected
-        last = found
+def test_checks_have_a_fifth_of_what_may_leave_the_machine_in_a_minute(bench: Bench) -> None:
+    egress = bench.workshop.settings.egress.model_copy(update={"total_per_minute": 15})
+    bench.workshop.settings = bench.workshop.settings.model_copy(update={"egress": egress})
+    for n in range(8):
+        url = f"http://198.51.100.{n}/bot".encode()
+        bench.fetcher.bodies[url.decode()] = ELF
+        bench.trap_fetches(url, bench.visit(b"wget " + url, asks=[(url, b"bot")]))
+    bench.line.drain()
+    looked: list[int] = []
+    for minute in (5, 5, 6, 7, 8):
+        bench.time = START + minute * MINUTE
+        for _ in range(4):
+            bench.line.drain()
+            bench.asked()
+        with bench.store.connect() as connection:
+            looked.append(
+                connection.execute(
+                    select(func.count()).select_from(captures).where(captures.c.purpose == "recheck")
+                ).scalar_one()
+            )
+    assert looked == [3, 3, 6, 8, 8], "those that are late are checked a minute later, none is left out"

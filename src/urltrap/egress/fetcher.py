@@ -164,6 +164,8 @@ class Fetcher:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _recall(self, key: Key, request: FetchRequest) -> _Remembered | None:
+        if request.purpose == "recheck":
+            return None  # it asks whether the URL is there now
         if self._kept and key not in self._remembered:
             # From before a restart; the sessions that it answered then may be journalled once more.
             capture, until = self._kept.pop(key_text(key), (None, 0.0))

@@ -12,7 +12,7 @@ from urltrap.model.capture import Capture, FetchRequest
 from urltrap.pipeline.fetching import Fetching
 from urltrap.pipeline.following import ERRAND
 from urltrap.pipeline.workshop import Workshop
-from urltrap.store import work
+from urltrap.store import windows, work
 from urltrap.store.schema import captures, sightings, urls
 from urltrap.store.schema_capture import capture_tasks
 
@@ -21,6 +21,9 @@ LOOK = "look"
 _SLOTS = 4
 _MOST_ATTEMPTS = 6
 _LIMITED = timedelta(seconds=60)
+_CHECKS, _CHECKS_SHARE = "re-checks", 5
+"""The window in which looks are counted, and which part of what may leave the machine in a minute they have."""
+
 _MISSES = 5
 """After so many siblings that are not there, with none that is, the others are not asked for."""
 
@@ -91,7 +94,7 @@ class LookStage:
                     work.postpone(connection, self.name, [key], workshop.now() + _LIMITED)
                 else:
                     work.finish(connection, self.name, [key])
-        for job in free_jobs(workshop, self.name, self._fetching):
+        for job in self._within_share(workshop, free_jobs(workshop, self.name, self._fetching)):
             done += 1
             idle = job.attempts >= _MOST_ATTEMPTS or workshop.settings.egress.mode == "record"
             request = None if idle else self._request(workshop, job.subject)
@@ -111,6 +114,21 @@ class LookStage:
     def close(self) -> None:
         """Give up what waits; it is asked again at the next start."""
         self._fetching.close()
+
+    def _within_share(self, workshop: Workshop, due: list[work.Job]) -> list[work.Job]:
+        """Those that may be asked in this minute; the others wait for the next."""
+        if not due or workshop.settings.egress.mode == "record":
+            return due
+        now = workshop.now()
+        most = max(1, workshop.settings.egress.total_per_minute // _CHECKS_SHARE)
+        with workshop.store.begin() as connection:
+            windows.declare(connection, _CHECKS, {"minute": most}, forced=["minute"])
+            granted, _ = windows.take(connection, _CHECKS, now, len(due))
+            if late := [job.subject for job in due[granted:]]:
+                work.delay(
+                    connection, self.name, late, windows.span_end("minute", windows.span_start("minute", now))
+                )
+        return due[:granted]
 
     def _request(self, workshop: Workshop, key: str, *, probe: bool = False) -> FetchRequest | None:
         with workshop.store.connect() as connection:

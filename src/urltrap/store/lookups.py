@@ -26,6 +26,8 @@ from urltrap.store.upsert import insert_new
 LEASE = timedelta(minutes=2)
 """How long a claim holds; longer than any provider's time-out."""
 
+AGAIN = quick_claims.AGAIN
+_AGAIN_SHARE = 5
 _ERROR_LENGTH = 500
 _TRIES = 8
 _KEY = (lookups.c.provider, lookups.c.subject_kind, lookups.c.subject_sha256)
@@ -87,7 +89,10 @@ class Wait:
 
 
 def want(connection: Connection, questions: Iterable[Question], now: datetime) -> int:
-    """Have questions asked that have no fresh answer; how many are new or due again. A higher priority is kept."""
+    """Have questions asked that have no fresh answer; how many are new or due again. A higher priority is kept.
+
+    What was answered before and is asked again goes behind what is new (`AGAIN`).
+    """
     wanted: dict[tuple[str, str, str], Question] = {
         (item.provider, item.kind, item.sha256): item for item in questions
     }
@@ -114,10 +119,10 @@ def want(connection: Connection, questions: Iterable[Question], now: datetime) -
         stale = row.state == "done" and row.due <= now
         changes: dict[str, Any] = {}
         if stale:
-            changes = {"state": "ready", "due": now, "wanted": now, "priority": item.priority}
+            changes = {"state": "ready", "due": now, "wanted": now, "priority": item.priority + AGAIN}
             again += 1
-        elif row.state != "done" and item.priority < row.priority:
-            changes = {"priority": item.priority}
+        elif row.state != "done" and item.priority < row.priority % AGAIN:
+            changes = {"priority": item.priority + row.priority // AGAIN * AGAIN}
         if changes:
             connection.execute(update(lookups).where(*_is(item)).values(**changes))
     return len(new) + again
@@ -165,9 +170,12 @@ def _claim(
     if granted <= 0:
         spent = max((window for window in allowed if not window.left), key=lambda window: window.ends)
         return Wait(spent.ends, f"{spent.used} of {spent.most} requests of this {spent.span} are used")
-    rows = connection.execute(_READY, {"p": provider, "n": granted}).all()
-    if not rows:
+    ready = connection.execute(_READY, {"p": provider, "n": granted}).all()
+    if not ready:
         return Wait(_next_due(connection, provider), "nothing is due")
+    rows = _within_share(connection, provider, allowed, ready, now)
+    if isinstance(rows, Wait):
+        return rows
     if breaker.state != "closed":
         breakers.probe(connection, breaker, now, lease)
     windows.use(connection, provider, allowed, len(rows))
@@ -189,6 +197,29 @@ def _claim(
         )
         for row in rows
     ]
+
+
+def _within_share(
+    connection: Connection,
+    provider: str,
+    allowed: Sequence[windows.Window],
+    rows: Sequence[Any],
+    now: datetime,
+) -> Sequence[Any] | Wait:
+    """These rows without the questions that were answered before and are over their share, which is burnt here."""
+    again = [row for row in rows if row.priority >= AGAIN]
+    most = next((max(1, window.most // _AGAIN_SHARE) for window in allowed if window.span == "day"), None)
+    if not again or most is None:
+        return rows
+    own = f"{provider} again"
+    windows.learn(connection, own, "day", now, most=most)
+    granted, until = windows.take(connection, own, now, len(again))
+    kept = rows[: len(rows) - len(again) + granted]
+    if not kept:
+        return Wait(
+            until, f"{most} of {most} questions of this day that were answered before are asked again"
+        )
+    return kept
 
 
 def _promote(connection: Connection, now: datetime) -> None:

@@ -1,7 +1,8 @@
 """The everyday claim of look-ups on SQLite, by the driver itself: about four times as many per second.
 
 It decides nothing of its own: where anything is out of the ordinary (a breaker, a window that begins or is spent, a
-claim of a dead worker, nothing ready) it changes nothing and gives None, and the general way in `lookups` is taken.
+claim of a dead worker, a question that was answered before, nothing ready) it changes nothing and gives None, and the
+general way in `lookups` is taken.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from urltrap.store.engine import Store, explained
 from urltrap.store.types import DAY, HOUR, to_micros
 from urltrap.store.windows import span_start
+
+AGAIN = 1000
+"""Added to the priority of a question that was answered before: it goes behind all new ones, and may use a fifth of
+the provider's day, counted in a window of its own."""
 
 _OVERDUE = "SELECT 1 FROM lookups WHERE state IN ('later', 'claimed') AND due <= ? LIMIT 1"
 _BREAKER = "SELECT state FROM provider_breakers WHERE provider = ?"
@@ -89,7 +94,7 @@ def _take(
     if granted <= 0:
         return None
     taken = [Taken(*row) for row in cursor.execute(_READY, (provider, granted))]
-    if not taken:
+    if not taken or taken[-1].priority >= AGAIN:
         return None
     cursor.execute(_BURN, (len(taken), provider))
     lease = to_micros(end)

@@ -74,6 +74,14 @@ def postpone(connection: Connection, stage: str, subjects: Sequence[str], until:
         )
 
 
+def delay(connection: Connection, stage: str, subjects: Sequence[str], until: datetime) -> None:
+    """Not before `until`; nothing was tried, so that no attempt counts."""
+    for part in in_parts(subjects):
+        connection.execute(
+            update(jobs).where(jobs.c.stage == stage, jobs.c.subject.in_(part)).values(due=until)
+        )
+
+
 def failed(connection: Connection, job: Job, now: datetime, error: str) -> datetime:
     """Note a failure and when the next try is due: 5 s, 30 s, 5 min, 30 min, 6 h, then daily."""
     until = now + timedelta(seconds=_PAUSES[min(job.attempts, len(_PAUSES) - 1)])
