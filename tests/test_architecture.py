@@ -224,9 +224,7 @@ def test_every_package_says_what_it_is() -> None:
     assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 
-OUTGROWN = {
-    "src/urltrap/recover/execution/explore.py": 480,
-}
+OUTGROWN: dict[str, int] = {}
 """Modules that are too long already, with the most that they may have: the list may only shrink."""
 
 

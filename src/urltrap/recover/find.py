@@ -130,11 +130,17 @@ def _shell(collection: Collection, recovery: Recovery, text: bytes) -> None:
         collection.take(Ask(lookup.url, "jndi"), "program", 90, chain=("jndi",))
         if lookup.command:
             _run(collection, recovery, lookup.command, ("jndi", "base64"))
+            _foreign(collection, recovery, lookup.command, ("jndi", "base64"))
     language = _SHEBANG.match(text)
     if is_request(text):
         for piece in pieces(text):
-            _run(collection, recovery, piece.text, ("http", piece.where))
+            how = ("http", piece.where)
+            if piece.language:
+                _code(collection, recovery, piece.text, piece.language, (*how, piece.language))
+                continue
+            _run(collection, recovery, piece.text, how)
             _words(collection, piece.text)
+            _foreign(collection, recovery, piece.text, how)
         _mentions(collection, text, 0, len(text))
     elif language:
         name = (language[1] or b"php").decode()
@@ -142,14 +148,20 @@ def _shell(collection: Collection, recovery: Recovery, text: bytes) -> None:
     else:
         runs = commands_of(text, "cron") if _CRON.match(text) else text
         _run(collection, recovery, runs, ("cron",) if runs is not text else ())
-        if windows(text):
-            _code(collection, recovery, text, "windows", ("windows",))
         _words(collection, text)
+        _foreign(collection, recovery, text, ())
     lowered = text.lower()
-    for ask in mikrotik(text) if mentions(lowered, b"fetch") else ():
-        collection.take(ask, "word", 85, chain=("mikrotik",))
     for match in _POOL.finditer(text) if mentions(lowered, b"stratum") else ():
         collection.take(Ask(match[0], "miner", kind="pool"), "regex", 80, span=match.span())
+
+
+def _foreign(collection: Collection, recovery: Recovery, text: bytes, chain: tuple[str, ...]) -> None:
+    """Command lines of systems that have no Unix shell."""
+    lowered = text.lower()
+    for ask in mikrotik(text) if mentions(lowered, b"fetch") else ():
+        collection.take(ask, "word", 85, chain=(*chain, "mikrotik"))
+    if windows(lowered):
+        _code(collection, recovery, text, "windows", (*chain, "windows"))
 
 
 def _code(
@@ -160,6 +172,8 @@ def _code(
         collection.take(ask, "word", 75, chain=(*chain, language))
     for command in reading.shell[:20]:
         _run(collection, recovery, command, chain)
+        if language != "windows":
+            _foreign(collection, recovery, command, chain)
 
 
 def _run(
@@ -178,7 +192,7 @@ def _run(
     recovery.notes += ran.notes
     for each in ran.asked:
         _take(collection, each.ask, each.chain, each.conditional)
-    if ran.branches > 1 and b"=" in text:
+    if ran.branches > 1:
         for variant in range(1, min(ran.branches, _MOST_VARIANTS) + 1):
             if ran.notes:
                 break  # the budget is spent: what the other branches would give is left out
@@ -187,6 +201,8 @@ def _run(
             ran.notes += again.notes
             for each in again.asked:
                 _take(collection, each.ask, each.chain, True)
+    for inner, how in ran.texts:
+        _foreign(collection, recovery, inner, how)
     for path, data in ran.binaries:
         _binary(collection, data, path)
     if depth < _DEEPEST:

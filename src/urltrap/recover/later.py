@@ -27,8 +27,17 @@ def commands_of(text: bytes, why: str) -> bytes:
                 found.append(line)
         return b"\n".join(found)
     if why == "unit":
-        return b"\n".join(match[1].strip() for match in _EXEC.finditer(text))
+        return b"\n".join(_DOUBLE.sub(_single, match[1].strip()) for match in _EXEC.finditer(text))
     return text
 
 
+def _single(match: re.Match[bytes]) -> bytes:
+    """systemd takes quotes away itself: what stands in them is no shell's to expand."""
+    if match[1] is None:
+        return match[0]
+    inner = re.sub(rb"\\([\"\\$`])", rb"\1", match[1]).replace(b"$$", b"$").replace(b"%%", b"%")
+    return b"'" + inner.replace(b"'", b"'\\''") + b"'"
+
+
+_DOUBLE = re.compile(rb"'[^']*'|\"((?:[^\"\\]|\\.)*)\"")
 _USERS = frozenset((b"root", b"daemon", b"nobody", b"www-data", b"admin", b"ubuntu", b"user", b"bin", b"sys"))

@@ -55,6 +55,8 @@ def run_command(sh: Shell, node: Command) -> Gen[int]:
     if not words:
         return (yield from run_simple(sh, Simple(simple.assigns, (), simple.redirs, simple.line)))
     argv = _stripped(words)
+    if _is_script(sh.p, argv):
+        argv = ["sh", *argv]
     applet = APPLETS.get(_bare(argv[0])) if argv and argv[0] not in sh.functions else None
     if applet is None and not _does_nothing(sh.p, argv) and not _waits_for_nothing(sh, simple, argv):
         given = tuple(Word((Quoted(word),), word, None, word) for word in argv)
@@ -112,6 +114,19 @@ def _waits_for_nothing(sh: Shell, simple: Simple, argv: list[str]) -> bool:
         and not sh.loop_depth
         and len(recorder_of(sh.p).chain) <= 1
     )
+
+
+def _is_script(p: Process, argv: list[str]) -> bool:
+    """``./FILE`` of a text without ``#!``, which execve leaves to the shell: to ours, which explores it."""
+    if not argv or "/" not in argv[0] or _bare(argv[0]):
+        return False
+    try:
+        if isinstance(p.fs.content(argv[0]), ProgramContent):
+            return False
+        head = p.fs.read(argv[0], 64)
+    except SysError:
+        return False
+    return bool(head) and head[:2] != b"#!" and head[:4] != b"\x7fELF"
 
 
 def _does_nothing(p: Process, argv: list[str]) -> bool:

@@ -19,14 +19,17 @@ from urltrap.recover.execution.command import APPLETS as SHELL_APPLETS
 from urltrap.recover.execution.command import BODY, Applet
 from urltrap.recover.execution.recorder import Recorder, recorder_of
 from urltrap.recover.execution.shell import shell_program
+from urltrap.recover.execution.starters import STARTERS, start
 from urltrap.recover.static.code import Reading, read_code
 
 _MOST = 200_000
 _MOST_OPERANDS = 500
 _MOST_SAVED = 1000
-_DURATION = re.compile(r"[0-9.]+[smhd]?")
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_SCRIPT_FLAG = {"python": "c", "perl": "eE", "php": "r", "ruby": "e", "node": "e", "lua": "e"}
+_SCRIPT_FLAG = {
+    "python": re.compile(r"-[bBdEiIOPqsSuvx]*c"), "perl": re.compile(r"-[acnpsStTuUwWX0]*[eE]"),
+    "php": re.compile(r"-r"), "ruby": re.compile(r"-[alnpswW]*e"), "node": re.compile(r"-[ip]*e|-p|--eval|--print"),
+    "lua": re.compile(r"-e"),
+}  # fmt: skip
 
 
 def program_of(applet: Applet) -> Program:
@@ -137,127 +140,6 @@ def answers(what: str) -> Applet:
     return run
 
 
-def prefix(*with_value: str, operands: int = 0) -> Program:
-    """A program that starts another: ``nohup``, ``timeout 10``, ``sudo -u root``. Options in `with_value` take one."""
-
-    def run(p: Process) -> Run:
-        words = p.argv[1:]
-        env: dict[str, str] = {}
-        left = operands
-        while words:
-            word = words[0]
-            if word in with_value:
-                del words[:2]
-            elif word.startswith("-") and len(word) > 1:
-                del words[0]
-            elif _ASSIGNMENT.match(word):
-                name, _, env[name] = word.partition("=")
-                del words[0]
-            elif _DURATION.fullmatch(word) or left:
-                left -= not _DURATION.fullmatch(word)
-                del words[0]
-            else:
-                break
-        if not words:
-            return 0
-        return (yield from _become(p, words, {**p.env, **env}))
-
-    return run
-
-
-def _become(p: Process, words: list[str], env: dict[str, str] | None = None) -> Run:
-    try:
-        return (yield from p.exec(words, env=env))
-    except SysError:
-        return 127
-
-
-def _start(p: Process, words: list[str]) -> Run:
-    try:
-        pid = p.spawn(words)
-    except SysError:
-        return 127
-    ended = yield from p.wait(pid)
-    return ended[1] if ended else 0
-
-
-def su(p: Process) -> Run:
-    """``su [-] [USER] -c TEXT``; ``script -c TEXT``, ``runuser``."""
-    words = p.argv[1:]
-    for number, word in enumerate(words[:-1]):
-        if word in ("-c", "--command") or re.fullmatch(r"-[a-zA-Z]*c", word):
-            return (yield from _become(p, ["sh", "-c", words[number + 1]]))
-    return 0
-
-
-def watch(p: Process) -> Run:
-    """``watch [-n SECONDS] COMMAND``: its words are a text for the shell."""
-    words = p.argv[1:]
-    while words and words[0].startswith("-"):
-        del words[: 2 if words[0] in ("-n", "--interval") else 1]
-    return (yield from _become(p, ["sh", "-c", " ".join(words)])) if words else 0
-
-
-def xargs(p: Process) -> Run:
-    """``xargs [-I X] [-n N] COMMAND``: with what is read, all at once or one by one."""
-    words = p.argv[1:]
-    replace, many, separator = "", 0, None
-    while words and words[0].startswith("-") and len(words[0]) > 1:
-        word = words.pop(0)
-        if word[:2] in ("-I", "-i"):
-            replace = word[2:] or (words.pop(0) if word[:2] == "-I" and words else "{}")
-        elif word[:2] in ("-n", "-L"):
-            value = word[2:] or (words.pop(0) if words else "1")
-            many = int(value) if value.isdecimal() else 1
-        elif word[:2] == "-d":
-            value = word[2:] or (words.pop(0) if words else "\\n")
-            separator = value.encode().decode("unicode_escape", "replace")
-        elif word in ("-P", "-s", "-a", "-E") and words:
-            words.pop(0)
-    data = (yield from p.read_all(0, _MOST)).decode("utf-8", "surrogateescape")
-    items = (
-        [item for item in data.split(separator) if item]
-        if separator
-        else [line for line in data.splitlines() if line.strip()]
-        if replace
-        else _unquoted(data)
-    )
-    words = words or ["echo"]
-    if replace:
-        for item in items[:200]:
-            yield from _start(p, [word.replace(replace, item.strip()) for word in words])
-    elif many:
-        for start in range(0, min(len(items), 200), many):
-            yield from _start(p, words + items[start : start + many])
-    elif items:
-        return (yield from _start(p, words + items[:2000]))
-    return 0
-
-
-def _unquoted(data: str) -> list[str]:
-    return [
-        re.sub(r"['\"]|\\(.)", r"\1", item)
-        for item in re.findall(r"(?:'[^']*'|\"[^\"]*\"|\\.|[^\s'\"])+", data)
-    ]
-
-
-def find(p: Process) -> Run:
-    """``find … -exec COMMAND {} ;``: run once for something that was found."""
-    words = p.argv[1:]
-    number = 0
-    while number < len(words):
-        if words[number] in ("-exec", "-execdir", "-ok"):
-            end = number + 1
-            while end < len(words) and words[end] not in (";", "+"):
-                end += 1
-            command = [word.replace("{}", unknown("a file")) for word in words[number + 1 : end]]
-            if command:
-                yield from _start(p, command)
-            number = end
-        number += 1
-    return 0
-
-
 def busybox(p: Process) -> Run:
     """``busybox APPLET …``."""
     if len(p.argv) < 2:
@@ -307,30 +189,35 @@ def _keep(p: Process, source: str, why: str) -> Run:
 
 def interpreter(language: str) -> Program:
     """python, perl, php, ruby: what they are given is read, not run."""
-    flag = _SCRIPT_FLAG.get(language, "c")
+    flag = _SCRIPT_FLAG.get(language, _SCRIPT_FLAG["python"])
 
     def run(p: Process) -> Run:
-        code, arguments = b"", p.argv[1:]
-        found = False
         if language in ("powershell", "windows"):
             yield from told(p, read_code(encode(" ".join(p.argv)), language))
             return 0
-        for number, word in enumerate(arguments):
-            if word.startswith("-") and not word.startswith("--") and word[-1:] in flag and len(word) > 1:
-                code, found = encode("\n".join(arguments[number + 1 : number + 2])), True
-                rest = arguments[number + 2 :]
+        code, found, words = b"", False, p.argv[1:]
+        while words:
+            word = words[0]
+            if flag.fullmatch(word):
+                code, found = code + encode("".join(words[1:2])) + b"\n", True
+                del words[:2]
+            elif word.startswith("-") and len(word) > 1 and not found:
+                del words[0]
+            elif found or word == "-":
                 break
-            if not word.startswith("-"):
+            else:
                 try:
-                    code, found = p.fs.read(word, _MOST), True
+                    code = p.fs.read(words.pop(0), _MOST)
                 except SysError:
-                    found = True
-                rest = []
+                    code = b""  # what this text downloads is not here
+                found = True
                 break
         if not found:
-            code, rest = (yield from p.read_all(0, _MOST)), []
-        reading = read_code(code, language, [encode(word) for word in rest])
+            code = yield from p.read_all(0, _MOST)
+        reading = read_code(code, language, [encode(word) for word in words])
         yield from told(p, reading)
+        if reading.printed:
+            yield from p.write(1, b"\n".join(reading.printed) + b"\n")
         return 0
 
     return run
@@ -342,7 +229,7 @@ def told(p: Process, reading: Reading) -> Run:
     for ask in reading.asks:
         recorder.note(ask)
     for text in reading.shell[:20]:
-        yield from _start(p, ["sh", "-c", text.decode("utf-8", "surrogateescape")])
+        yield from start(p, ["sh", "-c", text.decode("utf-8", "surrogateescape")])
     return 0
 
 
@@ -371,10 +258,10 @@ _NOTHING = (
     "ip6tables", "ufw", "setenforce", "systemctl", "service", "update-rc.d", "chkconfig", "apk-add",
     "chattr", "lsattr", "sysctl", "modprobe", "insmod", "mount", "umount", "swapoff", "swapon", "shred", "userdel",
     "useradd", "usermod", "groupadd", "adduser", "sleep", "usleep", "clear", "reset", "tput", "stty", "screen-quiet",
-    "ldconfig", "sync", "ntpdate", "dhclient", "ifconfig", "route", "ip", "mkfs", "fdisk", "docker", "ps", "top",
+    "ldconfig", "sync", "ntpdate", "dhclient", "ifconfig", "route", "ip", "mkfs", "fdisk", "ps", "top",
     "w", "who", "last", "lscpu", "free", "df", "netstat", "ss", "ping", "nslookup", "dig", "host", "dmesg", "lsof",
-    "unset-all", "nproc", "uptime", "lspci", "dpkg", "ssh-keygen", "su-quiet", "tar", "unzip", "gcc", "make", "cc",
-    "ssh", "sshpass", "expect", "vi", "vim", "nano", "less", "more", "man", "id",
+    "unset-all", "nproc", "uptime", "lspci", "dpkg", "ssh-keygen", "su-quiet", "unzip", "gcc", "make", "cc", "nano",
+    "less", "more", "man", "id",
 )  # fmt: skip
 _UNKNOWN = ("hostname", "whoami", "uname", "arch", "logname", "hostid", "mktemp-name")
 
@@ -389,20 +276,13 @@ APPLETS: dict[str, Applet] = {
 PROGRAMS: dict[str, Program] = {
     **{name: program_of(applet) for name, applet in APPLETS.items()},
     **dict.fromkeys(("sh", "bash", "ash", "dash", "zsh", "ksh", "rbash", "hush", "mksh", "csh", "tcsh"), shell_program),
-    **dict.fromkeys(("nohup", "time", "setsid", "env", "doas", "unbuffer", "proxychains", "proxychains4", "torsocks",
-                     "command", "builtin", "linux32", "linux64", "catchsegv", "faketime"), prefix("-u", "-f")),
-    **dict.fromkeys(("sudo",), prefix("-u", "-g", "-h", "-p", "-C", "-r", "-t", "-U")),
-    **dict.fromkeys(("timeout", "nice", "ionice", "chrt", "taskset", "stdbuf", "cpulimit", "setpriv", "unshare",
-                     "nsenter", "strace", "ltrace"),
-                    prefix("-k", "-s", "-n", "-c", "-p", "-i", "-o", "-e", "-l", "-t", "-m", "--signal")),
-    "chroot": prefix(operands=1), "flock": prefix("-w", "-E", operands=1), "start-stop-daemon": program_of(quiet),
-    "su": su, "script": su, "runuser": su, "watch": watch, "xargs": xargs, "find": find, "busybox": busybox,
+    **STARTERS, "busybox": busybox,
     "toybox": busybox, "crontab": crontab, "at": at, "batch": at,
     **{name: interpreter("python") for name in ("python", "python2", "python3", "python2.7", "pypy", "pypy3")},
     **{name: interpreter(name) for name in ("perl", "php", "ruby", "node", "lua")},
     "nodejs": interpreter("node"), "powershell": interpreter("powershell"), "pwsh": interpreter("powershell"),
     "certutil": interpreter("windows"), "bitsadmin": interpreter("windows"), "mshta": interpreter("windows"),
-    "xmrig": miner, "minerd": miner, "cpuminer": miner, "xmr-stak": miner, "screen": su, "tmux": su,
+    "xmrig": miner, "minerd": miner, "cpuminer": miner, "xmr-stak": miner,
 }  # fmt: skip
 """All that are not the machine's own, by name."""
 

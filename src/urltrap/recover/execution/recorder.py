@@ -12,6 +12,7 @@ from urltrap.recover.ask import Ask
 
 MOST_ASKED = 4000
 MOST_TEXTS = 40
+LONGEST_TEXT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Recorder:
     chain: tuple[str, ...] = ()
     seen: set[tuple[bytes, str, bool]] = field(default_factory=set)
     binaries: dict[bytes, str] = field(default_factory=dict)
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def note(self, ask: Ask, *through: str) -> None:
         """Write down what was asked for; the same twice is one."""
@@ -52,6 +54,11 @@ class Recorder:
         """An ELF file that the text put together: kept as it was when it was run, whatever happens to it later."""
         if len(self.binaries) < 20:
             self.binaries.setdefault(data, path)
+
+    def heard(self, text: str) -> None:
+        """A text that this one put together and gave to a shell: it is read, too, for what no shell can run."""
+        if len(self.texts) < MOST_TEXTS and len(text) <= LONGEST_TEXT:
+            self.texts.setdefault(text, self.chain)
 
     def keep(self, text: bytes, why: str) -> None:
         """A text that something else runs later: a cron table, a start-up file."""

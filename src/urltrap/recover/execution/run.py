@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from urltrap.machine.api import FileSystem, decode
+from urltrap.machine.api import FileSystem, decode, encode
 from urltrap.machine.effects import Fact, Fetch, FetchReply, FileClosed
 from urltrap.machine.errors import SysError
 from urltrap.model.capture import Capture
@@ -29,11 +29,13 @@ _LARGEST = 300_000
 
 @dataclass(slots=True)
 class Ran:
-    """What a run brought: `asked`, texts that run `later` (with why), ELF files that were put together, notes."""
+    """What a run brought: `asked`, texts that run `later` (with why), ELF files that were put together, `texts` that
+    were put together for a shell (with how it came to them), notes."""
 
     asked: list[Recorded] = field(default_factory=list)
     later: list[tuple[bytes, str]] = field(default_factory=list)
     binaries: list[tuple[str, bytes]] = field(default_factory=list)
+    texts: list[tuple[bytes, tuple[str, ...]]] = field(default_factory=list)
     branches: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -75,6 +77,7 @@ def run(text: bytes, variant: int = 0, chain: tuple[str, ...] = (), steps: int =
     if opened is not None:
         _network(opened, recorder, written)
     ran.asked, ran.later, ran.branches = recorder.asked, recorder.later, recorder.branches
+    ran.texts = [(encode(inner), how) for inner, how in recorder.texts.items()]
     ran.binaries = [(path, data) for data, path in recorder.binaries.items()]
     for path, closed in written.items():
         _file(ran, path, closed)

@@ -14,10 +14,16 @@ from urltrap.machine.shell.errors import ExpansionError, ShellJump
 from urltrap.machine.shell.interpreter.shell import Shell
 from urltrap.machine.shell.variables import Variables
 from urltrap.recover.ask import unknown
-from urltrap.recover.execution.explore import BYTES_PER_STEP, run_tolerant, tolerant, uncalled
+from urltrap.recover.execution.build import tolerant
+from urltrap.recover.execution.explore import (
+    BYTES_PER_STEP,
+    LONGEST_TEXT,
+    read_script,
+    run_tolerant,
+    uncalled,
+)
 from urltrap.recover.execution.recorder import recorder_of, stage_of
 
-_LONGEST = 1_100_000
 _DEEPEST = 12
 _SMALL_ENVIRONMENT = 4000
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -33,7 +39,6 @@ _KNOWN = frozenset({
     "BASH_SOURCE", "BASH_REMATCH", "SRANDOM", "HISTFILE", "MAIL", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY",
 })  # fmt: skip
 _DYNAMIC = re.compile(r"RANDOM|SECONDS|LINENO|BASHPID|EPOCH|FUNCNAME|BASH_|DIRSTACK|GROUPS")
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,3})")
 _FIRST = {"PATH": "/usr/bin", "IFS": " \t\n", "SHELL": "/bin/bash", "HOME": "/root", "USER": "root",
           "LOGNAME": "root", "TERM": "xterm", "OPTIND": "1", "BASH_VERSION": "5.2.15(1)-release", "UID": "0",
           "EUID": "0", "BASH": "/bin/bash", "OSTYPE": "linux-gnu", "PS4": "+ "}  # fmt: skip
@@ -70,6 +75,7 @@ def shell_program(p: Process) -> Run:
     try:
         if recorder.shells:  # the first text was measured before the run
             yield from p.tick(1 + len(text) // BYTES_PER_STEP)
+            recorder.heard(text)
         recorder.shells += 1
         yield from run_tolerant(sh, tolerant(text))
         if sh.functions:
@@ -126,20 +132,17 @@ def _text(p: Process) -> Generator[Any, Any, tuple[str, list[str]]]:
             words.pop(0)
         command = command or "c" in word[1:]
         if "s" in word[1:] and not command:
-            return decode((yield from p.read_all(0, _LONGEST))), ["sh", *words]
+            return decode((yield from p.read_all(0, LONGEST_TEXT))), ["sh", *words]
     if command and words:
         return words[0], words[1:]
     if words and words[0] != "-":
         try:
-            inherited = _DESCRIPTOR.fullmatch(words[0])  # of a process substitution
-            fd = int(inherited[1]) if inherited else p.open(words[0])
-            data = yield from p.read_all(fd, _LONGEST)
-            p.close(fd)
+            data = yield from read_script(p, words[0])
         except SysError:
             # What the attacker downloads in this text is not here: nothing to run.
             return "", words
         return ("" if data[:4] == b"\x7fELF" else decode(data)), words
-    return decode((yield from p.read_all(0, _LONGEST))), ["sh", *words[1:]]
+    return decode((yield from p.read_all(0, LONGEST_TEXT))), ["sh", *words[1:]]
 
 
 def _unset(sh: Shell, text: str) -> None:

@@ -6,35 +6,45 @@ chr, join, zlib, variables that were assigned before) see through what one-liner
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import zlib
 from dataclasses import dataclass, field
 from itertools import islice
 
 from urltrap.recover.ask import Ask
+from urltrap.recover.clients.table import READERS
+from urltrap.recover.static.functions import LARGEST, NOT_MINE, evaluate, unbase64
 from urltrap.recover.static.text import plain_urls
 
 _DEEPEST = 4
-_LARGEST = 300_000
 _MOST_TOKENS = 12_000
-_TOKEN = re.compile(
-    rb"""
+_TOKENS = rb"""
       (?P<triple> (?:[rbfuRBFU]{0,2})(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}) )
     | (?P<string> (?:[rbfuRBFU]{1,2}(?=["']))?(?:"(?:[^"\\\n]|\\.|\n)*"|'(?:[^'\\\n]|\\.|\n)*') )
     | (?P<tick>   `[^`]*` )
-    | (?P<perlq>  \bq[qwx]?\{[^}]*\}|\bq[qwx]?\([^)]*\) )
-    | (?P<comment> \#[^\n]* | (?<!:)//[^\n]* | /\*(?:[^*]|\*(?!/))*\*/ )
+    | (?P<perlq>  %s )
+    | (?P<comment> %h | (?<!:)//[^\n]* | /\*(?:[^*]|\*(?!/))*\*/ )
     | (?P<reverse> \[\s*::\s*-1\s*\] )
     | (?P<number> 0[xX][0-9a-fA-F]+|\d+ )
     | (?P<name>   [$@%]?[A-Za-z_][\w:]*(?:(?:\.|->|::)[A-Za-z_]\w*)* )
     | (?P<space>  \s+ )
     | (?P<op>     . )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """
+_NEVER = rb"(?!)"
+_QUOTES = rb"\bq[qwx]?\s?(?:\{[^}]*\}|\([^)]*\)|\[[^\]]*\]|<[^>]*>|(?P<mark>[~!|/^@])(?s:.*?)(?P=mark))"
+_HASH = rb"\#[^\n]*"
+
+
+def _tokens(quotes: bytes, comment: bytes) -> re.Pattern[bytes]:
+    return re.compile(_TOKENS.replace(b"%s", quotes).replace(b"%h", comment), re.VERBOSE | re.DOTALL)
+
+
+_TOKEN = _tokens(_NEVER, _HASH)
+_TOKEN_WITH_QUOTES = _tokens(_QUOTES, _HASH)
+"""Perl's and Ruby's ``q{…}``, which would be calls or variables elsewhere."""
+_TOKEN_WITHOUT_HASH = _tokens(_NEVER, _NEVER)
+"""Java's expression languages, where a name may begin so, and JavaScript."""
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_QUOTE_BEGINS = re.compile(rb"q[qwx]?\s?.", re.DOTALL)
 _SIMPLE = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"0": b"\0"}
 _RUNS = re.compile(
     rb"(?i)(?:^|[.:>])(?:system|popen2?|exec\w*|shell_exec|passthru|proc_open|call|run|check_output|spawn\w*|"
@@ -43,28 +53,36 @@ _RUNS = re.compile(
 _CLIENT = re.compile(
     rb"(?:^|[\s;|&(/`'\"])(?:wget|curl|tftp|ftpget|fetch|lwp-download|/bin/(?:ba)?sh|bash|sh|base64)\b"
 )
+# A name that is split or built, as only a shell puts it together again.
+_SHELL_SIGNS = re.compile(rb"\A\s*\$\(|\A[a-z]+(?:''|\"\"|\\)[a-z]+\s|\A\w+\(\)\s*\{|\|\s*(?:ba)?sh\b")
 _CONNECTS = re.compile(
     rb"(?i)(?:^|[.:>])(?:connect|connect_ex|fsockopen|pfsockopen|open|new|create_connection|tcpsocket|tcpclient|"
     rb"stream_socket_client|createconnection)$|TCPSocket|TCPClient"
 )
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]{16,}={0,2}\s*")
+_PRINTS = frozenset(
+    (b"print", b"say", b"echo", b"puts", b"write", b"log", b"printf", b"write-output", b"write-host")
+)
+_VERBS = frozenset((b"print", b"say", b"echo", b"puts", b"system", b"exec", b"eval", b"iex"))
+_WITHOUT_BRACKETS = frozenset(("perl", "ruby", "powershell", "php"))
 _ENCODED = re.compile(rb"(?i)-e(?:nc?|ncodedcommand|c)?\s+['\"]?([A-Za-z0-9+/=]{16,})")
 
 
 @dataclass(slots=True)
 class Reading:
-    """What a piece of code would fetch (`asks`), and texts that it hands to a shell."""
+    """What a piece of code would fetch (`asks`), texts that it hands to a `shell`, strings that it prints."""
 
     asks: list[Ask] = field(default_factory=list)
     shell: list[bytes] = field(default_factory=list)
+    printed: list[bytes] = field(default_factory=list)
 
 
 def read_code(code: bytes, language: str, arguments: list[bytes] | None = None, depth: int = 0) -> Reading:
     """Read a program or one-liner in `language` ("python", "perl", "php", "ruby", "node", "powershell", …)."""
     reading = Reading()
-    code = code[:_LARGEST]
+    code = code[:LARGEST]
     for match in _ENCODED.finditer(code) if language in ("powershell", "windows") else ():
-        inner = _base64(match[1])
+        inner = unbase64(match[1])
         if inner is not None and depth < _DEEPEST:
             text = inner.decode("utf-16-le", "replace").encode() if b"\0" in inner else inner
             _extend(reading, read_code(text, "powershell", None, depth + 1))
@@ -73,6 +91,7 @@ def read_code(code: bytes, language: str, arguments: list[bytes] | None = None, 
     for value in folder.values:
         _value(reading, value, language, depth)
     reading.shell += folder.commands
+    reading.printed += folder.printed
     reading.asks += folder.callbacks
     if language in ("powershell", "windows"):
         for url in plain_urls(code):
@@ -88,13 +107,16 @@ def _extend(reading: Reading, other: Reading) -> None:
 
 
 def _value(reading: Reading, value: bytes, language: str, depth: int) -> None:
-    if _CLIENT.search(value) and (b" " in value or b"|" in value):
+    first = value.split(None, 1)[:1]
+    client = bool(first) and first[0].rpartition(b"/")[2].decode("latin-1") in READERS
+    shell = client or _CLIENT.search(value) or _SHELL_SIGNS.search(value)
+    if shell and (b" " in value.strip() or b"|" in value):
         reading.shell.append(value)
         return
     for url in plain_urls(value):
         reading.asks.append(Ask(url, language))
     if depth < _DEEPEST and len(value) >= 24 and _BASE64.fullmatch(value):
-        inner = _base64(value)
+        inner = unbase64(value)
         if inner is not None and _readable(inner):
             text = inner.decode("utf-16-le", "replace").encode() if inner[1:2] == b"\0" else inner
             _extend(reading, read_code(text, language, None, depth + 1))
@@ -109,14 +131,6 @@ def _readable(data: bytes) -> bool:
     )
 
 
-def _base64(data: bytes) -> bytes | None:
-    data = re.sub(rb"\s", b"", data)
-    try:
-        return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
 class _Folder:
     """Folds string expressions from left to right. `values`: what came out, `commands`: texts given to a shell."""
 
@@ -126,14 +140,20 @@ class _Folder:
         self.values: list[bytes] = []
         self.commands: list[bytes] = []
         self.callbacks: list[Ask] = []
+        self.printed: list[bytes] = []
         self.variables: dict[bytes, bytes] = {}
         for number, word in enumerate(arguments, 1):
             self.variables[b"sys.argv"] = self.variables[b"$ARGV"] = word
             self.variables[b"$argv%d" % number] = word
+        tokens = _TOKEN
+        if language in ("perl", "ruby"):
+            tokens = _TOKEN_WITH_QUOTES
+        elif language in ("java", "node"):
+            tokens = _TOKEN_WITHOUT_HASH
         comments = language not in ("windows", "powershell")
         self.tokens = [
             (match.lastgroup or "", match[0])
-            for match in islice(_TOKEN.finditer(code), _MOST_TOKENS)
+            for match in islice(tokens.finditer(code), _MOST_TOKENS)
             if match.lastgroup != "space" and (match.lastgroup != "comment" or not comments)
         ]
         self.at = 0
@@ -159,12 +179,16 @@ class _Folder:
                     return
                 self.at += equals + 1 if append else 2
                 value = self._expression()
+                if isinstance(value, bytes) and self.language == "java" and b" " in value:
+                    self.values.append(value)  # an expression's variables reach the process by ways not read here
                 if isinstance(value, bytes):
                     self.variables[text] = self.variables.get(text, b"") + value if append else value
                 return
         value = self._expression()
         if isinstance(value, bytes):
             self.values.append(value)
+        elif isinstance(value, list) and self.language == "java":
+            self.values += [each for each in value if isinstance(each, bytes)]
         elif value is None and self._peek() == (kind, text):
             self.at += 1
 
@@ -194,12 +218,14 @@ class _Folder:
 
     def _joined(self, left: object, right: object) -> object:
         if isinstance(left, bytes) and isinstance(right, bytes):
-            return (left + right)[:_LARGEST]
+            return (left + right)[:LARGEST]
         if isinstance(left, bytes) and isinstance(right, int) and self.language in ("php", "perl", "node"):
             return left + b"%d" % right
         for value in (left, right):
             if isinstance(value, bytes):
                 self.values.append(value)
+            elif isinstance(value, list) and self.language == "java":
+                self.values += [each for each in value if isinstance(each, bytes)]
         return None
 
     def _primary(self) -> object:
@@ -274,13 +300,10 @@ class _Folder:
         if known is not None:
             return known
         following = self._peek()
-        if following[0] in ("string", "perlq", "triple") and self.language in (
-            "perl",
-            "ruby",
-            "powershell",
-            "php",
-        ):
-            value = self._expression()  # ``system "…"``, ``print "…"``
+        verb = text.lower() in _VERBS and following[0] in ("name", "string", "perlq", "triple")
+        literal = following[0] in ("string", "perlq", "triple") and self.language in _WITHOUT_BRACKETS
+        if verb or literal:
+            value = self._expression()  # ``system "…"``, ``print pack("H*", "…")``
             return self._apply(text, [value], None)
         return None
 
@@ -290,7 +313,6 @@ class _Folder:
         if target is None and owner != name:
             target = self.variables.get(owner)
         texts = [item for item in items if isinstance(item, bytes)]
-        first = texts[0] if texts else target if isinstance(target, bytes) else b""
         if _RUNS.search(name):
             for item in items:
                 if isinstance(item, list):
@@ -307,45 +329,11 @@ class _Folder:
             for text in texts:
                 self._nested(text)
             return None
-        if last in (b"b64decode", b"base64_decode", b"decode64", b"frombase64string", b"decodebase64", b"decode_base64",
-                    b"atob"):  # fmt: skip
-            return _base64(first)
-        if last in (b"fromhex", b"unhexlify", b"hex2bin"):
-            return _hex(first)
-        if last == b"decode" and isinstance(target, bytes):
-            codec = first.lower() if texts else b""
-            return _base64(target) if codec == b"base64" else _hex(target) if codec == b"hex" else target
-        if last in (
-            b"encode",
-            b"getstring",
-            b"strip",
-            b"rstrip",
-            b"str",
-            b"bytes",
-            b"bytearray",
-            b"trim",
-            b"unescape",
-        ):
-            return first or None
-        if last in (b"strrev", b"reverse", b"reversed"):
-            return first[::-1] if first else None
-        if last in (b"str_rot13", b"rot13"):
-            return first.translate(_ROT13)
-        if last in (b"decompress", b"gzinflate", b"gzuncompress", b"gzdecode", b"inflate"):
-            return _inflate(first)
-        if last in (b"chr", b"fromcharcode"):
-            numbers = [item for item in items if isinstance(item, int)]
-            return bytes(number & 255 for number in numbers)
-        if last in (b"join", b"implode"):
-            for item in items:
-                if isinstance(item, list):
-                    glue = target if isinstance(target, bytes) else texts[0] if texts else b""
-                    return glue.join(_as_text(each) for each in item)
-            return None
-        if last == b"replace" and isinstance(target, bytes) and len(texts) == 2:
-            return target.replace(texts[0], texts[1])
-        if last == b"str_replace" and len(texts) == 3:
-            return texts[2].replace(texts[0], texts[1])
+        if last in _PRINTS:
+            self.printed += texts
+        known = evaluate(last, items, target)
+        if known is not NOT_MINE:
+            return known
         if _CONNECTS.search(name) or last == b"tcpclient":
             self._connects(items)
         for text in texts:
@@ -375,9 +363,11 @@ class _Folder:
 
     def _literal(self, kind: str, text: bytes) -> bytes:
         if kind == "perlq":
+            begin = _QUOTE_BEGINS.match(text)
+            body = text[begin.end() : -1] if begin else text
             if text[:2] == b"qx":
-                self.commands.append(text[3:-1])
-            return text[text.index(b"{" if b"{" in text[:3] else b"(") + 1 : -1]
+                self.commands.append(body)
+            return body
         start = next(place for place, byte in enumerate(text) if byte in b"\"'")
         raw = b"r" in text[:start].lower()
         body = text[start + 3 : -3] if kind == "triple" else text[start + 1 : -1]
@@ -405,31 +395,3 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
 
 def _quoted(word: bytes) -> bytes:
     return b"'" + word.replace(b"'", b"'\\''") + b"'" if re.search(rb"[^\w./:=@%+,-]", word) else word
-
-
-def _as_text(value: object) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    return bytes((value & 255,)) if isinstance(value, int) else b""
-
-
-def _hex(data: bytes) -> bytes | None:
-    try:
-        return bytes.fromhex(data.decode("ascii", "replace"))
-    except ValueError:
-        return None
-
-
-def _inflate(data: bytes) -> bytes | None:
-    for bits in (15, -15, 31):
-        try:
-            return zlib.decompressobj(bits).decompress(data, _LARGEST)
-        except zlib.error:
-            continue
-    return None
-
-
-_ROT13 = bytes.maketrans(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    b"nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM",
-)

@@ -36,6 +36,6 @@ def mikrotik(text: bytes) -> Iterator[Ask]:
             yield Ask(url, "mikrotik-fetch", target, from_words=True)
 
 
-def windows(text: bytes) -> bool:
-    """Whether a text uses Windows' ways to download."""
-    return mentions(text.lower(), *_WINDOWS_WORDS) and bool(_WINDOWS.search(text))
+def windows(lowered: bytes) -> bool:
+    """Whether a text, given in lower case, uses Windows' ways to download."""
+    return mentions(lowered, *_WINDOWS_WORDS) and bool(_WINDOWS.search(lowered))
