@@ -13,7 +13,9 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Gen
 from urltrap.machine.programs._curlmeter import finished, zero
 from urltrap.machine.programs._curlrun import Transfer, make_dirs, put
+from urltrap.machine.programs._curltexts import curl_version
 from urltrap.machine.programs._net import Answer, Place
+from urltrap.machine.programs._release import openssl_banner
 
 
 def failed(
@@ -52,7 +54,12 @@ def failed(
             )
         )
     if kind == "tls":
-        return (yield from run.error(35, "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number"))
+        return (
+            yield from run.error(
+                35,
+                f"OpenSSL/{openssl_banner(run.p).split()[1]}: error:0A00010B:SSL routines::wrong version number",
+            )
+        )
     if kind == "redirects":
         return (yield from run.error(47, "Maximum (50) redirects followed"))
     if kind == "missing":
@@ -176,7 +183,7 @@ def _verbose(
         f"> Host: {host}\r",
     ]
     if agent != "":
-        lines.append(f"> User-Agent: {agent if agent is not None else 'curl/7.88.1'}\r")
+        lines.append(f"> User-Agent: {agent if agent is not None else 'curl/' + curl_version(run.p)}\r")
     lines.append("> Accept: */*\r")
     lines += [f"> {key}: {value}\r" for key, value in headers if key.lower() not in ("user-agent", "accept")]
     lines.append("> \r")

@@ -26,3 +26,12 @@ def upstream_version(p: Process, package: str, default: str) -> str:
         if ":" in version
         else version.rpartition("-")[0] or default
     )
+
+
+_OPENSSL_DATES = {"3.0.17": "1 Jul 2025", "3.0.19": "27 Jan 2026", "3.5.1": "1 Jul 2025"}
+
+
+def openssl_banner(p: Process) -> str:
+    """ "OpenSSL 3.0.22 25 Aug 2026", as the installed library tells its version."""
+    version = upstream_version(p, "openssl", "3.0.22")
+    return f"OpenSSL {version} {_OPENSSL_DATES.get(version, '25 Aug 2026')}"

@@ -32,3 +32,8 @@ def take_signal(words: list[str]) -> tuple[int, list[str]]:
         else:
             rest.append(word)
     return signal, rest
+
+
+def name_list() -> str:
+    """All names, sixteen to a line, as kill -l of procps and killall -l print them."""
+    return " ".join(NAMES[:16]) + "\n" + " ".join(NAMES[16:]) + "\n"

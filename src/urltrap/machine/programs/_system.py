@@ -7,7 +7,7 @@ from typing import Any
 
 from urltrap.machine.api import Process, decode
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._getopt import OptionError
+from urltrap.machine.programs._getopt import OptionError, getopt
 
 
 def text_of(p: Process, path: str) -> str:
@@ -64,6 +64,19 @@ def gnu_usage(p: Process, error: OptionError | str) -> Generator[Any, Any, int]:
     """A wrong option or operand, said as GNU programs do; the status is 1."""
     yield from p.err(f"{p.argv[0]}: {error}\nTry '{p.argv[0]} --help' for more information.\n")
     return 1
+
+
+def option_problem(p: Process, letters: str, long: str = "") -> str:
+    """getopt's complaint about the options of a program, with its name and a newline; empty where they are right.
+
+    `letters` as getopt(3); `long` words, with ":" behind those that take a value.
+    """
+    kinds = {word.rstrip(":"): word[len(word.rstrip(":")) :] for word in (long + " help version").split()}
+    try:
+        getopt(p.argv[1:], letters, kinds)
+    except OptionError as error:
+        return f"{p.argv[0]}: {error}\n"
+    return ""
 
 
 def human(value: float, units: str = "BKMGTPE", base: int = 1024) -> str:

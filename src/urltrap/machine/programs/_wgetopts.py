@@ -1,7 +1,9 @@
-"""GNU wget 1.21.3's options, by the short names under which the program asks for them, and its version."""
+"""GNU wget's options, by the short names under which the program asks for them, and its version."""
 
 from __future__ import annotations
 
+from urltrap.machine.api import Process
+from urltrap.machine.programs._release import upstream_version
 from urltrap.machine.programs._words import words
 
 HINT = "Usage: {0} [OPTION]... [URL]...\n\nTry `{0} --help' for more options.\n"
@@ -38,8 +40,8 @@ for _word in _FLAGS:
 LONG |= {"help": "help", "version": "V"}
 SHORT = "46bcdFhkKLmNpqrSvVxEHA:B:D:I:O:P:Q:R:T:U:X:a:e:i:l:n:o:t:w:"
 
-VERSION = """\
-GNU Wget 1.21.3 built on linux-gnu.
+_VERSION = """\
+GNU Wget {version} built on linux-gnu.
 
 -cares +digest -gpgme +https +ipv6 +iri +large-file -metalink +nls 
 +ntlm +opie +psl +ssl/gnutls 
@@ -53,12 +55,12 @@ Compile:
     -DLOCALEDIR="/usr/share/locale" -I. -I../../src -I../lib 
     -I../../lib -Wdate-time -D_FORTIFY_SOURCE=2 
     -I/usr/include/p11-kit-1 -DHAVE_LIBGNUTLS -DNDEBUG -g -O2 
-    -ffile-prefix-map=/build/reproducible-path/wget-1.21.3=. 
+    -ffile-prefix-map=/build/reproducible-path/wget-{version}=. 
     -fstack-protector-strong -Wformat -Werror=format-security 
     -DNO_SSLv2 -D_FILE_OFFSET_BITS=64 -g -Wall 
 Link: 
     gcc -I/usr/include/p11-kit-1 -DHAVE_LIBGNUTLS -DNDEBUG -g -O2 
-    -ffile-prefix-map=/build/reproducible-path/wget-1.21.3=. 
+    -ffile-prefix-map=/build/reproducible-path/wget-{version}=. 
     -fstack-protector-strong -Wformat -Werror=format-security 
     -DNO_SSLv2 -D_FILE_OFFSET_BITS=64 -g -Wall -Wl,-z,relro -Wl,-z,now 
     -lpcre2-8 -luuid -lidn2 -lnettle -lgnutls -lz -lpsl ../lib/libgnu.a 
@@ -72,3 +74,13 @@ There is NO WARRANTY, to the extent permitted by law.
 Originally written by Hrvoje Niksic <hniksic@xemacs.org>.
 Please send bug reports and questions to <bug-wget@gnu.org>.
 """  # noqa: W291 - the program prints these spaces
+
+
+def wget_version(p: Process) -> str:
+    """The installed version, "1.21.3"."""
+    return upstream_version(p, "wget", "1.21.3")
+
+
+def version_text(p: Process) -> str:
+    """What -V prints."""
+    return _VERSION.replace("{version}", wget_version(p))

@@ -92,7 +92,8 @@ def _transaction(p: Process, verb: str, names: list[str], known: dict[str, dict[
                 else ""
             )
         elif name not in known:
-            yield from p.out(f"Package '{name}' is not installed, so not removed\n")
+            yield from p.err(f"E: Unable to locate package {name}\n")
+            return 100
     if verb in ("remove", "purge") and any(name in known for name in names):
         yield from p.err("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process "
                          f"{p.pid - 61} (unattended-upgr)\nE: Unable to acquire the dpkg frontend lock "
@@ -116,8 +117,8 @@ def _show(p: Process, verb: str, names: list[str], known: dict[str, dict[str, st
     for name in names:
         fields = known.get(name)
         if fields is None:
-            yield from p.err(f"N: Unable to locate package {name}\n" if verb == "policy" else
-                             f"E: No packages found\nN: Unable to locate package {name}\n")  # fmt: skip
+            told = f"N: Unable to locate package {name}\n" if p.is_tty(2) or p.argv[0].endswith("apt") else ""
+            yield from p.err(told if verb == "policy" else f"{told}E: No packages found\n")
             status = 0 if verb == "policy" else 100
         elif verb == "policy":
             version = fields.get("Version", "")

@@ -32,10 +32,21 @@ def getcap(p: Process) -> Run:
             p.fs.stat(word)
         except SysError as error:
             yield from p.err(f"{word} ({error.words})\n")
-            return 1
+            continue
         if "v" in given:
             yield from p.out(f"{word}\n")
     return 0
+
+
+_SET_USAGE = """\
+usage: setcap [-h] [-q] [-v] [-n <rootid>] (-r|-|<caps>) <filename> [ ... (-r|-|<capsN>) <filenameN> ]
+
+ Note <filename> must be a regular (non-symlink) file.
+ -r          remove capability from file
+ -           read capability text from stdin
+ <capsN>     cap_from_text(3) formatted file capability
+ [ Note: capsh --suggest="something..." might help you pick. ]
+"""
 
 
 @program("setcap")
@@ -43,8 +54,7 @@ def setcap(p: Process) -> Run:
     """Accept what root sets."""
     words = [word for word in p.argv[1:] if word not in ("-q", "-v", "-r")]
     if not words or (len(words) < 2 and "-r" not in p.argv):
-        yield from p.err("usage: setcap [--help] [-f] [-h] [-n <rootid>] [-q] [-v] (-r|-|<caps>) <filename> "
-                         "[ ... (-r|-|<capsN>) <filenameN> ]\n")  # fmt: skip
+        yield from p.err(_SET_USAGE)
         return 1
     try:
         p.fs.stat(words[-1])
@@ -57,9 +67,27 @@ def setcap(p: Process) -> Run:
     return 0
 
 
+_PROCESS_USAGE = """\
+usage: getcaps [opts] <pid> [<pid> ...]
+
+  This program displays the capabilities on the queried process(es).
+  The capabilities are displayed in the cap_from_text(3) format.
+
+  Optional arguments:
+     --help, -h or --usage display this message.
+     --verbose             use a more verbose output format.
+     --ugly or --legacy    use the archaic legacy output format.
+     --iab                 show IAB of process too.
+     --license             display license info
+"""
+
+
 @program("getpcaps")
 def getpcaps(p: Process) -> Run:
     """The capabilities of processes: all for root, none for others."""
+    if len(p.argv) == 1:
+        yield from p.err(_PROCESS_USAGE)
+        return 1
     rows = {row.pid: row for row in p.processes()}
     status = 0
     for word in p.argv[1:]:

@@ -44,7 +44,7 @@ def chattr(p: Process) -> Run:
             )
         return (
             yield from _usage(
-                p, "" if p.argv[1:] and p.argv[1][:1] in "+-=" else "Must use '-v', =, - or +\n"
+                p, "" if not p.argv[1:] or p.argv[1][:1] in "+-=" else "Must use '-v', =, - or +\n"
             )
         )
     status = 0

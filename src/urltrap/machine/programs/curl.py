@@ -1,18 +1,20 @@
-"""curl 7.88.1."""
+"""curl: the entry, what belongs to which URL, and asking for it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from email.utils import formatdate
 from typing import Any
 
 from urltrap.machine.api import Process, Run, decode
+from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._curlanswer import answered, failed
 from urltrap.machine.programs._curlmeter import header_lines, zero
 from urltrap.machine.programs._curlopts import OPTIONS, UsageError, parse
 from urltrap.machine.programs._curlrun import Transfer, put
-from urltrap.machine.programs._curltexts import HELP, HINT, VERSION
+from urltrap.machine.programs._curltexts import HELP, HINT, curl_version, version_text
 from urltrap.machine.programs._net import ask, split_url
 from urltrap.machine.programs._paths import join
 from urltrap.machine.programs._words import words
@@ -37,7 +39,7 @@ def curl(p: Process) -> Run:
         return 2
     first = groups[0][0]
     if "version" in first:
-        yield from p.out(VERSION)
+        yield from p.out(version_text(p))
         return 0
     if "help" in first or "manual" in first:
         yield from p.out(HELP)
@@ -46,14 +48,16 @@ def curl(p: Process) -> Run:
     count = 0
     for opts, urls in groups:
         run = Transfer(p, opts)
-        if not urls and "config" in opts:
-            for path in opts["config"]:
-                urls += yield from _config(run, path)
+        for path in opts.get("config", []):
+            found = yield from _config(run, path)
+            if found is None:
+                yield from p.err(f"curl: option -K: error encountered when reading a file\n{HINT}")
+                return 26
+            urls += found
         if not urls:
-            if len(groups) == 1:
-                yield from p.err(HINT if not opts else f"curl: no URL specified!\n{HINT}")
-                return 2
-            continue
+            bare = len(groups) == 1 and not opts
+            yield from p.err(HINT if bare else f"curl: no URL specified!\n{HINT}")
+            return 2
         outputs = list(opts.get("output", []))
         if (wrong := _upload_problem(run)) is not None:
             return (yield from wrong)
@@ -71,12 +75,13 @@ def curl(p: Process) -> Run:
     return status
 
 
-def _config(run: Transfer, path: str) -> Generator[Any, Any, list[str]]:
+def _config(run: Transfer, path: str) -> Generator[Any, Any, list[str] | None]:
+    """The URLs of a -K file, whose options are added; None where it cannot be read."""
     try:
         data = (yield from run.p.read_all(0, 100_000)) if path == "-" else run.p.fs.read(path, 100_000)
     except SysError:
         yield from run.p.err(f"curl: cannot read config from '{path}'\n")
-        return []
+        return None
     urls = []
     for line in decode(data).split("\n"):
         match = re.match(r"\s*-*([\w-]+)\s*[=:]?\s*\"?([^\"]*)\"?", line)
@@ -189,7 +194,7 @@ def _one(run: Transfer, url: str, output: str | None) -> Generator[Any, Any, int
         p,
         url if match else f"{scheme}://{url}",
         "curl",
-        agent if agent is not None else "curl/7.88.1",
+        agent if agent is not None else f"curl/{curl_version(p)}",
         headers=headers,
         head=head,
         follow=run.has("location"),
@@ -206,8 +211,13 @@ def _local(run: Transfer, url: str, output: str | None) -> Generator[Any, Any, i
     path = "/" + url[7:].lstrip("/") if url.startswith("file://") else url
     try:
         content = run.p.fs.content(path)
+        stat = run.p.fs.stat(path)
     except SysError:
         return (yield from run.error(37, f"Couldn't open file {path}"))
+    if run.has("head"):
+        moment = formatdate(stat.mtime, usegmt=True)
+        head = f"Content-Length: {stat.size}\r\nAccept-ranges: bytes\r\nLast-Modified: {moment}\r\n\r\n"
+        content = BytesContent(head.encode())
     if output not in (None, "-"):
         yield from put(run.p, output or "", content)
         return 0

@@ -36,13 +36,18 @@ def start_stop_daemon(p: Process) -> Run:
         yield from p.err("start-stop-daemon: need one of --start or --stop or --status\n"
                          "Try 'start-stop-daemon --help' for more information.\n")  # fmt: skip
         return 3
+    if not given.keys() & {"x", "P", "p", "u", "n"}:
+        yield from p.err(
+            "start-stop-daemon: need at least one of --exec, --pid, --ppid, --pidfile, --user or --name\n"
+            "Try 'start-stop-daemon --help' for more information.\n"
+        )
+        return 3
     running = _running(p, given)
     if "K" in given:
         if not running:
             if "q" not in given:
-                yield from p.out(
-                    f"No process{'es' if 'n' not in given else ''} found running; none killed.\n"
-                )
+                what = given.get("n") or given.get("x") or "process"
+                yield from p.out(f"No {what} found running; none killed.\n")
             return 0 if "o" in given else 1
         for row in running:
             try:
@@ -107,7 +112,7 @@ def run_parts(p: Process) -> Run:
     """Run the programs of a folder, by name."""
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     if not words:
-        yield from p.err("run-parts: missing operand\nTry 'run-parts --help' for more information.\n")
+        yield from p.err("run-parts: missing operand\nTry `run-parts --help' for more information.\n")
         return 1
     try:
         names = sorted(p.fs.listdir(words[-1]))
@@ -119,16 +124,18 @@ def run_parts(p: Process) -> Run:
         path = f"{words[-1].rstrip('/')}/{name}"
         if (
             not name.replace("-", "").replace("_", "").isalnum()
-            or not p.fs.access(path, 1)
             or p.fs.stat(path).is_dir
+            or ("--list" not in p.argv and not p.fs.access(path, 1))
         ):
             continue
         if "--list" in p.argv or "--test" in p.argv:
             yield from p.out(path + "\n")
             continue
         ended = yield from p.wait(p.spawn([path], path=path))
-        status = ended[1] if ended and ended[1] else status
-    return 1 if status else 0
+        if ended and ended[1]:
+            status = 1
+            yield from p.err(f"run-parts: {path} exited with return code {ended[1]}\n")
+    return status
 
 
 @program("logger")
@@ -143,7 +150,6 @@ def logger(p: Process) -> Run:
 def mesg(p: Process) -> Run:
     """Whether others may write to the terminal."""
     if not p.is_tty(0) and not p.is_tty(2):
-        yield from p.err("mesg: ttyname failed: Inappropriate ioctl for device\n")
         return 2
     if len(p.argv) == 1:
         yield from p.out("is y\n")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from urltrap.machine.api import Process, Run
+from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._system import gnu_usage, is_device
@@ -26,14 +26,18 @@ _UNITS = {
 _RELATIVE = re.compile(
     r"([+-]?\s*\d*)\s*(sec|second|min|minute|hour|day|week|fortnight|month|year)s?(\s+ago)?$"
 )
-_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y%m%d %H:%M:%S", "%Y%m%d", "%m/%d/%Y",
-"%Y/%m/%d", "%d %b %Y",
-            "%b %d %Y", "%H:%M:%S", "%H:%M", "%Y-%m-%dT%H:%M:%S", "%d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S "
-            "%Y")  # fmt: skip
+_TAIL = re.compile(r"(.*\d\S*)\s+([+-]\s*\d+\s+[a-z]+|\d+\s+[a-z]+\s+ago)$", re.I)
+_ZONE = re.compile(r"(?<=\d)\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)$|\s(UTC|GMT)(?=\s+\d{4}$)", re.I)
+_FORMATS = (
+    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y%m%d %H:%M:%S", "%Y%m%d", "%m/%d/%Y", "%Y/%m/%d",
+    "%d %b %Y", "%b %d %Y", "%H:%M:%S", "%H:%M", "%Y-%m-%dT%H:%M:%S", "%d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y",
+    "%a, %d %b %Y %H:%M:%S",
+)  # fmt: skip
 
 
-def parse(p: Process, text: str, now: float) -> float | None:
-    """The moment that -d means (the forms that scripts use); None where it is not understood."""
+def parse(p: Process, text: str, now: float, zone: str | None = None) -> float | None:
+    """The moment that -d means (the forms that scripts use), in `zone` (None: the machine's); None where it is not
+    understood."""
     words = text.strip().lower()
     if words in ("", "now", "today"):
         return now
@@ -44,24 +48,53 @@ def parse(p: Process, text: str, now: float) -> float | None:
     if re.fullmatch(r"@-?\d{1,11}(\.\d+)?", words):
         return float(words[1:])
     words = re.sub(r"^(next|last)\s+", lambda m: "1 " if m[1] == "next" else "-1 ", words)
-    match = _RELATIVE.match(words.removeprefix("now").strip())
-    if match:
-        count = int(match[1].replace(" ", "") or 1) if match[1].strip() not in ("+", "-") else 1
-        count = -count if match[3] else count
-        if abs(count) > 100_000_000:
-            return None
-        if match[2] in ("month", "year"):
-            return _months(now, count * (12 if match[2] == "year" else 1))
-        return now + count * _UNITS[match[2]]
-    here = local(p, now)
+    if match := _RELATIVE.match(words.removeprefix("now").strip()):
+        return _moved(now, match)
+    if match := _TAIL.match(text.strip()):
+        base = parse(p, match[1], now, zone)
+        step = _RELATIVE.match(match[2].lower())
+        return None if base is None or step is None else _moved(base, step)
+    return _absolute(p, text.strip(), now, zone)
+
+
+def _moved(now: float, match: re.Match[str]) -> float | None:
+    """`now` and what a match of _RELATIVE adds."""
+    count = int(match[1].replace(" ", "") or 1) if match[1].strip() not in ("+", "-") else 1
+    count = -count if match[3] else count
+    if abs(count) > 100_000_000:
+        return None
+    if match[2] in ("month", "year"):
+        return _months(now, count * (12 if match[2] == "year" else 1))
+    return now + count * _UNITS[match[2]]
+
+
+def _absolute(p: Process, text: str, now: float, zone: str | None) -> float | None:
+    offset: int | None = None
+    if (found := _ZONE.search(text)) and not re.fullmatch(r"\d{4}-\d{4}", text[-9:]):
+        name = found[1] or found[2]
+        if name[0] in "+-":
+            minutes = int(name[1:3]) * 60 + int(name[-2:])
+            offset = (-minutes if name[0] == "-" else minutes) * 60
+        else:
+            offset = 0
+        text = (text[: found.start()] + text[found.end() :]).strip()
+    fraction = 0.0
+    if part := re.search(r"(?<=:\d\d)[.,](\d{1,9})", text):
+        fraction = float(f"0.{part[1]}")
+        text = text[: part.start()] + text[part.end() :]
+    here = local(p, now, zone)
     for pattern in _FORMATS:
         try:
-            found = datetime.strptime(text.strip(), pattern)
+            when = datetime.strptime(text, pattern)
         except ValueError:
             continue
-        if found.year == 1900:
-            found = found.replace(year=here.clock.year, month=here.clock.month, day=here.clock.day)
-        return found.replace(tzinfo=UTC).timestamp() - here.offset
+        if when.year == 1900:
+            when = when.replace(year=here.clock.year, month=here.clock.month, day=here.clock.day)
+        wall = when.replace(tzinfo=UTC).timestamp() + fraction
+        if offset is None:
+            # The offset that holds then, not now: summer time.
+            offset = local(p, wall - here.offset, zone).offset
+        return wall - offset
     return None
 
 
@@ -142,6 +175,7 @@ def date(p: Process) -> Run:
     except OptionError as error:
         return (yield from gnu_usage(p, error))
     zone: str | None = None
+    lines: str | None = None
     pattern = "%a %b %e %H:%M:%S %Z %Y"
     when: float | None = p.now()
     for name, value in options:
@@ -172,25 +206,54 @@ def date(p: Process) -> Run:
             except SysError as error:
                 yield from p.err(f"{p.argv[0]}: {value}: {error.words}\n")
                 return 1
+        elif name in ("f", "--file"):
+            lines = value
     for name, value in options:
         if name in ("d", "--date", "s", "--set"):
-            when = parse(p, value, p.now())
+            when = parse(p, value, p.now(), zone)
             if when is None or not -6e10 < when < 2.5e11:
                 yield from p.err(f"{p.argv[0]}: invalid date '{value}'\n")
                 return 1
             if name in ("s", "--set") and p.uid:
                 yield from p.err(f"{p.argv[0]}: cannot set date: Operation not permitted\n")
                 return 1
-    for word in operands:
-        if word.startswith("+"):
-            pattern = word[1:]
-        else:
-            yield from p.err(f"{p.argv[0]}: invalid date '{word}'\n")
-            return 1
+    formats = [word for word in operands if word.startswith("+")]
+    if operands and (len(operands) > 1 or not formats):
+        if formats and operands[0] == formats[0]:
+            return (yield from gnu_usage(p, f"extra operand '{operands[1]}'"))
+        yield from p.err(f"{p.argv[0]}: invalid date '{operands[0]}'\n")
+        return 1
+    if formats:
+        pattern = formats[0][1:]
+    if lines is not None:
+        return (yield from _file(p, lines, pattern, zone))
     assert when is not None
-    if zone == "UTC0":
+    yield from p.out(_shown(p, when, pattern, zone))
+    return 0
+
+
+def _shown(p: Process, when: float, pattern: str, zone: str | None) -> str:
+    if zone is not None:
         here = Local(datetime.fromtimestamp(when, UTC).replace(tzinfo=None), "UTC", 0)
     else:
         here = local(p, when)
-    yield from p.out(expand(pattern, here, when) + "\n")
-    return 0
+    return expand(pattern, here, when) + "\n"
+
+
+def _file(p: Process, path: str, pattern: str, zone: str | None) -> Run:
+    """-f: a date in each line."""
+    try:
+        text = decode((yield from p.read_all(0, 1_000_000)) if path == "-" else p.fs.read(path, 1_000_000))
+    except SysError as error:
+        yield from p.err(f"{p.argv[0]}: {path}: {error.words}\n")
+        return 1
+    status = 0
+    for line in text.splitlines():
+        yield from p.tick(4)
+        when = parse(p, line, p.now(), zone)
+        if when is None:
+            yield from p.err(f"{p.argv[0]}: invalid date '{line}'\n")
+            status = 1
+        else:
+            yield from p.out(_shown(p, when, pattern, zone))
+    return status

@@ -45,8 +45,8 @@ def dpkg(p: Process) -> Run:
     name = p.argv[0].rpartition("/")[2]
     words = [word for word in p.argv[1:] if word not in ("--no-pager", "--force-all")]
     if not words:
-        what = "need an action option"
-        yield from p.err(f"{name}: error: {what}\n{_HINT if name == 'dpkg' else ''}")
+        hint = _HINT if name == "dpkg" else "\nUse --help for help about querying packages.\n"
+        yield from p.err(f"{name}: error: need an action option\n{hint}")
         return 2
     verb, rest = words[0], [word for word in words[1:] if not word.startswith("-")]
     yield from p.tick(2000)
@@ -205,6 +205,7 @@ def _change(p: Process, verb: str, names: list[str]) -> Run:
         if verb in ("-i", "--install", "--unpack"):
             if not exists(p, name):
                 yield from p.err(f"dpkg: error: cannot access archive '{name}': No such file or directory\n")
+                return 2
             else:
                 yield from p.err(f"dpkg-deb: error: '{name}' is not a Debian format archive\ndpkg: error "
                 f"processing archive {name} "

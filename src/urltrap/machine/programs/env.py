@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import re
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
-from urltrap.machine.programs._signals import number_of
+from urltrap.machine.programs._signals import NAMES, number_of
 from urltrap.machine.programs._system import gnu_usage
 from urltrap.machine.programs.registry import program
 
@@ -18,8 +19,12 @@ def _exec(p: Process, argv: list[str], env: dict[str, str] | None = None) -> Run
         return (yield from p.exec(argv, env=env))
     except SysError as error:
         missing = error.errno == errno.ENOENT
-        verb = "" if p.argv[0].rpartition("/")[2] == "env" else "failed to run command "
-        yield from p.err(f"{p.argv[0]}: {verb}'{argv[0]}': {error.words}\n")
+        name = p.argv[0].rpartition("/")[2]
+        if name in ("setsid", "ionice", "chrt"):
+            yield from p.err(f"{p.argv[0]}: failed to execute {argv[0]}: {error.words}\n")
+        else:
+            verb = "" if name in ("env", "nice") else "failed to run command "
+            yield from p.err(f"{p.argv[0]}: {verb}'{argv[0]}': {error.words}\n")
         return 127 if missing else 126
 
 
@@ -134,7 +139,12 @@ def nohup(p: Process) -> Run:
 @program("setsid")
 def setsid(p: Process) -> Run:
     """Run a program in a session of its own."""
-    words = [word for number, word in enumerate(p.argv[1:]) if not (word.startswith("-") and number < 3)]
+    try:
+        _, words = getopt(
+            p.argv[1:], "+cfwhV", dict.fromkeys(("ctty", "fork", "wait", "help", "version"), "")
+        )
+    except OptionError as error:
+        return (yield from gnu_usage(p, error))
     if not words:
         return (yield from gnu_usage(p, "no command specified"))
     try:
@@ -144,18 +154,40 @@ def setsid(p: Process) -> Run:
     return (yield from _exec(p, words))
 
 
-@program("nice", "ionice", "chrt")
+@program("nice")
 def nice(p: Process) -> Run:
     """Run a program with another priority."""
     words = list(p.argv[1:])
+    if words and re.fullmatch(r"--?\d+", words[0]):
+        words[0] = f"-n{words[0][1:]}"  # -5 and --5: the way from before -n
+    try:
+        options, words = getopt(words, "+n:", {"adjustment": ":", "help": "", "version": ""})
+    except OptionError as error:
+        yield from gnu_usage(p, error)
+        return 125
+    for _, value in options:
+        if not re.fullmatch(r"[+-]?\d{1,6}", value):
+            yield from p.err(f"{p.argv[0]}: invalid adjustment '{value}'\n")
+            return 125
+    if not words:
+        if options:
+            yield from gnu_usage(p, "a command must be given with an adjustment")
+            return 125
+        yield from p.out("0\n")
+        return 0
+    return (yield from _exec(p, words))
+
+
+@program("ionice", "chrt")
+def ionice(p: Process) -> Run:
+    """Run a program in another class of the schedulers."""
+    words = list(p.argv[1:])
     while words and words[0].startswith("-"):
         word = words.pop(0)
-        if word in ("-n", "-c", "-p", "--adjustment") and words:
+        if word in ("-n", "-c", "-p") and words:
             words.pop(0)
     if not words:
-        yield from p.out(
-            "0\n" if p.argv[0].endswith("nice") and not p.argv[0].endswith("ionice") else "none: prio 0\n"
-        )
+        yield from p.out("none: prio 0\n")
         return 0
     return (yield from _exec(p, words))
 
@@ -187,7 +219,7 @@ def timeout(p: Process) -> Run:
         name.lstrip("-")[0] if name not in ("--preserve-status",) else "P": value for name, value in options
     }
     if len(words) < 2:
-        yield from gnu_usage(p, "missing operand" if not words else f"missing operand after '{words[0]}'")
+        yield from p.err(f"Try '{p.argv[0]} --help' for more information.\n")
         return 125
     limit = seconds_of(words[0])
     if limit is None:
@@ -195,19 +227,23 @@ def timeout(p: Process) -> Run:
         return 125
     signal = number_of(given.get("s", "TERM"))
     if signal is None:
-        yield from gnu_usage(p, f"{given['s']}: invalid signal")
+        yield from gnu_usage(p, f"'{given['s']}': invalid signal")
         return 125
     try:
         child = p.spawn(words[1:])
     except SysError as error:
         yield from p.err(f"{p.argv[0]}: failed to run command '{words[1]}': {error.words}\n")
         return 127 if error.errno == errno.ENOENT else 126
-    return (yield from _guard(p, child, limit, signal, "P" in given))
+    told = (
+        f"{p.argv[0]}: sending signal {NAMES[signal - 1]} to command '{words[1]}'\n" if "v" in given else ""
+    )
+    return (yield from _guard(p, child, limit, signal, "P" in given, told))
 
 
-def _guard(p: Process, child: int, limit: float, signal: int, keep: bool) -> Run:
+def _guard(p: Process, child: int, limit: float, signal: int, keep: bool, told: str) -> Run:
     def watch(watcher: Process) -> Run:
         yield from watcher.sleep(limit)
+        yield from watcher.err(told)
         try:
             watcher.kill(child, signal)
         except SysError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.persona import Disk
-from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs.lsblk import size_words
 from urltrap.machine.programs.registry import program
 
@@ -77,6 +77,14 @@ def _table(disk: Disk) -> str:
 @program("swapon", "swapoff")
 def swapon(p: Process) -> Run:
     """Show the swap areas; what is asked for is taken without a word."""
+    name = p.argv[0].rpartition("/")[2]
+    if problem := option_problem(
+        p,
+        "ad:efo:p:sL:U:vhV",
+        "all discard:: ifexists fixpgsz options: priority: summary show:: noheadings raw bytes verbose",
+    ):
+        yield from p.err(f"{problem}Try '{name} --help' for more information.\n")
+        return 1
     rows = [line.split() for line in text_of(p, "/proc/swaps").splitlines()[1:]]
     if p.argv[0].rpartition("/")[2] == "swapoff" or (
         len(p.argv) > 1 and p.argv[1] not in ("-s", "--show", "--summary")

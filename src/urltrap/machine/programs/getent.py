@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.programs._database import row
-from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs.registry import program
 
 _FILES = {"passwd": "/etc/passwd", "group": "/etc/group", "shadow": "/etc/shadow", "gshadow": "/etc/gshadow",
@@ -15,27 +15,29 @@ _FILES = {"passwd": "/etc/passwd", "group": "/etc/group", "shadow": "/etc/shadow
           "ahosts": "/etc/hosts", "ahostsv4": "/etc/hosts", "ethers": "/etc/ethers", "rpc": "/etc/rpc"}  # fmt: skip
 
 
+_HINT = "Try `getent --help' or `getent --usage' for more information.\n"
+
+
 @program("getent")
 def getent(p: Process) -> Run:
     """Look entries up in the system's databases."""
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     if not words:
-        yield from p.err(
-            "Usage: getent [OPTION...] database [key ...]\nTry `getent --help' or `getent --usage' "
-            "for more information.\n"
-        )
+        yield from p.err("getent: wrong number of arguments\n")
+        yield from p.out(_HINT)
         return 1
     path = _FILES.get(words[0])
     if path is None:
-        yield from p.err(
-            f"Unknown database: {words[0]}\nTry `getent --help' or `getent --usage' for more information.\n"
-        )
+        yield from p.err(f"Unknown database: {words[0]}\n")
+        yield from p.out(_HINT)
         return 1
     colons = path in ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
     lines = [line for line in text_of(p, path).splitlines() if line.strip() and not line.startswith("#")]
+    if not colons:
+        lines = [line.partition("#")[0].rstrip() for line in lines]
     if len(words) == 1:
         for line in lines:
-            yield from p.out(f"{line}\n" if colons else f"{_host(line.split())}\n")
+            yield from p.out(f"{line}\n" if colons else _entry(words[0], line.split()))
         return 0
     status = 0
     for key in words[1:]:
@@ -48,20 +50,53 @@ def getent(p: Process) -> Run:
                 or (not colons and key in fields[1:])
             )
             if hit and not found:
-                yield from p.out(f"{line}\n" if colons else f"{_host(fields)}\n")
+                yield from p.out(f"{line}\n" if colons else _entry(words[0], fields))
                 found = True
         status = status if found else 2
     return status
 
 
-def _host(fields: list[str]) -> str:
-    return f"{fields[0]:<15} {' '.join(fields[1:])}"
+def _entry(database: str, fields: list[str]) -> str:
+    """A line of a database without colons; ahosts names each kind of socket."""
+    if database.startswith("ahosts"):
+        rows = [f"{fields[0]:<15} {kind}\n" for kind in (f"STREAM {fields[0]}", "DGRAM  ", "RAW    ")]
+        return "".join(rows)
+    if database in ("services", "protocols", "rpc", "networks"):
+        return f"{fields[0]:<21} {' '.join(fields[1:])}\n"
+    return f"{fields[0]:<15} {' '.join(fields[1:])}\n"
+
+
+_CHAGE_USAGE = """\
+Usage: chage [options] LOGIN
+
+Options:
+  -d, --lastday LAST_DAY        set date of last password change to LAST_DAY
+  -E, --expiredate EXPIRE_DATE  set account expiration date to EXPIRE_DATE
+  -h, --help                    display this help message and exit
+  -i, --iso8601                 use YYYY-MM-DD when printing dates
+  -I, --inactive INACTIVE       set password inactive after expiration
+                                to INACTIVE
+  -l, --list                    show account aging information
+  -m, --mindays MIN_DAYS        set minimum number of days before password
+                                change to MIN_DAYS
+  -M, --maxdays MAX_DAYS        set maximum number of days before password
+                                change to MAX_DAYS
+  -R, --root CHROOT_DIR         directory to chroot into
+  -W, --warndays WARN_DAYS      set expiration warning days to WARN_DAYS
+
+"""
 
 
 @program("chage")
 def chage(p: Process) -> Run:
     """Show how long a password is valid."""
     words = [word for word in p.argv[1:] if not word.startswith("-")]
+    problem = option_problem(
+        p, "d:E:hiI:lm:M:R:W:", "list lastday: expiredate: mindays: maxdays: inactive: warndays:"
+    )
+    if problem or not words:
+        yield from p.err(problem + _CHAGE_USAGE)
+        return 2
     if "-l" not in p.argv:
         if p.uid:
             yield from p.err("chage: Permission denied.\n")

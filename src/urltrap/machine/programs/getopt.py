@@ -57,13 +57,20 @@ def getopt(p: Process) -> Run:
             return 2
         short, rest = rest[0], rest[1:]
     quiet = bool(given & {"q", "quiet"})
-    return (
-        yield from _answer(p, short, long, rest, name, unquoted=bool(given & {"u", "unquoted"}), quiet=quiet)
-    )
+    plain, silent = bool(given & {"u", "unquoted"}), bool(given & {"Q", "quiet-output"})
+    return (yield from _answer(p, short, long, rest, name, unquoted=plain, quiet=quiet, silent=silent))
 
 
 def _answer(
-    p: Process, short: str, long: dict[str, str], words: list[str], name: str, *, unquoted: bool, quiet: bool
+    p: Process,
+    short: str,
+    long: dict[str, str],
+    words: list[str],
+    name: str,
+    *,
+    unquoted: bool,
+    quiet: bool,
+    silent: bool = False,
 ) -> Run:
     out: list[str] = []
     operands: list[str] = []
@@ -107,6 +114,8 @@ def _answer(
             if kind:
                 out.append(_quoted(value, unquoted))
         rest = rest[size:]
+    if silent:
+        return status
     out.append("--")
     out += [_quoted(word, unquoted) for word in operands]
     yield from p.out(" " + " ".join(out) + "\n")

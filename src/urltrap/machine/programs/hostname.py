@@ -6,7 +6,7 @@ from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.persona import addressing
 from urltrap.machine.programs._getopt import OptionError, getopt
-from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs.registry import program
 
 _LONG = {
@@ -24,6 +24,29 @@ Usage: hostname [-b] {hostname|-F file}         set host name (from file)
        dnsdomainname                            display dns domain name
 
        hostname -V|--version|-h|--help          print info and exit
+
+Program name:
+       {yp,nis,}domainname=hostname -y
+       dnsdomainname=hostname -d
+
+Program options:
+    -a, --alias            alias names
+    -A, --all-fqdns        all long host names (FQDNs)
+    -b, --boot             set default hostname if none available
+    -d, --domain           DNS domain name
+    -f, --fqdn, --long     long host name (FQDN)
+    -F, --file             read host name or NIS domain name from given file
+    -i, --ip-address       addresses for the host name
+    -I, --all-ip-addresses all addresses for the host
+    -s, --short            short host name
+    -y, --yp, --nis        NIS/YP domain name
+
+Description:
+   This command can get or set the host name or the NIS domain name. You can
+   also get the DNS domain or the FQDN (fully qualified domain name).
+   Unless you are using bind or NIS for host lookups you can change the
+   FQDN (Fully Qualified Domain Name) and the DNS domain name (which is
+   part of the FQDN) in the /etc/hosts file.
 """
 
 
@@ -40,7 +63,8 @@ def hostname(p: Process) -> Run:
             p.argv[1:], "aAdfbF:hiIsVy", {**dict.fromkeys(_LONG, ""), "file": ":", "help": "", "version": ""}
         )
     except OptionError as error:
-        yield from p.err(f"{p.argv[0]}: {error}\n{_USAGE}")
+        yield from p.err(f"{p.argv[0]}: {error}\n")
+        yield from p.out(_USAGE)
         return 255
     given = dict(options)
     letters = [_LONG.get(name.lstrip("-"), name) for name, _ in options]
@@ -108,6 +132,13 @@ def hostid(p: Process) -> Run:
 @program("hostnamectl")
 def hostnamectl(p: Process) -> Run:
     """Show or set the host name through systemd."""
+    if problem := option_problem(
+        p,
+        "H:M:",
+        "no-ask-password static transient pretty host: machine: json:",
+    ):
+        yield from p.err(problem)
+        return 1
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     if words[:1] in (["set-hostname"], ["hostname"]) and len(words) > 1:
         p.sethostname(words[1])

@@ -41,7 +41,7 @@ def _family(name: str) -> str:
     return "python"
 
 
-def _execute(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
+def _execute(p: Process, family: str, code: str, *, lines: bool = False) -> Generator[Any, Any, int]:
     """Do what code visibly does: downloads to where it says, prints of literals, commands handed to the shell."""
     yield from p.tick(1 + len(code) // 512)
     name = p.argv[0].rpartition("/")[2]
@@ -77,7 +77,7 @@ def _execute(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
                 return 1
             return 0
         for text in _literals(family, code):
-            yield from p.write(1, encode(text))
+            yield from p.write(1, encode(text + "\n" if lines else text))
     return (yield from _shell_calls(p, family, code))
 
 
@@ -113,33 +113,49 @@ def _target(code: str) -> str:
     return next((match[1] for pattern in _TARGETS if (match := pattern.search(code))), "")
 
 
-_PRINTED = re.compile(
-    r"\b(print|say|echo|puts|console\.log)\b\s*\(?\s*"
-    r"(?:\"((?:[^\"\\$@]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d[\d\s+*()-]{0,40}))"
-    r"\s*\)?\s*(?:\*\s*(\d{1,5}))?\s*(?=;|\n|$|,\s*end|\))"
+_VERB = re.compile(r"\b(print|say|echo|puts|console\.log)\b\s*\(?\s*")
+_LITERAL = re.compile(
+    r"(?:\"((?:[^\"\\$@]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d[\d\s+*-]{0,40}))\s*(?:\*\s*(\d{1,5}))?\s*"
 )
+_ENDED = re.compile(r"\)|;|\n|$|,\s*end|,\s*file|,\s*flush")
 
 
 def _literals(family: str, code: str) -> list[str]:
+    """What the statements print that print only literals."""
     found: list[str] = []
-    for match in list(_PRINTED.finditer(code))[:200]:
-        verb, double, single, sums, times = match.groups()
-        if sums is not None:
-            text = _sum(sums)
+    for verb in list(_VERB.finditer(code))[:200]:
+        parts: list[str] = []
+        at = verb.end()
+        while match := _LITERAL.match(code, at):
+            text = _literal(family, match)
             if text is None:
-                continue
-        elif double is not None:
-            text = unescape(double)
-        else:
-            text = unescape(single or "") if family == "python" else (single or "").replace("\\'", "'")
-        text *= min(int(times), 10_000) if times and family == "python" else 1
-        newline = (verb == "print" and family == "python" and "end=" not in code) or verb in (
+                break
+            parts.append(text)
+            at = match.end()
+            if not (comma := re.compile(r",\s*(?=[\"'\d])").match(code, at)):
+                break
+            at = comma.end()
+        if not parts or not _ENDED.match(code, at):
+            continue
+        text = (" " if family == "python" else "").join(parts)
+        newline = (verb[1] == "print" and family == "python" and "end=" not in code) or verb[1] in (
             "say",
             "puts",
             "console.log",
         )
         found.append(text + ("\n" if newline else ""))
     return found
+
+
+def _literal(family: str, match: re.Match[str]) -> str | None:
+    double, single, sums, times = match.groups()
+    if sums is not None:
+        return _sum(f"{sums}*{times}" if times else sums)
+    if double is not None:
+        text = unescape(double)
+    else:
+        text = unescape(single or "") if family == "python" else (single or "").replace("\\'", "'")
+    return text * min(int(times), 10_000) if times and family == "python" else text
 
 
 def unescape(text: str) -> str:
@@ -238,6 +254,7 @@ def interpreter(p: Process) -> Run:
     words = list(p.argv[1:])
     code: list[str] = []
     script: str | None = None
+    lines = False  # perl -l ends what is printed with a newline
     while words:
         word = words.pop(0)
         if word in ("-V", "--version", "-v", "-version") and not (family == "python" and word == "-v"):
@@ -259,7 +276,8 @@ def interpreter(p: Process) -> Run:
         if family != "python" and re.fullmatch(r"-[a-zA-Z0-9]*[eEr]", word):
             if not words:
                 yield from p.err(f"No code specified for {word}.\n" if family == "perl" else "")
-                return 2
+                return 29 if family == "perl" else 2
+            lines = family == "perl" and "l" in word
             code.append(words.pop(0))
         elif word == "-" or not word.startswith("-"):
             script = word
@@ -278,14 +296,13 @@ def interpreter(p: Process) -> Run:
     if family == "python" and (wrong := _syntax_error(text)):
         yield from p.err(wrong)
         return 1
-    return (yield from _execute(p, family, text))
+    return (yield from _execute(p, family, text, lines=lines))
 
 
 def _no_script(p: Process, family: str, script: str, problem: SysError) -> str:
     if family == "python":
-        return (
-            f"{p.argv[0]}: can't open file '{join(p.cwd, script)}': [Errno {problem.errno}] {problem.words}\n"
-        )
+        place = script if script.startswith("/") else join(p.cwd, script)
+        return f"{p.argv[0]}: can't open file '{place}': [Errno {problem.errno}] {problem.words}\n"
     if family == "perl":
         return f'Can\'t open perl script "{script}": {problem.words}\n'
     return f"Could not open input file: {script}\n"
@@ -301,7 +318,9 @@ def _module(p: Process, words: list[str]) -> Run:
     if name in ("json.tool", "base64", "this", "venv"):
         yield from p.write(1, (yield from p.read_all(0, _MAX_CODE)) if name == "json.tool" else b"")
         return 0
-    yield from p.err(f"{p.argv[0]}: No module named {name}\n")
+    row = p.process_row(p.pid)
+    where = p.argv[0] if "/" in p.argv[0] or row is None else f"/usr/bin/{p.argv[0]}"
+    yield from p.err(f"{where}: No module named {name}\n")
     return 1
 
 

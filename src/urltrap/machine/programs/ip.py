@@ -82,11 +82,14 @@ def ip(p: Process) -> Run:
         )
         and verb
     ):
-        return (yield from _change(p, verb, rest[1:]))
+        return (yield from _change(p, name, verb, rest[1:]))
     if "show".startswith(verb) or "list".startswith(verb) or verb == "lst":
         rest = rest[1:]
     if name in ("address", "link"):
         return (yield from _addresses(p, flags, rest, name == "address"))
+    if name == "route" and verb == "get" and len(rest) < 2:
+        yield from p.err("need at least a destination address\n")
+        return 1
     if name == "route":
         yield from _routes(p, flags, verb, rest)
     elif name.startswith("neigh"):
@@ -102,7 +105,10 @@ def ip(p: Process) -> Run:
     return 0
 
 
-def _change(p: Process, verb: str, rest: list[str]) -> Run:
+def _change(p: Process, name: str, verb: str, rest: list[str]) -> Run:
+    if name == "address" and "add".startswith(verb) and "dev" not in rest:
+        yield from p.err('Not enough information: "dev" argument is required.\n')
+        return 1
     if p.uid:
         yield from p.err("RTNETLINK answers: Operation not permitted\n")
         return 2

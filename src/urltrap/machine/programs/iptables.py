@@ -5,6 +5,7 @@ from __future__ import annotations
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._words import words as listed
 from urltrap.machine.programs.registry import program
 
 STATE = "/run/xtables.rules"
@@ -108,7 +109,14 @@ def _command(p: Process, name: str, key: str, table: str, words: list[str]) -> R
             return 0
         yield from _listing(p, chains, mine, table, "v" in letters)
         return 0
+    complaint = _wrong(name, table, mine, verb, rest)
+    if complaint:
+        yield from p.err(complaint[1])
+        return complaint[0]
     if verb in ("-F", "--flush", "-X", "--delete-chain", "-Z", "--zero"):
+        if verb in ("-X", "--delete-chain"):
+            gone = [f"{key} {chain}" for chain in rest] or [rule for rule in mine if rule.count(" ") == 1]
+            _save(p, [rule for rule in rules if rule not in gone])
         if verb in ("-F", "--flush"):
             _save(p, [rule for rule in rules if rule not in mine or (rest and rule.split(" ")[1] != rest[0])])
         return 0
@@ -125,6 +133,37 @@ def _command(p: Process, name: str, key: str, table: str, words: list[str]) -> R
     return 2
 
 
+_TARGETS = frozenset(
+    listed(
+        "ACCEPT DROP QUEUE RETURN REJECT LOG MASQUERADE SNAT DNAT REDIRECT MARK CONNMARK TCPMSS TTL "
+        "TOS DSCP NFLOG NFQUEUE "
+        "NETMAP CT CLASSIFY CHECKSUM AUDIT SET TEE TPROXY TRACE NOTRACK ULOG HL"
+    )
+)
+
+
+def _wrong(name: str, table: str, mine: list[str], verb: str, rest: list[str]) -> tuple[int, str] | None:
+    """(status, complaint) of a command that names what is not there; None where it is right."""
+    hint = f"Try `{name} -h' or '{name} --help' for more information.\n"
+    chains = _all_chains(table, mine)
+    if verb in ("-N", "--new-chain", "-P", "--policy", "-E") and not rest:
+        return 2, f'{name} v1.8.9 (nf_tables): option "{verb}" requires an argument\n{hint}'
+    if verb in ("-P", "--policy") and rest[1:2] not in (["ACCEPT"], ["DROP"]):
+        return 1, f"{name}: Bad policy name. Run `dmesg' for more information.\n"
+    if verb in ("-X", "--delete-chain") and rest and rest[0] not in chains:
+        return 1, f"{name}: No chain/target/match by that name.\n"
+    if verb in ("-D", "--delete") and len(rest) == 2 and rest[1].isdigit() and rest[0] in chains:
+        rules = (
+            [rule for rule in mine if rule.startswith(f"{mine[0].split(' ')[0]} {rest[0]} ")] if mine else []
+        )
+        if not 0 < int(rest[1][:6]) <= len(rules):
+            return 1, f"{name}: No chain/target/match by that name.\n"
+    target = _value(rest, "-j", "--jump")
+    if target and target not in _TARGETS and target not in chains:
+        return 2, f"{name} v1.8.9 (nf_tables): Chain '{target}' does not exist\n{hint}"
+    return None
+
+
 def _all_chains(table: str, mine: list[str]) -> list[str]:
     own = [rule.split(" ")[1] for rule in mine]
     return [*_CHAINS[table], *dict.fromkeys(chain for chain in own if chain not in _CHAINS[table])]
@@ -139,7 +178,12 @@ def _rule(p: Process, name: str, key: str, table: str, verb: str, rest: list[str
     if chain not in _all_chains(table, [rule for rule in rules if rule.startswith(f"{key} ")]):
         yield from p.err(f"{name}: No chain/target/match by that name.\n")
         return 1
-    if verb in ("-I", "--insert", "-D", "--delete", "-R", "--replace") and body and body[0].isdigit():
+    if verb in ("-D", "--delete") and body and body[0].isdigit():
+        own = [rule for rule in rules if rule.startswith(f"{key} {chain} ")]
+        rules.remove(own[int(body[0]) - 1])
+        _save(p, rules)
+        return 0
+    if verb in ("-I", "--insert", "-R", "--replace") and body and body[0].isdigit():
         body = body[1:]
     line = f"{key} {chain} {' '.join(body)}".rstrip()
     if verb in ("-D", "--delete"):

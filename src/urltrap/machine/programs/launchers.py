@@ -40,6 +40,13 @@ def launcher(p: Process) -> Run:
         yield from p.out(f"{name} from util-linux 2.38.1\n" if kind not in ("stdbuf", "chroot")
                          else f"{name} (GNU coreutils) 9.1\n")  # fmt: skip
         return 0
+    if kind == "stdbuf" and not given & {"i", "o", "e", "input", "output", "error"}:
+        text = "you must specify a buffering mode option" if words else "missing operand"
+        yield from p.err(f"stdbuf: {text}\nTry 'stdbuf --help' for more information.\n")
+        return 125
+    if kind == "flock" and not words:
+        yield from p.err("flock: not enough arguments\nTry 'flock --help' for more information.\n")
+        return 64
     if kind == "taskset" and "p" in given:
         cores = p.persona.cpu.count
         shown = f"list: 0-{cores - 1}" if "c" in given and cores > 1 else f"mask: {(1 << cores) - 1:x}"

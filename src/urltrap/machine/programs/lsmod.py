@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.persona import Persona
-from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.registry import program
 
@@ -80,6 +80,22 @@ def kmod(p: Process) -> Run:
     """The program behind lsmod, modprobe and their kin, by the name that it was called with."""
     name = p.argv[0].rpartition("/")[2]
     words = [word for word in p.argv[1:] if not word.startswith("-")]
+    if name == "lsmod" and words:
+        yield from p.err("Usage: lsmod\n")
+        return 1
+    missing = {
+        "modprobe": "modprobe: ERROR: missing parameters. See -h.\n",
+        "rmmod": "rmmod: ERROR: missing module name.\n",
+        "modinfo": "modinfo: ERROR: missing module or filename.\n",
+    }
+    if name in missing and len(p.argv) == 1:
+        yield from p.err(missing[name])
+        return 1
+    if name == "depmod" and (
+        problem := option_problem(p, "aAb:C:E:F:euqrvnP:wm", "all quick basedir: config:")
+    ):
+        yield from p.err(problem)
+        return 1
     if name == "lsmod" or (name == "kmod" and words[:1] == ["list"]):
         return (yield from lsmod(p))
     known = {row[0] for row in p.persona.kernel.modules}
@@ -124,10 +140,21 @@ def kmod(p: Process) -> Run:
     return 0
 
 
+_DMESG_OPTIONS = (
+    "clear read-clear console-off console-on show-delta decode reltime file: facility: human json "
+    "kernel color:: level: "
+    "console-level: nopager force-prefix raw noescape syslog buffer-size: ctime notime time-format: userspace follow "
+    "follow-new since: until:"
+)
+
+
 @program("dmesg")
 def dmesg(p: Process) -> Run:
     """The kernel's messages since the start."""
     words = p.argv[1:]
+    if problem := option_problem(p, "CcDdEeF:f:HhJkLl:n:PprSs:TtuwWxVU:", _DMESG_OPTIONS):
+        yield from p.err(f"{problem}Try 'dmesg --help' for more information.\n")
+        return 1
     if p.uid and p.persona.is_server:
         yield from p.err("dmesg: read kernel buffer failed: Operation not permitted\n")
         return 1

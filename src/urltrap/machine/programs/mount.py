@@ -5,7 +5,7 @@ from __future__ import annotations
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
-from urltrap.machine.programs._system import gnu_usage, is_device, text_of
+from urltrap.machine.programs._system import gnu_usage, is_device, option_problem, text_of
 from urltrap.machine.programs.registry import program
 
 _MOUNT_OPTIONS = {
@@ -134,6 +134,13 @@ def _exists(p: Process, path: str) -> bool:
 @program("findmnt")
 def findmnt(p: Process) -> Run:
     """Show the mounts as a table."""
+    if problem := option_problem(
+        p,
+        "ACDd:eF:fghiJklmN:no:O:Ppr:sS:T:t:uUvV",
+        "fstab mtab kernel json list noheadings output: types: all raw real",
+    ):
+        yield from p.err(f"{problem}Try 'findmnt --help' for more information.\n")
+        return 1
     operands = [word for word in p.argv[1:] if not word.startswith("-")]
     rows = [row for row in table(p) if not operands or operands[0] in (row[0], row[1])]
     if not rows:

@@ -10,6 +10,7 @@ import hmac
 from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._release import openssl_banner
 from urltrap.machine.programs._words import words
 from urltrap.machine.programs.registry import program
 from urltrap.machine.unix_crypt import md5_crypt, sha_crypt
@@ -48,11 +49,7 @@ def openssl(p: Process) -> Run:
         return 0
     name, rest = given[0], given[1:]
     if name in ("version", "-v", "--version"):
-        yield from p.out(
-            "OpenSSL 3.5.1 1 Jul 2025 (Library: OpenSSL 3.5.1 1 Jul 2025)\n"
-            if p.persona.kind == "debian-13"
-            else "OpenSSL 3.0.17 1 Jul 2025 (Library: OpenSSL 3.0.17 1 Jul 2025)\n"
-        )
+        yield from p.out(f"{openssl_banner(p)} (Library: {openssl_banner(p)})\n")
         return 0
     if name == "passwd":
         return (yield from _passwd(p, rest))
@@ -97,7 +94,7 @@ def _passwd(p: Process, words: list[str]) -> Run:
             stdin = True
         elif word.startswith("-"):
             if word not in ("-noverify", "-quiet", "-table"):
-                yield from p.err(f"passwd: Unknown option: {word[1:]}\npasswd: Use -help for summary.\n")
+                yield from p.err(f"passwd: Unknown option: {word}\npasswd: Use -help for summary.\n")
                 return 1
         else:
             passwords.append(word)
@@ -194,26 +191,31 @@ def _dgst(p: Process, words: list[str]) -> Run:
             yield from p.err(f"{path}: {problem.words}\n")
             return 1
         yield from p.tick(1 + len(data) // 4096)
+        shown = f"SHA2-{name[3:]}" if name in ("sha224", "sha256", "sha384", "sha512") else name.upper()
+        label = shown if any(each[1:] in _DIGESTS for each in options) else name.upper()
         if "-hmac" in options:
-            digest = hmac.new(options["-hmac"].encode("utf-8", "surrogateescape"), data, algorithm)
-            label = f"HMAC-{name.upper().replace('SHA', 'SHA2-') if name in ('sha256', 'sha512') else name.upper()}"
+            key = options["-hmac"].encode("utf-8", "surrogateescape")
+            found, hexadecimal = (made := hmac.new(key, data, algorithm)).digest(), made.hexdigest()
+            label = f"HMAC-{shown}" if path else name.upper()
         else:
-            digest = hashlib.new(algorithm, data, usedforsecurity=False)  # type: ignore[assignment]
-            label = f"SHA2-{name[3:]}" if name in ("sha224", "sha256", "sha384", "sha512") else name.upper()
+            digest = hashlib.new(algorithm, data, usedforsecurity=False)
+            found, hexadecimal = digest.digest(), digest.hexdigest()
         if "-binary" in options:
-            yield from p.write(1, digest.digest())
+            yield from p.write(1, found)
         elif "-r" in options:
-            yield from p.out(f"{digest.hexdigest()} *{path or 'stdin'}\n")
+            yield from p.out(f"{hexadecimal} *{path or 'stdin'}\n")
         else:
-            yield from p.out(f"{label}({path or 'stdin'})= {digest.hexdigest()}\n")
+            yield from p.out(f"{label}({path or 'stdin'})= {hexadecimal}\n")
     return 0
 
 
 def _rand(p: Process, words: list[str]) -> Run:
     options = _io(words)
     text = options.get("file", "")
+    if not text:
+        return 0
     if not text.isdecimal() or not 0 < int(text[:9]) <= _MAX:
-        yield from p.err("rand: Use -help for summary.\n")
+        yield from p.err(f'rand: Can\'t parse "{text}" as a number\nrand: Use -help for summary.\n')
         return 1
     data = p.random_bytes(int(text[:9]))
     if "-hex" in options:

@@ -21,7 +21,8 @@ def ping(p: Process) -> Run:
     try:
         options, operands = getopt(p.argv[1:], "46aAbBc:dDe:fhi:I:l:Lm:M:nN:Op:qQ:rRs:S:t:T:vVUw:W:")
     except OptionError as error:
-        yield from p.err(f"{p.argv[0]}: {error}\n\nUsage\n  ping [options] <destination>\n")
+        text = "invalid option -- '-'" if str(error).startswith("unrecognized") else str(error)
+        yield from p.err(f"{p.argv[0]}: {text}\n\nUsage\n  ping [options] <destination>\n")
         return 2
     given = dict(options)
     if "V" in given:
@@ -29,10 +30,11 @@ def ping(p: Process) -> Run:
         return 0
     if not operands:
         yield from p.err(f"{p.argv[0]}: usage error: Destination address required\n")
-        return 2
+        return 1
     count = int(given["c"]) if given.get("c", "").isdigit() else 0
     if "c" in given and (not given["c"].isdigit() or count < 1):
-        yield from p.err(f"{p.argv[0]}: invalid argument: '{given['c']}'\n")
+        why = ": out of range: 1 <= value <= 9223372036854775807" if given["c"].isdigit() else ""
+        yield from p.err(f"{p.argv[0]}: invalid argument: '{given['c']}'{why}\n")
         return 1
     size = int(given["s"]) if given.get("s", "").isdigit() else 56
     pause = float(given["i"]) if given.get("i", "").replace(".", "", 1).isdigit() else 1.0

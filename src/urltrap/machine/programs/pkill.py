@@ -8,7 +8,7 @@ from urltrap.machine.api import Process, ProcessInfo, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._ps_columns import command
-from urltrap.machine.programs._signals import NAMES, number_of, take_signal
+from urltrap.machine.programs._signals import name_list, number_of, take_signal
 from urltrap.machine.programs._system import names
 from urltrap.machine.programs.registry import program
 
@@ -117,7 +117,7 @@ def killall(p: Process) -> Run:
         return 1
     given = {name.lstrip("-")[0] if name != "--version" else "V": value for name, value in options}
     if "l" in given:
-        yield from p.out(" ".join(NAMES) + "\n")
+        yield from p.out(name_list())
         return 0
     if "V" in given:
         yield from p.err("killall (PSmisc) 23.6\n")

@@ -10,7 +10,7 @@ from urltrap.machine.api import Process, Run, Stat, decode, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd, Gen, command
 from urltrap.machine.programs._connecting import told
-from urltrap.machine.programs._paths import base_name, is_dir, join
+from urltrap.machine.programs._paths import base_name, is_dir, join, lstat
 from urltrap.machine.programs.ssh import unreachable
 from urltrap.model.event import Uploaded
 
@@ -41,14 +41,18 @@ def scp(c: Cmd) -> Run:
             yield from unreachable(c.p, host, port)
             yield from c.p.err("scp: Connection closed\n")
             return 255
-    try:
-        data = c.p.fs.content(c.args[0])
-        target = join(c.args[1], base_name(c.args[0])) if is_dir(c.p, c.args[1]) else c.args[1]
-        c.p.fs.put(target, data, mode=0o666 & ~c.p.umask)
-    except SysError as problem:
-        yield from c.p.err(f"cp: {problem.path}: {problem.words}\n")
+    *sources, target = c.args
+    if len(sources) > 1 and not is_dir(c.p, target):
+        there = lstat(c.p, target) is not None
+        yield from c.p.err(f"{target}: {'Not a directory' if there else 'No such file or directory'}\n")
         return 1
-    return 0
+    # Between two places of the machine itself scp starts cp, once for each source.
+    options = [f"-{letter}" for letter in "rp" if c.has(letter)]
+    status = 0
+    for source in sources:
+        ended = yield from c.p.wait(c.p.spawn(["cp", *options, "--", source, target]))
+        status = 1 if ended is None or ended[1] else status
+    return status
 
 
 def _ok(p: Process) -> Gen:

@@ -24,6 +24,8 @@ def sleep(p: Process) -> Run:
     for word in words:
         value = seconds_of(word)
         if value is None:
+            if word.startswith("--"):
+                return (yield from gnu_usage(p, f"unrecognized option '{word}'"))
             if word.startswith("-") and len(word) > 1:
                 return (yield from gnu_usage(p, f"invalid option -- '{word[1]}'"))
             if is_device(p):

@@ -7,8 +7,11 @@ from collections.abc import Generator
 from typing import Any
 
 from urltrap.machine.api import Process, Run, encode
+from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd, command
 from urltrap.machine.programs._connecting import ADDRESS, PATIENCE, port_of, told
+from urltrap.machine.programs._paths import base_name, is_dir, join
+from urltrap.machine.programs._release import openssl_banner, package_version, upstream_version
 
 _SSH_USAGE = """\
 usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-B bind_interface]
@@ -33,12 +36,11 @@ def ssh(c: Cmd) -> Run:
     """An SSH client."""
     p = c.p
     if c.has("V"):
-        version = (
-            "OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025"
-            if p.persona.kind != "debian-13"
-            else "OpenSSH_10.0p2 Debian-7, OpenSSL 3.5.1 1 Jul 2025"
-        )
-        yield from p.err(version + "\n")
+        upstream, _, revision = package_version(p, "openssh-client").partition(":")[2].rpartition("-")
+        upstream = {"10.0p1": "10.0p2"}.get(
+            upstream, upstream
+        )  # the second release kept the first one's name
+        yield from p.err(f"OpenSSH_{upstream} Debian-{revision}, {openssl_banner(p)}\n")
         return 0
     if not c.args:
         yield from p.err(_SSH_USAGE)
@@ -65,12 +67,21 @@ def unreachable(p: Process, host: str, port: int) -> Generator[Any, Any, int]:
     return 255
 
 
+_SFTP_USAGE = """\
+usage: sftp [-46AaCfNpqrv] [-B buffer_size] [-b batchfile] [-c cipher]
+          [-D sftp_server_command] [-F ssh_config] [-i identity_file]
+          [-J destination] [-l limit] [-o ssh_option] [-P port]
+          [-R num_requests] [-S program] [-s subsystem | sftp_server]
+          [-X sftp_option] destination
+"""
+
+
 @command(
     "sftp",
     short="46AaB:b:Cc:D:F:fi:J:l:No:P:pqrR:S:s:vX:",
     bb=False,
     bad=1,
-    hint="usage: sftp [-46AaCfNpqrv] [-B buffer_size] [-b batchfile] [-c cipher] ... destination\n",
+    hint=_SFTP_USAGE,
 )
 def sftp(c: Cmd) -> Run:
     """An SFTP client."""
@@ -112,7 +123,7 @@ def rsync(c: Cmd) -> Run:
     """rsync."""
     p = c.p
     if c.has("V"):
-        yield from p.out("rsync  version 3.2.7  protocol version 31\n")
+        yield from p.out(f"rsync  version {_rsync_version(p)}  protocol version 32\n")
         return 0
     for word in c.args:
         match = re.match(r"rsync://([^/:]+)|(?:[^@/]+@)?([^:/]+)::?", word)
@@ -125,16 +136,51 @@ def rsync(c: Cmd) -> Run:
             yield from unreachable(p, host, 22)
             yield from p.err(
                 "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]\n"
-                "rsync error: unexplained error (code 255) at io.c(231) [Receiver=3.2.7]\n"
+                f"rsync error: unexplained error (code 255) at io.c(231) [Receiver={_rsync_version(p)}]\n"
             )
             return 255
         yield from p.sleep(PATIENCE)
         yield from p.err(
             f"rsync: [Receiver] failed to connect to {host} ({host}): No route to host (113)\n"
-            "rsync error: error in socket IO (code 10) at clientserver.c(139) [Receiver=3.2.7]\n"
+            f"rsync error: error in socket IO (code 10) at clientserver.c(139) [Receiver={_rsync_version(p)}]\n"
         )
         return 10
+    version = _rsync_version(p)
     if len(c.args) < 2:
-        yield from p.err("rsync error: syntax or usage error (code 1) at main.c(1809) [client=3.2.7]\n")
+        yield from p.err(f"rsync error: syntax or usage error (code 1) at main.c(1886) [client={version}]\n")
         return 1
+    return (yield from _between_folders(c, version))
+
+
+def _rsync_version(p: Process) -> str:
+    return upstream_version(p, "rsync", "3.2.7").partition("+")[0]
+
+
+def _between_folders(c: Cmd, version: str) -> Run:
+    """rsync on the machine itself is a copy."""
+    p = c.p
+    *sources, target = c.args
+    recursive = c.has("a", "r")
+    for source in sources:
+        try:
+            stat = p.fs.stat(source)
+        except SysError as problem:
+            place = join(p.cwd, source) if not source.startswith("/") else source
+            yield from p.err(
+                f'rsync: [sender] link_stat "{place}" failed: {problem.words} ({problem.errno})\n'
+                "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at "
+                f"main.c(1394) [sender={version}]\n"
+            )
+            return 23
+        if stat.is_dir and not recursive:
+            yield from p.out(f"skipping directory {base_name(source)}\n")
+            continue
+        words = ["cp", *(["-a"] if c.has("a") else ["-r"] if recursive else []), source, target]
+        if stat.is_dir and source.endswith("/"):
+            words[-2:] = [source + ".", target]
+            if not is_dir(p, target):
+                p.fs.mkdir(target, 0o777 & ~p.umask)
+        ended = yield from p.wait(p.spawn(words))
+        if ended and ended[1]:
+            return 23
     return 0

@@ -4,8 +4,39 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs.registry import program
+
+_USAGE = """
+Usage:
+ sysctl [options] [variable[=value] ...]
+
+Options:
+  -a, --all            display all variables
+  -A                   alias of -a
+  -X                   alias of -a
+      --deprecated     include deprecated parameters to listing
+      --dry-run        Print the key and values but do not write
+  -b, --binary         print value without new line
+  -e, --ignore         ignore unknown variables errors
+  -N, --names          print variable names without values
+  -n, --values         print only values of the given variable(s)
+  -p, --load[=<file>]  read values from file
+  -f                   alias of -p
+      --system         read values from all system directories
+  -r, --pattern <expression>
+                       select setting that match expression
+  -q, --quiet          do not echo variable set
+  -w, --write          enable writing a value to variable
+  -o                   does nothing
+  -x                   does nothing
+  -d                   alias of -h
+
+ -h, --help     display this help and exit
+ -V, --version  output version information and exit
+
+For more details see sysctl(8).
+"""
 
 
 @program("sysctl")
@@ -19,16 +50,20 @@ def sysctl(p: Process) -> Run:
     }
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     if not words and not flags & set("aAXp") and "--system" not in p.argv and "--all" not in p.argv:
-        yield from p.err(
-            "\nUsage:\n sysctl [options] [variable[=value] ...]\n\nFor more details see sysctl(8).\n"
-        )
+        yield from p.err(_USAGE)
         return 1
     if flags & set("aAX") or "--all" in p.argv:
         for path in _all(p, "/proc/sys"):
             yield from _show(p, path, flags)
         return 0
     if "p" in flags or "--system" in p.argv:
-        for line in text_of(p, words[0] if words else "/etc/sysctl.conf").splitlines():
+        source = words[0] if words else "/etc/sysctl.conf"
+        try:
+            p.fs.stat(source)
+        except SysError as error:
+            yield from p.err(f'sysctl: cannot open "{source}": {error.words}\n')
+            return 1
+        for line in text_of(p, source).splitlines():
             name, equals, value = line.partition("=")
             if equals and not line.lstrip().startswith(("#", ";")):
                 yield from p.out(f"{name.strip()} = {value.strip()}\n")
@@ -36,12 +71,17 @@ def sysctl(p: Process) -> Run:
     status = 0
     for word in words:
         name, equals, value = word.partition("=")
+        if "w" in flags and not equals:
+            yield from p.err("sysctl: command line(0): invalid syntax, continuing...\n")
+            status = 1
+            continue
         path = "/proc/sys/" + name.strip().replace(".", "/")
         try:
             found = p.fs.stat(path)
         except SysError as error:
-            yield from p.err(f"sysctl: cannot stat {path}: {error.words}\n")
-            status = 255
+            if "e" not in flags:
+                yield from p.err(f"sysctl: cannot stat {path}: {error.words}\n")
+                status = 1
             continue
         if not equals:
             for each in _all(p, path) if found.is_dir else [path]:
@@ -54,7 +94,7 @@ def sysctl(p: Process) -> Run:
             yield from p.err(
                 f'sysctl: {what} "{name}"{"" if error.errno in (1, 13) else f": {error.words}"}\n'
             )
-            status = 255
+            status = 1
             continue
         if "q" not in flags:
             yield from p.out(f"{name} = {value}\n" if "n" not in flags else f"{value}\n")
@@ -123,6 +163,9 @@ def getconf(p: Process) -> Run:
 @program("locale")
 def locale(p: Process) -> Run:
     """The language settings."""
+    if problem := option_problem(p, "acckmvV", "all-locales all-charmaps category-name keyword-name verbose"):
+        yield from p.err(f"{problem}Try `locale --help' or `locale --usage' for more information.\n")
+        return 64
     if p.argv[1:] in (["-a"], ["--all-locales"]):
         yield from p.out("C\nC.utf8\nPOSIX\n")
         return 0

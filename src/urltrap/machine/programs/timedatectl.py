@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.programs._database import exists
-from urltrap.machine.programs._system import account
+from urltrap.machine.programs._system import account, option_problem
 from urltrap.machine.programs._zone import local, zone_of
 from urltrap.machine.programs.registry import program
 from urltrap.machine.programs.uptime import logged_in
@@ -13,6 +13,13 @@ from urltrap.machine.programs.uptime import logged_in
 @program("timedatectl")
 def timedatectl(p: Process) -> Run:
     """Show the time settings, or set the zone."""
+    if problem := option_problem(
+        p,
+        "aH:M:p:",
+        "all no-pager no-ask-password host: machine: property: value monitor adjust-system-clock",
+    ):
+        yield from p.err(problem)
+        return 1
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     if words[:1] == ["set-timezone"] and len(words) > 1:
         path = f"/usr/share/zoneinfo/{words[1]}"
@@ -57,6 +64,14 @@ def _zone_name(p: Process) -> str:
 @program("loginctl")
 def loginctl(p: Process) -> Run:
     """Show sessions and users."""
+    if problem := option_problem(
+        p,
+        "ah:H:M:n:o:p:ls:",
+        "all full no-pager no-legend no-ask-password kill-whom: signal: host: machine: property: "
+        "value lines: output:",
+    ):
+        yield from p.err(problem)
+        return 1
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     verb = words[0] if words else "list-sessions"
     first = p.persona.first_pid % 700
@@ -89,6 +104,17 @@ def loginctl(p: Process) -> Run:
 @program("journalctl")
 def journalctl(p: Process) -> Run:
     """Show the journal: its start and the newest log-ins."""
+    if problem := option_problem(
+        p,
+        "fen:aqMTD:iNxu:t:p:g:c:S:U:F:b::klmroH:o:",
+        "system user merge boot:: this-boot since: until: unit: user-unit: identifier: priority: "
+        "grep: follow lines:: no-tail reverse output: utc catalog no-full full all no-pager quiet "
+        "disk-usage vacuum-size: vacuum-files: vacuum-time: rotate flush sync relinquish-var verify "
+        "list-boots dmesg no-hostname header update-catalog pager-end cursor: show-cursor "
+        "directory: file: root: fields field: machine: interval: truncate-newline",
+    ):
+        yield from p.err(problem)
+        return 1
     flags = [word for word in p.argv[1:] if word.startswith("-")]
     if any(flag.startswith(("--vacuum", "--rotate", "--flush", "--sync")) for flag in flags):
         yield from p.err(

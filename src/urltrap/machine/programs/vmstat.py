@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.proc.figures import cpu_times, load_averages
+from urltrap.machine.programs._system import option_problem
 from urltrap.machine.programs.free import meminfo
 from urltrap.machine.programs.registry import program
 
@@ -12,6 +15,14 @@ from urltrap.machine.programs.registry import program
 @program("vmstat")
 def vmstat(p: Process) -> Run:
     """Memory and CPU in one line for each interval."""
+    if problem := option_problem(
+        p, "afmnsdDp:S:wthV", "active forks slabs one-header stats disk disk-sum wide"
+    ):
+        yield from p.err(f"{problem}\nUsage:\n vmstat [options] [delay [count]]\n")
+        return 1
+    if p.argv[1:2] in (["-V"], ["--version"]):
+        yield from p.out("vmstat from procps-ng 4.0.2\n")
+        return 0
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     if any(not word.isdigit() or len(word) > 6 for word in words[:2]):
         yield from p.err(f"vmstat: failed to parse argument: '{words[0]}'\n")
@@ -61,7 +72,13 @@ def mountpoint(p: Process) -> Run:
 @program("renice")
 def renice(p: Process) -> Run:
     """Change a priority: told, not kept."""
-    numbers = [word for word in p.argv[1:] if word.lstrip("-").isdigit()]
+    operands = [word for word in p.argv[1:] if not re.fullmatch(r"-[ngpu]|--\w+", word)]
+    if operands and not re.fullmatch(r"[+-]?\d+", operands[0]):
+        yield from p.err(
+            f"renice: invalid priority '{operands[0]}'\nTry 'renice --help' for more information.\n"
+        )
+        return 1
+    numbers = [word for word in operands if word.lstrip("-").isdigit()]
     if len(numbers) < 2:
         yield from p.err("renice: not enough arguments\nTry 'renice --help' for more information.\n")
         return 1
@@ -76,14 +93,27 @@ def renice(p: Process) -> Run:
     return status
 
 
+def _bytes(text: str) -> int | None:
+    """A size with its unit; None where it is none."""
+    match = re.fullmatch(r"(\d{1,12})(?:([KMGkmg])(?:iB)?)?", text)
+    if match is None:
+        return None
+    return int(match[1]) * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[(match[2] or "").upper()]
+
+
 @program("fallocate")
 def fallocate(p: Process) -> Run:
     """A file of a size."""
     words = p.argv[1:]
     size, path, at = "", "", 0
+    offset = "0"
     while at < len(words):
         if words[at] in ("-l", "--length", "-o") and at + 1 < len(words):
-            size, at = (words[at + 1] if words[at] != "-o" else size), at + 1
+            if words[at] == "-o":
+                offset = words[at + 1]
+            else:
+                size = words[at + 1]
+            at += 1
         elif words[at].startswith("-l"):
             size = words[at][2:]
         elif not words[at].startswith("-"):
@@ -92,16 +122,20 @@ def fallocate(p: Process) -> Run:
     if not path:
         yield from p.err("fallocate: no filename specified\n")
         return 1
-    digits = size.rstrip("iBKMGkmg")
-    unit = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(size[len(digits) : len(digits) + 1].upper(), 1)
-    if not digits.isdigit() or len(digits) > 12:
-        yield from p.err("fallocate: no length argument specified\n" if not size else
-                         f"fallocate: invalid length value specified: '{size}'\n")  # fmt: skip
+    length, start = _bytes(size), _bytes(offset)
+    if length is None or start is None:
+        what = "length" if length is None else "offset"
+        yield from p.err(
+            f"fallocate: invalid {what} value specified\n"
+            if size
+            else "fallocate: no length argument specified\n"
+        )
         return 1
     try:
         if not p.fs.access(path, 0):
             p.fs.write(path, b"", mode=0o644)
-        p.fs.truncate(path, int(digits) * unit)
+        if p.fs.stat(path).size < start + length:
+            p.fs.truncate(path, start + length)
     except SysError as error:
         yield from p.err(f"fallocate: fallocate failed: {error.words}\n")
         return 1

@@ -11,7 +11,7 @@ from urltrap.machine.programs._net import ask, free_name, split_url
 from urltrap.machine.programs._paths import lstat
 from urltrap.machine.programs._wgetanswer import answered, connecting
 from urltrap.machine.programs._wgetlog import hundred, stamp
-from urltrap.machine.programs._wgetopts import HINT, LONG, SHORT, VERSION
+from urltrap.machine.programs._wgetopts import HINT, LONG, SHORT, version_text, wget_version
 from urltrap.machine.programs._wgetsave import local_name
 from urltrap.machine.programs._wgetsession import Session
 from urltrap.machine.programs.busybox._wget import busybox_wget
@@ -24,11 +24,11 @@ def wget(c: Cmd) -> Run:
     """Download."""
     p = c.p
     if c.has("V"):
-        yield from p.out(VERSION)
+        yield from p.out(version_text(p))
         return 0
     if c.has("help", "h"):
         yield from p.out(
-            "GNU Wget 1.21.3, a non-interactive network retriever.\n"
+            f"GNU Wget {wget_version(p)}, a non-interactive network retriever.\n"
             + HINT.split("\n")[0].replace("{0}", c.name)
             + "\n"
         )
@@ -36,10 +36,6 @@ def wget(c: Cmd) -> Run:
     if c.has("nv", "q") is False and c.has("sp"):
         c.opts.append(("progress", "bar"))
     session = Session(c)
-    tries = c.value("t")
-    if tries is not None and not (tries.isdecimal() or tries in ("inf", "-1")):
-        yield from p.err(f"{c.name}: --tries: Invalid number {session.named(tries)}.\n")
-        return 2
     timeout = c.value("T")
     if timeout is not None and not re.fullmatch(r"\d+(\.\d*)?|\.\d+|inf(inity)?", timeout):
         yield from p.err(f"{c.name}: --timeout: Invalid time period {session.named(timeout)}\n")
@@ -61,7 +57,7 @@ def wget(c: Cmd) -> Run:
         try:
             session.log = p.open(log_path, O_WRONLY | O_CREAT | (O_APPEND if append else O_TRUNC))
         except SysError as problem:
-            yield from p.err(f"{log_path}: {problem.words}\n")
+            yield from p.err(f"{c.name}: {log_path}: {problem.words}\n")
             return 1
     elif log_path == "-":
         session.log = 1
@@ -120,7 +116,7 @@ def _all(session: Session, urls: list[str], source: str | None) -> Run:
 
 def _agent(c: Cmd) -> str:
     agent = c.value("U")
-    return "Wget/1.21.3" if agent is None else agent
+    return f"Wget/{wget_version(c.p)}" if agent is None else agent
 
 
 def _one(session: Session, url: str) -> Gen:

@@ -83,7 +83,8 @@ def identity(p: Process) -> Run:
                 continue
             uid, gid = int(fields[2]), int(fields[3])
             all_groups = _memberships(p, fields[0], gid)
-        yield from p.out(_line(letters, uid, gid, all_groups, users, groups) + "\n")
+        end = "\0" if "z" in letters else "\n"
+        yield from p.out(_line(letters, uid, gid, all_groups, users, groups) + end)
     return status
 
 

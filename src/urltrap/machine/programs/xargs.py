@@ -109,7 +109,7 @@ def xargs(c: Cmd) -> Run:
         lines = [line for line in kept if line]
     base = list(c.args) or ["echo"]
     groups: list[list[str]] = []
-    per_line = numbers.get("L") or numbers.get("l")
+    per_line = numbers.get("L") or numbers.get("l") or (1 if c.has("l") else None)
     if replace is not None:
         groups = [[each.replace(replace, line[0]) for each in base] for line in lines]
     else:
