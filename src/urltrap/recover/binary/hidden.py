@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
 
@@ -11,7 +12,9 @@ _RUN = re.compile(rb"[\x20-\x7e]{4,400}")
 _DOMAIN = re.compile(
     rb"(?i)(?:[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\.){1,4}(?:com|net|org|xyz|top|info|ru|su|cc|pw|ml|tk|ga|cf|gq|club|"
     rb"online|site|pro|biz|io|me|in|cn|eu|us|nl|de|li|ir|space|host|cloud)"
+    rb"(?::[0-9]{1,5})?"
 )
+_ADDRESS = re.compile(rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?::[0-9]{1,5})?")
 _WINDOW = 4096
 
 
@@ -43,20 +46,30 @@ def strings(data: bytes, key: int) -> Iterator[bytes]:
     """Readable strings of `data` under `key`, around the places where a mark shows."""
     data = data[:_LARGEST]
     table = bytes(byte ^ key for byte in range(256))
+    # A NUL is the end of a string before it is hidden as well as after it.
+    ended = b"\0" + table[1:]
     seen: set[bytes] = set()
     for mark in _MARKS:
         place = data.find(mark.translate(table))
         if place < 0:
             continue
-        plain = data[max(0, place - _WINDOW) : place + _WINDOW].translate(table)
+        plain = data[max(0, place - _WINDOW) : place + _WINDOW].translate(ended)
         for match in _RUN.finditer(plain):
             if match[0] not in seen:
                 seen.add(match[0])
                 yield match[0]
 
 
-def domains(text: bytes) -> Iterator[bytes]:
-    """Host names that a hidden string is."""
-    match = _DOMAIN.fullmatch(text.strip())
-    if match:
-        yield match[0]
+def hosts(text: bytes) -> Iterator[bytes]:
+    """The host, or HOST:PORT, that a hidden string is: an entry of a bot's table of where it reports to."""
+    text = text.strip()
+    match = _DOMAIN.fullmatch(text) or _ADDRESS.fullmatch(text)
+    if not match:
+        return
+    host = match[0].partition(b":")[0].decode()
+    try:
+        if not ipaddress.IPv4Address(host).is_global:
+            return
+    except ValueError:
+        pass  # a name
+    yield match[0]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from urltrap.recover.ask import Ask
 from urltrap.recover.binary.addresses import Endpoint, endpoints
-from urltrap.recover.binary.hidden import domains, keys, strings
+from urltrap.recover.binary.hidden import hosts, keys, strings
 from urltrap.recover.binary.immediates import constants
 from urltrap.recover.static.text import plain_urls
 
@@ -34,7 +34,7 @@ def read_binary(data: bytes) -> Iterator[Ask]:
         for text in strings(data, key):
             for url in plain_urls(text):
                 yield Ask(url, "elf-xor")
-            for host in domains(text):
+            for host in hosts(text):
                 yield Ask(b"tcp://" + host, "elf-xor", kind="callback")
     if len(data) <= _SMALL:
         yield from _stub(data)

@@ -180,7 +180,9 @@ class _Folder:
                 self.at += equals + 1 if append else 2
                 value = self._expression()
                 if isinstance(value, bytes) and self.language == "java" and b" " in value:
-                    self.values.append(value)  # an expression's variables reach the process by ways not read here
+                    self.values.append(
+                        value
+                    )  # an expression's variables reach the process by ways not read here
                 if isinstance(value, bytes):
                     self.variables[text] = self.variables.get(text, b"") + value if append else value
                 return
