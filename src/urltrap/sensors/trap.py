@@ -17,7 +17,7 @@ import structlog
 
 from urltrap.egress.client import FetcherClient
 from urltrap.journal.writer import JournalWriter
-from urltrap.machine.persona import Persona
+from urltrap.machine.persona import Persona, with_telnet
 from urltrap.model.settings import Settings
 from urltrap.quarantine.quarantine import Quarantine
 from urltrap.sensors.admission import Admission
@@ -84,6 +84,8 @@ async def _run(
 ) -> None:
     ssh_sockets, telnet_sockets = sockets
     persona = _read_persona(data / "persona.json")
+    if telnet_sockets:
+        persona = with_telnet(persona)
     image = load_base_image(persona, public_key_lines(host_keys))
     quarantine = Quarantine(data / "quarantine")
     errors = ErrorLog()

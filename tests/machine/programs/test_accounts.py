@@ -200,3 +200,44 @@ def test_login_on_a_terminal_lets_another_user_in() -> None:
     assert b"login: " in said.out and b"Password: " in said.out and b"\rtim\r\n" in said.out
     wrong = box.run("login", b"tim\nno\ntim\nno\ntim\nno\n", terminal=True)
     assert wrong.out.count(b"Login incorrect") == 3 and wrong.status == 1
+
+
+def test_adduser_asks_for_password_and_person_and_joins_the_common_group() -> None:
+    box = Box()
+    said = box.run("adduser zed", b"pw\npw\nZed Z\n1\n\n\n\ny\n")
+    assert said.status == 0
+    assert said.err == b"New password: Retype new password: passwd: password updated successfully\n"
+    assert said.out.startswith(b"Adding user `zed' ...\nAdding new group `zed' (")
+    assert said.out.endswith(b"extra groups `users' ...\nAdding user `zed' to group `users' ...\n")
+    assert b"zed:Zed Z,1,,:" not in box.read("/etc/passwd") and b":Zed Z,1,,:/home/zed:" in box.read(
+        "/etc/passwd"
+    )
+    assert box.machine.check_password("zed", b"pw")
+    assert box.run("adduser zed sudo; id -nG zed").out.endswith(b"zed sudo users\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("adduser ...", 1, b"adduser: Please enter a username matching the regular expression\n"),
+        ("adduser a b c", 1, b"adduser: Only one or two names allowed.\n"),
+        ("adduser zed nogroup1", 1, b"adduser: The user `zed' does not exist.\n"),
+        (
+            "useradd -o -u 0 x",
+            0,
+            b"useradd warning: x's uid 0 outside of the UID_MIN 1000 and UID_MAX 60000 range.\n",
+        ),
+        ("useradd -s /none x", 0, b"useradd: Warning: missing or non-executable shell '/none'\n"),
+        ("usermod -s /none nobody1", 6, b"usermod: Warning: missing or non-executable shell '/none'\n"),
+        ("gpasswd -d root sudo", 3, b"gpasswd: user 'root' is not a member of 'sudo'\n"),
+        (
+            "passwd -d root; passwd -u root",
+            3,
+            b"passwd: unlocking the password would result in a passwordless",
+        ),
+        ("chpasswd -c FOO </dev/null", 2, b"chpasswd: unsupported crypt method: FOO\n"),
+    ],
+)
+def test_accounts_are_refused_in_the_real_words(line: str, status: int, said: bytes) -> None:
+    result = Box().run(line)
+    assert result.status == status and result.err.startswith(said)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from urltrap.machine.api import S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG
@@ -24,12 +25,13 @@ class ImageError(ValueError):
 class Image:
     """The tree that every machine starts from. Nodes by number, 0 is the root. Nothing changes it."""
 
-    __slots__ = ("_by_size", "_structure", "nodes", "parsed")
+    __slots__ = ("_by_size", "_structure", "answers", "nodes", "parsed")
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
         self._by_size: dict[int, list[ProgramContent]] | None = None
         self._structure = ""
+        self.answers: Mapping[str, list[Any]] = {}  # what its programs say of themselves (programs._answers)
         self.parsed: dict[
             str, tuple[Content, list[list[str]]]
         ] = {}  # rows of /etc/passwd and its kin, read once

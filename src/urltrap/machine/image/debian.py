@@ -45,9 +45,23 @@ def apply_system(tree: Tree, persona: Persona, host_keys: Mapping[str, bytes]) -
     for path, target in _USR_MERGE:
         if path not in tree:
             tree.link(path, target)
+    if any(each.comm == "inetd" for each in persona.residents):
+        tree.executable("/usr/sbin/inetd", 43_224, "inetd")
+        tree.executable("/usr/sbin/telnetd", 81_032, "telnetd")
+        tree.put("/etc/inetd.conf", _INETD_CONF)
     _accounts(tree, persona)
     _boot(tree, persona)
     _runtime(tree, persona)
+
+
+_INETD_CONF = """\
+# /etc/inetd.conf:  see inetd(8) for further informations.
+#
+# <service_name>	<sock_type>	<proto>	<flags>	<user>	<server_path>	<args>
+#
+#:STANDARD: These are standard services.
+telnet		stream	tcp	nowait	root	/usr/sbin/tcpd	/usr/sbin/telnetd
+"""
 
 
 def _resolv(persona: Persona) -> str:

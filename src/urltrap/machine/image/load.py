@@ -12,6 +12,7 @@ from urltrap.machine.image.logs import apply_logs
 from urltrap.machine.image.record import load_record
 from urltrap.machine.image.tree import Tree
 from urltrap.machine.persona import Kind, Persona
+from urltrap.machine.programs._answers import load_answers
 from urltrap.machine.programs.registry import load_all
 
 RECORDS: Mapping[Kind, str] = {
@@ -22,20 +23,28 @@ RECORDS: Mapping[Kind, str] = {
     "busybox-arm": "busybox.img.zst",
 }
 """Which file of ``urltrap/machine/data`` holds the recorded tree of a kind of persona."""
+ANSWERS = "answers.json.zst"
+"""The file beside them that holds what their programs say of themselves."""
 
 
-def load_image(blob: bytes, persona: Persona, host_keys: Mapping[str, bytes] | None = None) -> Image:
+def load_image(
+    blob: bytes, persona: Persona, host_keys: Mapping[str, bytes] | None = None, answers: bytes | None = None
+) -> Image:
     """The image of this installation. `blob` is the file that `RECORDS` names for the persona's kind; `host_keys` are
-    the sensor's own public key lines by algorithm ("ed25519", "ecdsa", "rsa"), as /etc/ssh shows them.
+    the sensor's own public key lines by algorithm ("ed25519", "ecdsa", "rsa"), as /etc/ssh shows them; `answers` the
+    file of what programs say of themselves.
 
-    RecordError where the blob cannot be read; takes a fraction of a second, once per process.
+    RecordError (AnswersError) where the blob cannot be read; takes a fraction of a second, once per process.
     """
-    return persona_tree(blob, persona, host_keys or {}).freeze(
+    image = persona_tree(blob, persona, host_keys or {}).freeze(
         installed=persona.installed,
         seed=bytes.fromhex(persona.fingerprint),
         programs=load_all(),
         static=not persona.is_server,
     )
+    if answers is not None:
+        image.answers = load_answers(answers, persona.kind)
+    return image
 
 
 def persona_tree(blob: bytes, persona: Persona, host_keys: Mapping[str, bytes]) -> Tree:

@@ -12,6 +12,7 @@ from urltrap.machine.fs.program import ProgramContent, elf_facts
 from urltrap.machine.fs.view import content_of
 from urltrap.machine.kernel.strangers import stranger, unwritten
 from urltrap.machine.programs import registry
+from urltrap.machine.programs._answers import recorded
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.state import ProcessState
@@ -130,6 +131,10 @@ def _known(
 ) -> Executable:
     entry = registry.lookup(content.program)
     outcome = "ran"
-    if entry is None:
+    answers = process.kernel.tree.image.answers
+    told = recorded(answers, given[0], given, content.program, written=entry is not None)
+    if told is not None:
+        entry = told
+    elif entry is None:
         entry, outcome = unwritten(content.program), "not-implemented"
     return Executable(entry, argv, path, comm, outcome, content.program, number, given, set_uid)

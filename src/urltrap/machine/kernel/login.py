@@ -166,7 +166,12 @@ class Login:
         """The server's own processes for this connection; the pid of the one that starts jobs."""
         kernel = self.kernel
         residents = kernel.persona.residents
-        listener = next((each for each in residents if each.comm in ("sshd", "dropbear", "telnetd")), None)
+        wanted = (
+            ("telnetd", "inetd") if self.connection.protocol == "telnet" else ("sshd", "dropbear", "telnetd")
+        )
+        listener = next((each for each in residents if each.comm in wanted), None)
+        if listener is not None and listener.comm == "inetd":
+            return self._enter_telnetd(listener.pid)
         parent = listener.pid if listener is not None else 1
         if self.connection.protocol != "ssh" or not kernel.persona.is_server:
             pid = kernel.next_pid()
@@ -194,6 +199,20 @@ class Login:
         child.rss_kb, child.vsz_kb = 6_400 + 8 * kernel.entropy(90), row.vsz_kb + 300
         self._add_row(child)
         return pid
+
+    def _enter_telnetd(self, inetd: int) -> int:
+        """telnetd as inetd starts it, and login, which waits for the shell that it started."""
+        kernel, client = self.kernel, self.connection.client_ip
+        daemon, login = kernel.next_pid(), kernel.next_pid()
+        self._add_row(ProcessInfo(
+            daemon, inetd, [f"in.telnetd: {client}"], "telnetd", 0, "S", kernel.clock, exe="/usr/sbin/telnetd",
+            session=daemon, rss_kb=2_400 + 4 * kernel.entropy(60), vsz_kb=6_100,
+        ))  # fmt: skip
+        self._add_row(ProcessInfo(
+            login, daemon, ["login", "-h", client, "-p"], "login", 0, "S", kernel.clock, exe="/usr/bin/login",
+            session=login, rss_kb=3_900 + 4 * kernel.entropy(60), vsz_kb=7_320,
+        ))  # fmt: skip
+        return login
 
     def _add_row(self, row: ProcessInfo) -> None:
         self.kernel.rows[row.pid] = row

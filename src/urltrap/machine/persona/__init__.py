@@ -18,6 +18,7 @@ from urltrap.machine.persona.model import (
     User,
 )
 from urltrap.machine.persona.network import Addressing, addressing, visible_address
+from urltrap.machine.persona.services import with_telnet
 
 __all__ = [
     "Addressing",
@@ -38,4 +39,5 @@ __all__ = [
     "addressing",
     "generate",
     "visible_address",
+    "with_telnet",
 ]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from urltrap.machine.persona.releases import DEBIAN_12_TOOLS, DEBIAN_13_TOOLS, ToolVersions
 from urltrap.model.base import Model
 
 Kind = Literal["debian-12", "debian-13", "busybox-mips", "busybox-arm", "cloud-small"]
@@ -255,6 +256,11 @@ class Persona(Model):
     def is_server(self) -> bool:
         """True for the Debian kinds, false for BusyBox devices."""
         return not self.kind.startswith("busybox")
+
+    @property
+    def tools(self) -> ToolVersions:
+        """Versions of the release's programs (a device's are never told; Debian 12's stand in)."""
+        return DEBIAN_13_TOOLS if self.kind == "debian-13" else DEBIAN_12_TOOLS
 
     @property
     def distro_name(self) -> str:

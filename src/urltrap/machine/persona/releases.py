@@ -20,6 +20,29 @@ class KernelRelease:
         return datetime.fromisoformat(self.day).replace(tzinfo=UTC).timestamp()
 
 
+@dataclass(frozen=True, slots=True)
+class ToolVersions:
+    """Upstream versions that programs tell beside their ``--version`` texts: in user agents, variables and banners."""
+
+    bash: str
+    curl: str
+    openssl: str
+    perl: str
+    procps: str
+    python: str
+    sudo: str
+    wget: str
+
+
+DEBIAN_12_TOOLS = ToolVersions(
+    bash="5.2.15", curl="7.88.1", openssl="3.0.22", perl="5.36.0", procps="4.0.2", python="3.11.2", sudo="1.9.13p3",
+    wget="1.21.3",
+)  # fmt: skip
+DEBIAN_13_TOOLS = ToolVersions(
+    bash="5.2.37", curl="8.14.1", openssl="3.5.9", perl="5.40.1", procps="4.0.4", python="3.13.5", sudo="1.9.16p2",
+    wget="1.25.0",
+)  # fmt: skip
+
 DEBIAN_12_KERNELS = (
     KernelRelease("6.1.0-18", "6.1.76-1", "2024-02-01"),
     KernelRelease("6.1.0-21", "6.1.90-1", "2024-05-03"),

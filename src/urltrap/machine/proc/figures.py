@@ -84,15 +84,16 @@ def memory(view: ProcessView) -> Mapping[str, int]:
         "Dirty": int(smooth(persona, "dirty", now, 30) * 120) * 4, "Writeback": 0, "AnonPages": anonymous,
         "Mapped": 48_000 + anonymous // 5 // 4 * 4, "Shmem": base.shared_kb, "KReclaimable": reclaimable,
         "Slab": base.slab_kb, "SReclaimable": reclaimable, "SUnreclaim": base.slab_kb - reclaimable,
-        "KernelStack": (len(view.processes()) * 17) // 4 * 4 + 480, "PageTables": pages, "NFS_Unstable": 0, "Bounce": 0,
+        "KernelStack": (len(view.processes()) * 17) // 4 * 4 + 480, "PageTables": pages, "SecPageTables": 0,
+        "NFS_Unstable": 0, "Bounce": 0,
         "WritebackTmp": 0, "CommitLimit": commit, "Committed_AS": (anonymous * 3 // 2 + 160_000) // 4 * 4,
         "VmallocTotal": 34_359_738_367, "VmallocUsed": 15_000 + base.total_kb // 900, "VmallocChunk": 0,
         "Percpu": 520 * persona.cpu.count, "HardwareCorrupted": 0, "AnonHugePages": 0, "ShmemHugePages": 0,
         "ShmemPmdMapped": 0, "FileHugePages": 0, "FilePmdMapped": 0,
     }  # fmt: skip
     if not persona.is_server:
-        for name in ("Zswap", "Zswapped", "HardwareCorrupted", "AnonHugePages", "ShmemHugePages", "ShmemPmdMapped",
-                     "FileHugePages", "FilePmdMapped"):  # fmt: skip
+        for name in ("Zswap", "Zswapped", "SecPageTables", "HardwareCorrupted", "AnonHugePages", "ShmemHugePages",
+                     "ShmemPmdMapped", "FileHugePages", "FilePmdMapped"):  # fmt: skip
             del values[name]
         values["VmallocTotal"] = 1_040_376
         values["Mapped"] = 5_000 + anonymous // 5 // 4 * 4

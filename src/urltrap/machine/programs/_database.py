@@ -98,3 +98,28 @@ def remove_tree(p: Process, path: str) -> None:
         p.fs.rmdir(path)
     else:
         p.fs.unlink(path)
+
+
+def join_groups(p: Process, user: str, wanted: list[str], *, append: bool) -> None:
+    """Make a user a member of groups; without `append` of no others."""
+    entries = rows(p, "/etc/group")
+    for fields in entries:
+        if len(fields) < 4:
+            continue
+        members = [name for name in fields[3].split(",") if name]
+        if fields[0] in wanted and user not in members:
+            members.append(user)
+        elif fields[0] not in wanted and not append and user in members:
+            members.remove(user)
+        fields[3] = ",".join(members)
+    save(p, "/etc/group", entries)
+
+
+def leave_group(p: Process, user: str, group: str) -> bool:
+    """Take a user out of a group; False where he was not in it."""
+    entry = row(p, "/etc/group", group)
+    members = entry[3].split(",") if entry is not None and len(entry) > 3 else []
+    if user not in members:
+        return False
+    members.remove(user)
+    return change(p, "/etc/group", group, lambda fields: fields.__setitem__(3, ",".join(members)))

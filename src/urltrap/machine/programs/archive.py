@@ -103,6 +103,16 @@ def _die(c: Cmd, text: str) -> Generator[Any, Any, int]:
     return 1
 
 
+def _child_died(c: Cmd, text: str) -> Generator[Any, Any, int]:
+    """What is said where the compressor's child cannot open the archive."""
+    yield from c.flush()
+    yield from c.p.err(
+        f"{c.name} (child): {text}\n{c.name} (child): Error is not recoverable: exiting now\n"
+        f"{c.name}: Child returned status 2\n{c.name}: Error is not recoverable: exiting now\n"
+    )
+    return 2
+
+
 def _create(c: Cmd) -> Run:
     p = c.p
     if not c.args and not c.has("T"):
@@ -158,7 +168,7 @@ def _create(c: Cmd) -> Run:
             else:
                 continue
         except SysError as problem:
-            yield from p.err(f"{c.name}: {name}: Cannot {'stat' if problem.errno == 2 else 'open'}: {problem.words}\n" if not c.bb
+            yield from p.err(f"{c.name}: {name.rstrip('/') or '/'}: Cannot {'stat' if problem.errno == 2 else 'open'}: {problem.words}\n" if not c.bb
                              else f"{c.name}: {name}: {problem.words}\n")  # fmt: skip
             failed = True
             continue
@@ -207,7 +217,8 @@ def _read(c: Cmd, extract: bool) -> Run:
         if c.bb:
             yield from p.err(f"{c.name}: can't open '{source}': {problem.words}\n")
             return 1
-        return (yield from _die(c, f"{source}: Cannot open: {problem.words}"))
+        die = _child_died if c.has("z", "j", "J") else _die
+        return (yield from die(c, f"{source}: Cannot open: {problem.words}"))
     yield from p.tick(1 + len(raw) // 1024)
     try:
         data, kind = decompress(raw, _MAX_TOTAL)

@@ -23,8 +23,8 @@ _SOCKET = re.compile(r"['\"](\d{1,3}(?:\.\d{1,3}){3}|[\w-]+(?:\.[\w-]+)+)['\"]\s
 _MAX_CODE = 1_000_000
 _TRACEBACK = 'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n'
 _AGENTS = {
-    "python3": "Python-urllib/3.11",
-    "python": "Python-urllib/3.11",
+    "python3": "Python-urllib/{python}",
+    "python": "Python-urllib/{python}",
     "python2": "Python-urllib/2.7",
     "perl": "libwww-perl/6.68",
     "php": "",
@@ -48,7 +48,9 @@ def _execute(p: Process, family: str, code: str, *, lines: bool = False) -> Gene
     code += "".join("\n" + each for each in _decoded(code))
     bodies: list[tuple[str, Any]] = []
     for url in list(dict.fromkeys(_URL.findall(code)))[:20]:
-        answer = yield from ask(p, url, family, _AGENTS.get(name, _AGENTS.get(family, "")))
+        series = p.persona.tools.python.rpartition(".")[0]
+        agent = _AGENTS.get(name, _AGENTS.get(family, "")).format(python=series)
+        answer = yield from ask(p, url, family, agent)
         if answer.kind != "answer" or answer.status >= 400:
             yield from p.err(_failure(family, answer.kind, answer.status, answer.reason))
             return 1
@@ -208,19 +210,26 @@ def _failure(family: str, kind: str, status: int, reason: str) -> str:
     return ""
 
 
-def _banner(family: str) -> str:
+def _banner(p: Process, family: str) -> str:
+    built = (
+        "Jun 25 2025, 18:55:22) [GCC 14.2.0"
+        if p.persona.kind == "debian-13"
+        else "Apr 28 2025, 14:11:48) [GCC 12.2.0"
+    )
     return {
-        "python": "Python 3.11.2 (main, Apr 28 2025, 14:11:48) [GCC 12.2.0] on linux\n"
+        "python": f"Python {p.persona.tools.python} (main, {built}] on linux\n"
         'Type "help", "copyright", "credits" or "license" for more information.\n',
         "php": "Interactive shell\n\n",
         "node": 'Welcome to Node.js v18.20.4.\nType ".help" for more information.\n',
     }.get(family, "")
 
 
-def _version(family: str, long: bool) -> str:
+def _version(p: Process, family: str) -> str:
+    perl = p.persona.tools.perl
+    _, version, subversion = perl.split(".")
     return {
-        "python": "Python 3.11.2\n",
-        "perl": "\nThis is perl 5, version 36, subversion 0 (v5.36.0) built for "
+        "python": f"Python {p.persona.tools.python}\n",
+        "perl": f"\nThis is perl 5, version {version}, subversion {subversion} (v{perl}) built for "
         "x86_64-linux-gnu-thread-multi\n(with 60 registered patches, see perl -V for more detail)\n\n"
         "Copyright 1987-2022, Larry Wall\n\nPerl may be copied only under the terms of either the "
         "Artistic License or the\nGNU General Public License, which may be found in the Perl 5 source kit.\n\n"
@@ -258,7 +267,7 @@ def interpreter(p: Process) -> Run:
     while words:
         word = words.pop(0)
         if word in ("-V", "--version", "-v", "-version") and not (family == "python" and word == "-v"):
-            yield from p.out(_version(family, word == "--version"))
+            yield from p.out(_version(p, family))
             return 0
         if family == "python" and word.startswith("-") and "c" in word and not word.startswith("--"):
             inline = word.partition("c")[2]
@@ -345,7 +354,7 @@ def _pointed(line: str, place: int, text: str) -> str:
 
 
 def _interactive(p: Process, family: str) -> Run:
-    yield from p.out(_banner(family))
+    yield from p.out(_banner(p, family))
     prompt = {"python": ">>> ", "php": "php > ", "node": "> "}.get(family, "")
     while True:
         yield from p.out(prompt)

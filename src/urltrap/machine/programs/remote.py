@@ -39,7 +39,11 @@ def nc(c: Cmd) -> Run:
         if c.bb:
             return (yield from c.usage())
         yield from p.err("Cmd line: ")
-        return 1
+        typed = yield from p.read(0, 4096)
+        if not typed.strip():
+            yield from p.err("wrong\n")
+            return 1
+        return (yield from p.exec([p.argv[0], *typed.decode("utf-8", "surrogateescape").split()]))
     host = c.args[0]
     port = port_of(c.args[1].partition("-")[0]) if len(c.args) > 1 else (31_337 if c.bb else None)
     if port is None:
@@ -57,7 +61,7 @@ def nc(c: Cmd) -> Run:
         yield from p.err(
             f"{c.name}: bad address '{host}'\n"
             if c.bb
-            else f"{host}: forward host lookup failed: Host name lookup failure\n"
+            else f"{host}: forward host lookup failed: Unknown host\n"
         )
         return 1
     yield from p.sleep(patience)

@@ -8,7 +8,6 @@ from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._database import rows
 from urltrap.machine.programs._getopt import OptionError, getopt
-from urltrap.machine.programs._release import upstream_version
 from urltrap.machine.programs._sudoers import Grant, sudoers
 from urltrap.machine.programs._system import account, names
 from urltrap.machine.programs.passwd import ask
@@ -51,7 +50,7 @@ def sudo(p: Process) -> Run:
         return 1
     given = {_SHORT.get(name, name): value for name, value in options}
     if "V" in given:
-        version = upstream_version(p, "sudo", "1.9.13p3")
+        version = p.persona.tools.sudo
         yield from p.out(
             f"Sudo version {version}\nSudoers policy plugin version {version}\nSudoers file grammar version 50\n"
         )

@@ -10,6 +10,7 @@ from urltrap.machine.programs._database import (
     copy_tree,
     exists,
     free_number,
+    join_groups,
     remove,
     remove_tree,
     row,
@@ -17,11 +18,9 @@ from urltrap.machine.programs._database import (
     save,
 )
 from urltrap.machine.programs._getopt import OptionError, getopt
-from urltrap.machine.programs._password_hash import new_hash
-from urltrap.machine.programs.passwd import ask
 from urltrap.machine.programs.registry import program
 
-_NAME = re.compile(r"^[a-z_][a-z0-9_-]{0,31}\$?$", re.I)
+NAME = re.compile(r"^[a-z_][a-z0-9_-]{0,31}\$?$", re.I)
 _USERADD = {
     "badname": "", "base-dir": ":", "comment": ":", "home-dir": ":", "defaults": "", "expiredate": ":", "inactive": ":",
     "gid": ":", "groups": ":", "help": "", "skel": ":", "key": ":", "no-log-init": "", "create-home": "",
@@ -43,20 +42,6 @@ def _refuse(p: Process, name: str) -> Run:
     lock = "group" if name.startswith("group") else "passwd"
     yield from p.err(f"{name}: Permission denied.\n{name}: cannot lock /etc/{lock}; try again later.\n")
     return 1 if name != "groupadd" else 10
-
-
-def _join(p: Process, user: str, wanted: list[str], *, append: bool) -> None:
-    entries = rows(p, "/etc/group")
-    for fields in entries:
-        if len(fields) < 4:
-            continue
-        members = [name for name in fields[3].split(",") if name]
-        if fields[0] in wanted and user not in members:
-            members.append(user)
-        elif fields[0] not in wanted and not append and user in members:
-            members.remove(user)
-        fields[3] = ",".join(members)
-    save(p, "/etc/group", entries)
 
 
 @program("useradd")
@@ -85,7 +70,7 @@ def useradd(p: Process) -> Run:
         )
         return 0
     name = operands[0]
-    if not _NAME.match(name):
+    if not NAME.match(name):
         yield from p.err(f"useradd: invalid user name '{name}': use --badname to ignore\n")
         return 3
     if row(p, "/etc/passwd", name) is not None:
@@ -103,6 +88,12 @@ def useradd(p: Process) -> Run:
         if "o" not in given and any(fields[2] == str(uid) for fields in rows(p, "/etc/passwd")):
             yield from p.err(f"useradd: UID {uid} is not unique\n")
             return 4
+    if "u" in given and not 1000 <= uid <= 60_000 and not system:
+        yield from p.err(
+            f"useradd warning: {name}'s uid {uid} outside of the UID_MIN 1000 and UID_MAX 60000 range.\n"
+        )
+    if "s" in given and not p.fs.access(given["s"], 1):
+        yield from p.err(f"useradd: Warning: missing or non-executable shell '{given['s']}'\n")
     groups = [part for part in given.get("G", "").split(",") if part]
     for wanted in [*groups, *([given["g"]] if "g" in given else [])]:
         if row(p, "/etc/group", wanted) is None and not any(f[2] == wanted for f in rows(p, "/etc/group")):
@@ -122,7 +113,7 @@ def useradd(p: Process) -> Run:
         "/etc/shadow",
         [*rows(p, "/etc/shadow"), [name, given.get("p", "!"), day, "0", "99999", "7", "", "", ""]],
     )
-    _join(p, name, groups, append=True)
+    join_groups(p, name, groups, append=True)
     if "m" in given:
         if exists(p, home):
             yield from p.err(f"useradd: warning: the home directory {home} already exists.\n"
@@ -160,6 +151,8 @@ def usermod(p: Process) -> Run:
         yield from p.err("Usage: usermod [options] LOGIN\n\n")
         return 2
     name = operands[0]
+    if "s" in given and not p.fs.access(given["s"], 1):
+        yield from p.err(f"usermod: Warning: missing or non-executable shell '{given['s']}'\n")
     if row(p, "/etc/passwd", name) is None:
         yield from p.err(f"usermod: user '{name}' does not exist\n")
         return 6
@@ -171,7 +164,7 @@ def usermod(p: Process) -> Run:
             yield from p.err(f"usermod: group '{wanted}' does not exist\n")
             return 6
     if "G" in given:
-        _join(p, name, groups, append="a" in given)
+        join_groups(p, name, groups, append="a" in given)
 
     def edit(fields: list[str]) -> None:
         fields[4], fields[5], fields[6] = (
@@ -229,7 +222,7 @@ def userdel(p: Process) -> Run:
         return 8
     for path in ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"):
         remove(p, path, name)
-    _join(p, name, [], append=False)
+    join_groups(p, name, [], append=False)
     if "r" in given:
         yield from p.err(f"userdel: {name} mail spool (/var/mail/{name}) not found\n")
         remove_tree(p, fields[5])
@@ -273,58 +266,6 @@ def groupdel(p: Process) -> Run:
         yield from p.err(f"groupdel: cannot remove the primary group of user '{words[0]}'\n")
         return 8
     remove(p, "/etc/group", words[0])
-    return 0
-
-
-@program("adduser")
-def adduser(p: Process) -> Run:
-    """Debian's friendly way to make an account, or to put a user into a group."""
-    if p.argv[0].rpartition("/")[2] == "addgroup":
-        return (yield from groupadd(p))
-    words = [word for word in p.argv[1:] if not word.startswith("-")]
-    if p.uid:
-        yield from p.err("adduser: Only root may add a user or group to the system.\n")
-        return 1
-    if not words:
-        yield from p.err("adduser: Only one or two names allowed.\n")
-        return 1
-    name = words[0]
-    if len(words) == 2 and "--gecos" not in p.argv:
-        if row(p, "/etc/passwd", name) is None or row(p, "/etc/group", words[1]) is None:
-            kind, which = ("user", name) if row(p, "/etc/passwd", name) is None else ("group", words[1])
-            yield from p.err(f"adduser: The {kind} `{which}' does not exist.\n")
-            return 1
-        yield from p.out(f"Adding user `{name}' to group `{words[1]}' ...\nDone.\n")
-        _join(p, name, [words[1]], append=True)
-        return 0
-    if row(p, "/etc/passwd", name) is not None:
-        yield from p.err(f"adduser: The user `{name}' already exists.\n")
-        return 1
-    uid = free_number(p, "/etc/passwd", 1000)
-    gid = free_number(p, "/etc/group", 1000)
-    yield from p.out(f"Adding user `{name}' ...\nAdding new group `{name}' ({gid}) ...\nAdding new user `{name}' "
-    f"({uid}) with group "
-                     f"`{name} ({gid})' ...\nCreating home directory `/home/{name}' ...\nCopying files from "
-                     f"`/etc/skel' ...\n")  # fmt: skip
-    save(p, "/etc/group", [*rows(p, "/etc/group"), [name, "x", str(gid), ""]])
-    save(
-        p,
-        "/etc/passwd",
-        [*rows(p, "/etc/passwd"), [name, "x", str(uid), str(gid), ",,,", f"/home/{name}", "/bin/bash"]],
-    )
-    hashed = "!"
-    if "--disabled-password" not in p.argv:
-        first = yield from ask(p, "New password: ")
-        second = yield from ask(p, "Retype new password: ")
-        if first and first == second:
-            hashed = new_hash(p, first)
-            yield from p.err("passwd: password updated successfully\n")
-        else:
-            yield from p.err("Sorry, passwords do not match.\npasswd: Authentication token manipulation error\n"
-                             "passwd: password unchanged\n")  # fmt: skip
-    day = str(int(p.now() // 86_400))
-    save(p, "/etc/shadow", [*rows(p, "/etc/shadow"), [name, hashed, day, "0", "99999", "7", "", "", ""]])
-    copy_tree(p, "/etc/skel", f"/home/{name}", uid, gid)
     return 0
 
 

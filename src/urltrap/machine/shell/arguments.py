@@ -10,8 +10,6 @@ from urltrap.machine.shell.builtins.options import LETTERS, option_names
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
-VERSION = "5.2.15(1)-release"
-
 
 @dataclass
 class Arguments:
@@ -160,7 +158,8 @@ def _long(sh: Shell, words: list[str], position: int, word: str, found: Argument
     elif name == "version":
         machine = _machine_type(sh)
         yield from sh.p.out(
-            f"GNU bash, version {VERSION} ({machine})\nCopyright (C) 2022 Free Software Foundation, Inc.\n"
+            f"GNU bash, version {sh.p.persona.tools.bash}(1)-release ({machine})\n"
+            "Copyright (C) 2022 Free Software Foundation, Inc.\n"
             "License GPLv3+: GNU GPL version 3 or later <http://gnu.org/licenses/gpl.html>\n\n"
             "This is free software; you are free to change and redistribute it.\n"
             "There is NO WARRANTY, to the extent permitted by law.\n"
@@ -168,7 +167,7 @@ def _long(sh: Shell, words: list[str], position: int, word: str, found: Argument
         found.done = 0
     elif name == "help":
         yield from sh.p.out(
-            f"GNU bash, version {VERSION}-({_machine_type(sh)})\n{_bash_usage(sh)}"
+            f"GNU bash, version {sh.p.persona.tools.bash}(1)-release-({_machine_type(sh)})\n{_bash_usage(sh)}"
             f'Type `{sh.arg0} -c "help set"\' for more information about shell options.\n'
             f"Type `{sh.arg0} -c help' for more information about shell builtin commands.\n"
             "Use the `bashbug' command to report bugs.\n\n"

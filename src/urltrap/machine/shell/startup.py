@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from urltrap.machine.errors import SysError
-from urltrap.machine.shell.arguments import VERSION, Arguments
+from urltrap.machine.shell.arguments import Arguments
 from urltrap.machine.shell.builtins.options import switch
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def prepare(sh: Shell, arguments: Arguments) -> None:
     sh.extra["script"] = arguments.script is not None
     sh.extra["named"] = bool(arguments.name)
     sh.seconds_base = p.now()
+    sh.vars.order = "bash" if sh.dialect.bash else "ash"
     for name, value in p.env.items():
         if name.replace("_", "a").isalnum() and not name[0].isdecimal():
             sh.vars.set(name, value, export=True)
@@ -74,7 +75,8 @@ def _first_variables(sh: Shell) -> None:
         sh.last_argument = sh.vars.get("_") or sh.arg0
         sh.vars.unset("_")
         machine = p.persona.kernel.machine
-        put("BASH_VERSION", VERSION)
+        release = p.persona.tools.bash
+        put("BASH_VERSION", f"{release}(1)-release")
         put("BASH", "/bin/bash" if sh.login else "/usr/bin/bash")
         put("HOSTNAME", p.hostname)
         put("HOSTTYPE", machine)
@@ -87,7 +89,8 @@ def _first_variables(sh: Shell) -> None:
         put("BASHOPTS", ":".join(sorted(sh.shopts)))
         put("SHELLOPTS", ":".join(sorted(sh.options)))
         versions = sh.vars.slot("BASH_VERSINFO")
-        versions.value = {0: "5", 1: "2", 2: "15", 3: "1", 4: "release", 5: f"{machine}-pc-linux-gnu"}
+        numbers = (*release.split("."), "1", "release", f"{machine}-pc-linux-gnu")
+        versions.value = dict(enumerate(numbers))
         versions.array = "a"
         for name in ("UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"):
             sh.vars.slot(name).readonly = True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from urltrap.machine.errors import BudgetError
+from urltrap.machine.shell.environ import in_order
 
 MAX_BYTES = 8_000_000
 """Characters in all variables of one shell; doubling ``a=$a$a`` ends here."""
@@ -62,6 +63,7 @@ class Variables:
         self._token = object()
         self.hold: Callable[[int], None] | None = None
         self._untold = 0
+        self.order: Literal["bash", "ash"] | None = None
 
     def fork(self) -> Variables:
         """An independent copy for a subshell (dynamic ones are bound again by the shell)."""
@@ -69,6 +71,7 @@ class Variables:
         other.scopes = [scope.copy() if scope else {} for scope in self.scopes]
         other._size = self._size
         other._environment = self._environment
+        other.order = self.order
         self._token = object()  # from now on both copy a variable before they change it
         return other
 
@@ -119,7 +122,8 @@ class Variables:
         return sorted(found)
 
     def environment(self) -> dict[str, str]:
-        """What programs get: the exported variables. Shared until something changes: copy before changing."""
+        """What programs get: the exported variables, in the order of the shell that `order` names (None: as made).
+        Shared until something changes: copy before changing."""
         if self._environment is None:
             merged: dict[str, str] = {}
             for scope in self.scopes:
@@ -128,7 +132,7 @@ class Variables:
                         merged[name] = var.value
                     elif name in merged:
                         del merged[name]
-            self._environment = merged
+            self._environment = in_order(merged, bash=self.order == "bash") if self.order else merged
         return self._environment
 
     # -- changing

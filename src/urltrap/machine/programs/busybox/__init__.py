@@ -6,6 +6,7 @@ import errno
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._answers import saying
 from urltrap.machine.programs._cmd import APPLETS, bb_banner, bb_usage
 from urltrap.machine.programs.busybox._operands import NEEDS_OPERANDS
 from urltrap.machine.programs.busybox.usages import APPLETS as PLACES
@@ -114,7 +115,9 @@ def _applet(p: Process, name: str, argv: list[str]) -> Run:
     p.argv = [*([argv[0]] if argv[0].startswith("-") else [name]), *argv[1:]]
     entry = APPLETS.get(name) or lookup(_SAME_NAME.get(name, name)) or lookup(name)
     if entry is None:
-        return (
-            0  # an applet nobody wrote yet succeeds silently; `urltrap gaps` counts it through its ProgramRun
-        )
+        row = p.recorded_answer("busybox", name) if len(argv) == 1 else None
+        if row is not None:
+            return (yield from saying(row)(p))
+        p.unwritten()
+        return 0
     return (yield from entry(p))

@@ -188,6 +188,10 @@ def script_or_binary(sh: Shell, argv: list[str], path: str, replace: bool) -> Ge
         inner.extra["script"] = True
         for key, value in sh.vars.environment().items():
             inner.vars.set(key, value, export=True)
+        inner.vars.order = sh.vars.order
+        level = inner.getvar("SHLVL")
+        if sh.dialect.bash and level[:6].isdecimal():
+            inner.vars.set("SHLVL", str(int(level) + 1))
         inner.bind_dynamic()
         return subshell(inner, lambda: run_text(inner, text, origin="file", top=True))
 

@@ -172,7 +172,9 @@ def _stage(
             process.close(sink)
             if merge:
                 process.dup2(1, 2)
-        return run_in_child(sh.fork(process), command)
+        stage = sh.fork(process)
+        stage.in_pipeline = True
+        return run_in_child(stage, command)
 
     return child
 

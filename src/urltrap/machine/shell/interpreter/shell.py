@@ -69,6 +69,7 @@ class Shell:
     command_string: bool = False
     reads_stdin: bool = False
     in_subshell: int = 0
+    in_pipeline: bool = False
     loop_depth: int = 0
     function_depth: int = 0
     source_depth: int = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from urltrap.machine.errors import BudgetError, SysError
 from urltrap.machine.shell.ast import Assign, FunctionDef, Simple
+from urltrap.machine.shell.environ import with_temporary
 from urltrap.machine.shell.errors import ExitShell, ExpansionError, ReturnFrom
 from urltrap.machine.shell.expansion.fields import AssignWord, expand_words
 from urltrap.machine.shell.interpreter.assign import assign_all
@@ -135,6 +136,8 @@ def _command(sh: Shell, node: Simple, argv: list[str], replace: bool) -> Gen[int
         if node.assigns:
             env = yield from _environment(sh, node, env)
         if replace and not sh.traps.get("EXIT"):
+            if not sh.in_pipeline and (sh.command_string or sh.in_subshell):
+                env = one_level_up(sh, env)
             return (yield from replace_by(sh, argv, env))
         return (yield from run_program(sh, argv, env, node.text))
     finally:
@@ -143,19 +146,22 @@ def _command(sh: Shell, node: Simple, argv: list[str], replace: bool) -> Gen[int
         sh.last_argument = argv[-1] if argv else ""
 
 
+def one_level_up(sh: Shell, env: dict[str, str]) -> dict[str, str]:
+    """What a program gets that takes bash's place: SHLVL counts the shell no more (adjust_shell_level)."""
+    level = env.get("SHLVL", "")
+    return {**env, "SHLVL": str(int(level) - 1)} if sh.dialect.bash and level[:6].isdecimal() else env
+
+
 def _environment(sh: Shell, node: Simple, base: dict[str, str]) -> Gen[dict[str, str]]:
     """The environment of a program with ``NAME=value`` before it; the shell's own variables stay as they are."""
     kept = _remember(sh, node)
     try:
         yield from assign_all(sh, node.assigns)
-        env = dict(base)
-        for item in node.assigns:
-            value = sh.vars.get(item.name)
-            if value is not None:
-                env[item.name] = value
+        names = [item.name for item in node.assigns]
+        found = {name: value for name in names if (value := sh.vars.get(name)) is not None}
     finally:
         _restore(sh, kept)
-    return env
+    return with_temporary(base, names, found, bash=sh.dialect.bash)
 
 
 def _remember(sh: Shell, node: Simple) -> list[tuple[str, Var | None]]:
@@ -318,7 +324,7 @@ def _exec(sh: Shell, node: Simple, argv: list[str]) -> Gen[int]:
     if sh.traps.get("EXIT"):
         sh.traps.pop("EXIT")
     try:
-        status = yield from sh.p.exec(final, path=path, env=env)
+        status = yield from sh.p.exec(final, path=path, env=one_level_up(sh, env))
     except SysError as problem:
         if problem.errno == errno.ENOEXEC:
             status = yield from script_or_binary(sh, words, path, True)
