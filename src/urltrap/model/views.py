@@ -89,6 +89,7 @@ class SessionFilter(Model):
     country: str | None = None
     asn: int | None = None
     hassh: str | None = None
+    client: str | None = None
     since: Utc | None = None
     until: Utc | None = None
     text: str | None = None
@@ -127,7 +128,11 @@ class Recording(Model):
 
 
 class UrlFilter(Model):
-    """Which URLs a list shows; what is None does not matter. `text` is looked for in the URL."""
+    """Which URLs a list shows; what is None does not matter.
+
+    `text` is looked for in the URL; `provider` lists it; `source` is an address that brought it, `asn` the network of
+    one; it was seen from `since` on and before `until`.
+    """
 
     verdict: VerdictName | None = None
     malicious: bool | None = None
@@ -135,8 +140,21 @@ class UrlFilter(Model):
     held: bool | None = None
     host: str | None = None
     kind: str | None = None
+    action: str | None = None
+    role: str | None = None
+    delivery: str | None = None
+    target: str | None = None
+    hosting: str | None = None
+    lifecycle: str | None = None
+    family: str | None = None
+    campaign: str | None = None
+    provider: str | None = None
+    sensor: str | None = None
+    source: str | None = None
+    asn: int | None = None
     min_confidence: int | None = None
     since: Utc | None = None
+    until: Utc | None = None
     text: str | None = None
 
 
@@ -163,6 +181,14 @@ class UrlRow(Model):
     confidence: int
     publish_after: Utc | None
     published_at: Utc | None
+    action: str = ""
+    role: str = ""
+    delivery: str = ""
+    target: str = ""
+    hosting: str = ""
+    lifecycle: str = ""
+    family: str = ""
+    campaign: str = ""
 
 
 class UrlPage(Model):

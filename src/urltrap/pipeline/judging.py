@@ -78,7 +78,8 @@ def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) 
         changed.append(
             {"b_key": key, **item.summary, "verdict": verdict.verdict, "confidence": verdict.confidence,
              "publish_after": verdict.publish_after, "published_at": published, "action": verdict.axes.action,
-             "family": verdict.family[:80]}
+             "role": verdict.axes.role, "delivery": verdict.axes.delivery[:60], "target": verdict.axes.target[:60],
+             "hosting": verdict.axes.hosting, "lifecycle": verdict.axes.lifecycle, "family": verdict.family[:80]}
         )  # fmt: skip
         if is_malicious != item.before["verdict"].startswith("malicious-"):
             turned.append(key)

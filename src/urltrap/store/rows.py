@@ -46,14 +46,20 @@ def url_key(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()
 
 
+def client_key(version: bytes) -> str:
+    """What sessions are looked up by for the client that they said they are."""
+    return hashlib.sha256(version).hexdigest()[:16]
+
+
 def blank_session(session: str, at: datetime) -> dict[str, Any]:
     """A session's row before anything is known of it."""
     return {
         "id": session, "sensor": "", "protocol": "", "src_ip": "", "src_port": 0, "dst_ip": "", "dst_port": 0,
         "persona": "", "connected": False, "started": at, "ended": None, "duration_ms": None, "classed": "probe",
-        "client": b"", "hassh": "", "hassh_algorithms": "", "username": None, "password": None, "accepted": False,
-        "login_tries": 0, "commands": 0, "programs": 0, "urls": 0, "downloads": 0, "uploads": 0, "artifacts": 0,
-        "forwards": 0, "malformed": 0, "bytes_in": None, "bytes_out": None, "close_reason": "", "close_detail": "",
+        "client": b"", "client_key": "", "hassh": "", "hassh_algorithms": "", "username": None, "password": None,
+        "accepted": False, "login_tries": 0, "commands": 0, "programs": 0, "urls": 0, "downloads": 0,
+        "uploads": 0, "artifacts": 0, "forwards": 0, "malformed": 0, "bytes_in": None, "bytes_out": None,
+        "close_reason": "", "close_detail": "",
     }  # fmt: skip
 
 
@@ -147,7 +153,8 @@ def _connected(batch: Batch, event: Connected) -> None:
 
 def _identified(batch: Batch, event: ClientIdentified) -> None:
     session = batch.sessions[event.session]
-    session["client"] = event.version or session["client"]
+    if event.version:
+        session["client"], session["client_key"] = event.version, client_key(event.version)
     session["hassh"] = event.hassh[:32] or session["hassh"]
     session["hassh_algorithms"] = event.hassh_algorithms or session["hassh_algorithms"]
     if event.version:

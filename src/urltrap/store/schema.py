@@ -67,6 +67,7 @@ sessions = _table(
     Column("duration_ms", BigInteger),
     _need("classed", String(16)),
     _need("client", Blob),
+    _need("client_key", String(16), server_default=""),
     _need("hassh", String(32)),
     _need("hassh_algorithms", LongText),
     Column("username", Blob),
@@ -89,6 +90,7 @@ sessions = _table(
     Index(None, "src_ip", "started"),
     Index(None, "classed", "started"),
     Index(None, "hassh"),
+    Index(None, "client_key", "started"),
 )
 
 logins = _table(
@@ -272,7 +274,12 @@ urls = _table(
     _need("confidence", SmallInteger),
     Column("publish_after", Micros),
     Column("published_at", Micros),
-    _need("action", String(24), server_default=""),
+    _need("action", String(24), server_default=""),  # the six axes; empty: not judged yet
+    _need("role", String(24), server_default=""),
+    _need("delivery", String(60), server_default=""),
+    _need("target", String(60), server_default=""),
+    _need("hosting", String(24), server_default=""),
+    _need("lifecycle", String(16), server_default=""),
     _need("family", String(80), server_default=""),
     _need("campaign", String(24), server_default=""),
     Index(None, "last_seen", "key"),

@@ -51,8 +51,48 @@ class ProviderRow:
     """When the last question that waits can be asked, if nothing else comes."""
 
 
+def busiest_domains(store: Store, top: int) -> list[tuple[str, int]]:
+    """The registered domains with most attackers' addresses below them, and how many: from an index alone."""
+    with store.connect() as connection:
+        rows = connection.execute(
+            select(names.c.domain, func.count().label("n"))
+            .where(names.c.domain != "")
+            .group_by(names.c.domain)
+            .order_by(func.count().desc(), names.c.domain)
+            .limit(top)
+        ).all()
+    return [(row.domain, row.n) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class NameRow:
+    """An attacker's address with its reverse name."""
+
+    address: str
+    name: str
+    confirmed: bool
+    sessions: int
+    last_seen: datetime
+
+
+def below_domain(store: Store, domain: str, limit: int) -> list[NameRow]:
+    """Attackers' addresses whose reverse names are below a registered domain, busiest first."""
+    with store.connect() as connection:
+        rows = connection.execute(
+            select(
+                names.c.address, names.c.name, names.c.confirmed, addresses.c.sessions, addresses.c.last_seen
+            )
+            .join(addresses, addresses.c.address == names.c.address)
+            .where(names.c.domain == domain)
+            .order_by(addresses.c.sessions.desc(), names.c.address)
+            .limit(limit)
+        ).all()
+    return [NameRow(row.address, row.name, bool(row.confirmed), row.sessions, row.last_seen) for row in rows]
+
+
 def domains(store: Store, top: int) -> list[DomainRow]:
     """Registered domains by how many attackers' addresses are below them."""
+    first = [domain for domain, _ in busiest_domains(store, top)]
     with store.connect() as connection:
         rows = connection.execute(
             select(
@@ -63,10 +103,9 @@ def domains(store: Store, top: int) -> list[DomainRow]:
                 func.max(addresses.c.last_seen).label("last_seen"),
             )
             .join(addresses, addresses.c.address == names.c.address)
-            .where(names.c.domain != "")
+            .where(names.c.domain.in_(first))
             .group_by(names.c.domain)
             .order_by(func.count().desc(), names.c.domain)
-            .limit(top)
         ).all()
     return [
         DomainRow(row.domain, row.addresses, int(row.confirmed or 0), int(row.sessions or 0), row.last_seen)

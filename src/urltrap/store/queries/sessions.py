@@ -12,6 +12,7 @@ from urltrap.model.session import SessionSummary
 from urltrap.model.views import Recording, SessionDetail, SessionFilter, SessionPage
 from urltrap.store.engine import Store
 from urltrap.store.queries.shared import PAGE, contains, make_cursor, page_size, read_cursor, sighting_of
+from urltrap.store.rows import client_key
 from urltrap.store.schema import addresses, commands, events, recordings, sessions, sightings, urls
 
 EVENTS = 2000
@@ -126,6 +127,9 @@ def _conditions(store: Store, wanted: SessionFilter) -> list[Any]:
         value = getattr(wanted, name)
         if value is not None:
             conditions.append(sessions.c[name] == value)
+    if wanted.client is not None:
+        key = client_key(wanted.client.encode("utf-8", "surrogateescape"))
+        conditions.append(sessions.c.client_key == key)
     if wanted.country is not None:
         conditions.append(func.coalesce(addresses.c.country, literal_column("''")) == wanted.country)
     if wanted.asn is not None:

@@ -55,7 +55,9 @@ def url_row(row: RowMapping) -> UrlRow:
         sources=row["sources"], held=row["held"], flags=row["flags"], outcome=row["outcome"] or None,
         status=row["status"], captured_at=row["captured_at"], sha256=row["sha256"], kind=row["kind"],
         verdict=row["verdict"], confidence=row["confidence"], publish_after=row["publish_after"],
-        published_at=row["published_at"],
+        published_at=row["published_at"], action=row["action"], role=row["role"], delivery=row["delivery"],
+        target=row["target"], hosting=row["hosting"], lifecycle=row["lifecycle"], family=row["family"],
+        campaign=row["campaign"],
     )  # fmt: skip
 
 

@@ -6,12 +6,12 @@ import json
 import re
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, exists, or_, select
 
 from urltrap.model.capture import Capture
 from urltrap.model.url import UrlError, canonical
 from urltrap.model.verdict import Observation, Reason, Verdict
-from urltrap.model.views import SightingRow, UrlDetail, UrlFilter, UrlPage
+from urltrap.model.views import SightingRow, UrlDetail, UrlFilter, UrlPage, UrlRow
 from urltrap.store.engine import Store
 from urltrap.store.queries.shared import (
     PAGE,
@@ -23,8 +23,21 @@ from urltrap.store.queries.shared import (
     url_row,
 )
 from urltrap.store.rows import url_key
-from urltrap.store.schema import artifacts, captures, observations, sightings, urls, verdicts
+from urltrap.store.schema import (
+    addresses,
+    artifacts,
+    captures,
+    observations,
+    sightings,
+    url_sources,
+    urls,
+    verdicts,
+)
 
+_COLUMNS = (
+    "verdict", "host", "kind", "held", "action", "role", "delivery", "target", "hosting", "lifecycle", "family",
+    "campaign",
+)  # fmt: skip
 _KEY = re.compile(r"[0-9a-f]{8,64}")
 _SHOWN = 200
 
@@ -34,7 +47,7 @@ def page(
 ) -> UrlPage:
     """URLs, most recently seen first. Raises shared.BadCursor for a cursor that is none."""
     limit = page_size(limit)
-    query = select(urls).where(*_conditions(wanted or UrlFilter()))
+    query = select(urls).where(*conditions(wanted or UrlFilter()))
     if cursor:
         seen, key = read_cursor(cursor)
         query = query.where(or_(urls.c.last_seen < seen, and_(urls.c.last_seen == seen, urls.c.key < key)))
@@ -88,6 +101,16 @@ def detail(store: Store, name: str) -> UrlDetail | None:
         )
 
 
+def second_stages(store: Store, payloads: list[str]) -> list[UrlRow]:
+    """URLs that were found in these payloads, oldest first."""
+    within = select(sightings.c.url_key).where(sightings.c.parent_sha256.in_(payloads))
+    with store.connect() as connection:
+        rows = connection.execute(
+            select(urls).where(urls.c.key.in_(within)).order_by(urls.c.first_seen, urls.c.key).limit(_SHOWN)
+        ).mappings()
+        return [url_row(row) for row in rows]
+
+
 def _find(connection: Any, name: str) -> Any:
     if _KEY.fullmatch(name):
         if len(name) == 64:
@@ -127,23 +150,41 @@ def _observations(connection: Any, subjects: list[str]) -> list[Observation]:
     ]  # fmt: skip
 
 
-def _conditions(wanted: UrlFilter) -> list[Any]:
-    conditions: list[Any] = []
-    for name in ("verdict", "host", "kind", "held"):
+def conditions(wanted: UrlFilter) -> list[Any]:
+    """What a filter asks of rows of `urls`."""
+    found: list[Any] = []
+    for name in _COLUMNS:
         value = getattr(wanted, name)
         if value is not None:
-            conditions.append(urls.c[name] == value)
+            found.append(urls.c[name] == value)
+    if wanted.provider is not None:
+        found.append(
+            exists().where(
+                observations.c.provider == wanted.provider,
+                observations.c.subject_kind == "url",
+                observations.c.subject_sha256 == urls.c.key,
+                observations.c.result == "listed",
+            )
+        )
+    if wanted.sensor is not None:
+        found.append(exists().where(sightings.c.url_key == urls.c.key, sightings.c.sensor == wanted.sensor))
+    if wanted.source is not None:
+        brought = select(url_sources.c.url_key).where(url_sources.c.address == wanted.source)
+        found.append(urls.c.key.in_(brought))
+    if wanted.asn is not None:
+        brought = select(url_sources.c.url_key).join(addresses, addresses.c.address == url_sources.c.address)
+        found.append(urls.c.key.in_(brought.where(addresses.c.asn == wanted.asn)))
     if wanted.malicious is not None:
         is_malicious = urls.c.verdict.like("malicious-%")
-        conditions.append(is_malicious if wanted.malicious else ~is_malicious)
+        found.append(is_malicious if wanted.malicious else ~is_malicious)
     if wanted.published is not None:
-        conditions.append(
-            urls.c.published_at.is_not(None) if wanted.published else urls.c.published_at.is_(None)
-        )
+        found.append(urls.c.published_at.is_not(None) if wanted.published else urls.c.published_at.is_(None))
     if wanted.min_confidence is not None:
-        conditions.append(urls.c.confidence >= wanted.min_confidence)
+        found.append(urls.c.confidence >= wanted.min_confidence)
     if wanted.since is not None:
-        conditions.append(urls.c.last_seen >= wanted.since)
+        found.append(urls.c.last_seen >= wanted.since)
+    if wanted.until is not None:
+        found.append(urls.c.first_seen < wanted.until)
     if wanted.text:
-        conditions.append(urls.c.url.contains(wanted.text.replace("\0", ""), autoescape=True))
-    return conditions
+        found.append(urls.c.url.contains(wanted.text.replace("\0", ""), autoescape=True))
+    return found
