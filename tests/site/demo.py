@@ -40,7 +40,19 @@ from urltrap.store import Store, open_store
 from urltrap.store.intake import ingest
 from urltrap.store.rollups import place_addresses
 from urltrap.store.rows import url_key
-from urltrap.store.schema import artifacts, jobs, observations, sessions, sightings, urls, verdicts
+from urltrap.store.schema import (
+    artifacts,
+    jobs,
+    observations,
+    sessions,
+    sightings,
+    url_sources,
+    urls,
+    verdicts,
+)
+from urltrap.store.schema_analysis import campaign_members, campaigns
+from urltrap.store.schema_intel import names
+from urltrap.store.upsert import insert_new, upsert
 
 HOSTS = (
     "198.51.100.23",
@@ -74,6 +86,7 @@ RECON = (
     b'echo -e "\\x6F\\x6B"; ls -lah $(which ls)',
     b"crontab -l; nproc; id",
 )
+NAMES = ("example-hosting.net", "cloud.example", "isp.example", "vps.example")
 ARCHITECTURES = ("x86-64", "mips", "arm", "mipsel", "aarch64", "powerpc")
 
 
@@ -287,6 +300,12 @@ class Demo:
                 country, asn, network = PLACES[int(len(PLACES) * ((n * 37 % 100) / 100) ** 1.8)]
                 placed[address] = {"country": country, "asn": asn, "network": network}
             place_addresses(connection, placed)
+            named = [
+                {"address": address, "name": f"host-{n}.{NAMES[n % len(NAMES)]}", "confirmed": n % 3 != 0,
+                 "domain": NAMES[n % len(NAMES)], "at": self.now, "expires": self.now + timedelta(days=1)}
+                for n, address in enumerate(sorted(self.sources)) if n % 2
+            ]  # fmt: skip
+            connection.execute(insert(names), named)
             for url, seen in self.seen.items():
                 self._url(connection, url, seen)
                 for id_, *_ in seen:
@@ -303,6 +322,31 @@ class Demo:
                         analysis=analysis(digest(f"upload{n}"), "elf", "x86-64"),
                     )
                 )  # fmt: skip
+
+    def join(self, connection, key, host, first, last) -> str:  # type: ignore[no-untyped-def]
+        """One campaign for each host's URLs."""
+        name = "c" + digest(host)[:12]
+        for kind, value in (("url", key), ("host", host), ("payload", digest("payload" + host))):
+            row = {"kind": kind, "value_sha256": digest(value), "value": value, "campaign": name, "at": first}
+            insert_new(connection, campaign_members, [{**row, "why": f"lies on {host}"}])
+        upsert(
+            connection,
+            campaigns,
+            [
+                {
+                    "id": name,
+                    "first_seen": first,
+                    "last_seen": last,
+                    "merged_into": "",
+                    "urls": 1,
+                    "payloads": 0,
+                }
+            ],
+            add=["urls"],
+            lowest=["first_seen"],
+            highest=["last_seen"],
+        )
+        return name
 
     def _url(self, connection, url, seen) -> None:  # type: ignore[no-untyped-def]
         parsed = parse_url(url)
@@ -338,6 +382,7 @@ class Demo:
             last if malicious and sources > 1 else self.now + timedelta(hours=3) if malicious else None
         )
         flags = ["private"] if held else []
+        campaign = "" if benign or held else self.join(connection, key, parsed.host, first, last)
         connection.execute(
             insert(urls).values(
                 key=key, url=parsed.text, scheme=parsed.scheme, host=parsed.host, port=parsed.port, first_seen=first,
@@ -346,6 +391,8 @@ class Demo:
                 captured_at=first, sha256=digest(url) if fetched else None, kind=kind if fetched else "",
                 verdict=verdict, confidence=confidence, publish_after=publish_after,
                 published_at=last if publish_after and publish_after <= self.now else None,
+                campaign=campaign,
+                **axes_of(parsed.scheme, parsed.host, kind if fetched else "", name, malicious, held),
             )
         )  # fmt: skip
         for id_, seq, at, sensor, source, text, raw, client in seen:
@@ -357,6 +404,7 @@ class Demo:
                     flags=flags,
                 )
             )  # fmt: skip
+            insert_new(connection, url_sources, [{"url_key": key, "address": source}])
         reasons = [("listed.url", "urlhaus lists this URL (elf, mirai)", 90)] if listed else []
         if kind in ("elf", "script") and fetched:
             reasons.append(
@@ -390,6 +438,22 @@ class Demo:
                     kind=kind, architecture=architecture, analysis=analysis(digest(url), kind, architecture),
                 )
             )  # fmt: skip
+
+
+def axes_of(scheme: str, host: str, kind: str, name: str, malicious: bool, held: bool) -> dict[str, str]:
+    """The six classes and the family, as rules would conclude them."""
+    is_address = host.replace(".", "").isdigit()
+    return {
+        "action": "ddos-botnet" if malicious else "ip-check" if host.startswith("ip-check") else "unknown",
+        "role": {"elf": "payload", "script": "dropper-script"}.get(
+            kind, "target-only" if held else "unknown"
+        ),
+        "delivery": f"{scheme} get",
+        "target": f"linux {name}" if kind == "elf" else "linux" if kind == "script" else "",
+        "hosting": "raw-ip" if is_address else "disposable-domain" if malicious else "site",
+        "lifecycle": "online" if kind else "never-alive",
+        "family": "elf.mirai" if kind == "elf" and malicious else "",
+    }
 
 
 def analysis(sha256: str, kind: str, architecture: str) -> dict[str, object]:

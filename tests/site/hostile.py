@@ -33,7 +33,9 @@ from urltrap.store import Store, open_store
 from urltrap.store.intake import ingest
 from urltrap.store.rollups import place_addresses
 from urltrap.store.rows import url_key
-from urltrap.store.schema import addresses, artifacts, observations, sightings, urls, verdicts
+from urltrap.store.schema import addresses, artifacts, observations, sightings, url_sources, urls, verdicts
+from urltrap.store.schema_analysis import campaign_members, campaigns
+from urltrap.store.schema_intel import names
 
 SESSION = "01M8HOSTILE00000000000000X"
 SHA = hashlib.sha256(b"payload").hexdigest()
@@ -45,6 +47,8 @@ TEXT = EVIL.decode("utf-8", "replace").replace("\0", "")
 URL = "http://evil.example/" + MARKUP.decode().replace(" ", "%20") + "\u202e"
 LONG = b"echo " + b"A" * 1_000_000 + b" <b>end</b>"
 TERMINAL = [(5, "o", b"\xe2\x82"), (6, "o", b"\xac <b>\xff"), (9, "i", b"\x1b[A"), (1200, "o", b"bye\r\n")]
+FAMILY = "elf/<b onclick=alert(1)>\"'"
+DOMAIN = "evil<script>.example"
 
 
 def fill(path: Path, now: datetime) -> Store:
@@ -119,9 +123,29 @@ def _derive(store: Store, now: datetime) -> None:
                 key=key, url=URL, scheme="http", host="evil.example<b>", port=80, first_seen=now, last_seen=now,
                 sightings=2, sources=1, depth=0, held=True, flags=["placeholder"], outcome="too-large", status=302,
                 captured_at=now, sha256=SHA, kind="script", verdict="malicious-observed", confidence=77,
-                publish_after=None, published_at=None,
+                publish_after=None, published_at=None, role=TEXT[:24], target=TEXT[:60], family=FAMILY, campaign="c0",
             )
         )  # fmt: skip
+        connection.execute(insert(url_sources).values(url_key=key, address="198.51.100.66"))
+        connection.execute(
+            insert(campaigns).values(
+                id="c0", first_seen=now, last_seen=now, merged_into="", urls=2, payloads=1
+            )
+        )
+        connection.execute(
+            insert(campaign_members),
+            [
+                {"kind": kind, "value_sha256": f"{n:064}", "value": value, "campaign": "c0", "at": now, "why": TEXT}
+                for n, (kind, value) in enumerate(
+                    [("url", key), ("payload", SHA), ("host", TEXT), ("key", TEXT), ("template", TEXT)]
+                )
+            ],
+        )  # fmt: skip
+        connection.execute(
+            insert(names).values(
+                address="198.51.100.66", name=TEXT[:250], confirmed=False, domain=DOMAIN, at=now, expires=now
+            )
+        )
         for n, (seq, span, parent) in enumerate(
             [
                 (7, (start, start + len(URL.encode())), None),

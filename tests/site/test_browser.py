@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import pytest
 import uvicorn
@@ -19,7 +20,7 @@ from urltrap.model.settings import Settings
 from urltrap.site.app import create_app
 from urltrap.store import Store
 from urltrap.store.intake import ingest
-from urltrap.store.queries import artifacts, sessions, urls
+from urltrap.store.queries import artifacts, intel, sessions, urls
 
 WIDTHS = {"desktop": (1360, 900), "phone": (390, 844)}
 
@@ -68,12 +69,16 @@ def window(browser: Browser, size: str = "desktop", scheme: str = "light") -> It
 
 
 def pages_of(store: Store) -> list[str]:
-    session = next(row for row in sessions.page(store).rows if row.commands > 1).id
-    url = urls.page(store).rows[0].id
+    """Every page; the fifth is that of a session."""
+    session = next(row for row in sessions.page(store).rows if row.commands > 1)
+    url = next(row for row in urls.page(store).rows if row.family and row.campaign)
     artifact = artifacts.page(store).rows[0].artifact.sha256
+    (domain, _), *_ = intel.busiest_domains(store, 1)
     return [
-        "/", "/?range=30d", "/sessions", "/logins", f"/sessions/{session}", "/urls", f"/urls/{url}", "/artifacts",
-        f"/artifacts/{artifact}", "/feeds",
+        "/", "/?range=30d", "/sessions", "/logins", f"/sessions/{session.id}", "/urls", f"/urls/{url.id}", "/artifacts",
+        f"/artifacts/{artifact}", "/feeds", "/urls?role=payload", "/families", f"/families/{quote(url.family)}",
+        "/campaigns", f"/campaigns/{url.campaign}", f"/hosts/{quote(url.host)}", f"/addresses/{session.src_ip}",
+        f"/networks/{session.asn}", "/domains", f"/domains/{quote(domain)}", "/operations",
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -22,6 +23,17 @@ PAGES = [
     "/artifacts",
     f"/artifacts/{hostile.SHA}",
     "/feeds",
+    "/urls?family=" + quote(hostile.FAMILY),
+    "/families",
+    "/families/" + quote(hostile.FAMILY),
+    "/campaigns",
+    "/campaigns/c0",
+    "/hosts/" + quote("evil.example<b>"),
+    "/addresses/198.51.100.66",
+    "/networks/64500",
+    "/domains",
+    "/domains/" + quote(hostile.DOMAIN),
+    "/operations",
 ]
 HANDLERS = re.compile(r"^on|^style$")
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -38,9 +39,12 @@ class _KeptFiles(StaticFiles):
         return response
 
 
-def create_app(store: Store, settings: Settings, *, now: Clock = utc_now, listen: str = "") -> FastAPI:
+def create_app(
+    store: Store, settings: Settings, *, now: Clock = utc_now, listen: str = "", data: Path | None = None
+) -> FastAPI:
     """The site over an open store. `listen`: HOST:PORT that it is reached at, where it is not that of the settings.
 
+    `data`: the data folder, where it is on this machine; the operations page reads what the other processes say there.
     Raises AssetsMissing where the front-end was not built.
     """
     templates = make_templates(Assets(), settings)
@@ -60,13 +64,14 @@ def create_app(store: Store, settings: Settings, *, now: Clock = utc_now, listen
     app = FastAPI(
         title="urltrap",
         lifespan=lifespan,
+        redirect_slashes=False,  # "/sessions//" is not there; nothing of an address comes back as one
         docs_url=None,  # the ready-made ones load scripts from elsewhere
         redoc_url=None,
         openapi_url=None,
         middleware=[Middleware(Guard, hosts=Hosts(listen or settings.site.listen), failed=failed)],
         exception_handlers=errors.HANDLERS,
     )
-    app.state.site = Site(store, settings, now, templates, live, Editions(now))
+    app.state.site = Site(store, settings, now, templates, live, Editions(now), data, now())
     app.mount("/static/build", _KeptFiles(directory=BUILD))
     app.mount("/static", StaticFiles(directory=STATIC))
     for router in ROUTERS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,9 @@ class Site:
     templates: Environment
     live: LiveUpdates
     editions: Editions
+    data: Path | None
+    """The data folder, where it is on this machine."""
+    started: datetime
 
 
 def site_of(request: Request) -> Site:
@@ -83,7 +86,9 @@ def make_templates(assets: Assets, settings: Settings) -> Environment:
         ago=words.ago,
         offset=words.offset,
         link=link,
+        client_link=client_link,
         login_link=login_link,
+        narrowed=narrowed,
         words=words,
         ranges=RANGES,
         sensors=_sensor_addresses(settings),
@@ -103,6 +108,11 @@ def link(path: str, **filters: object) -> str:
     return quote(path) + (f"?{query}" if query else "")
 
 
+def narrowed(path: str, filters: Mapping[str, object], name: str, value: object) -> str:
+    """The list with one filter more, or without it (None)."""
+    return link(path, **{**filters, name: value})
+
+
 def echo(value: str | None) -> str:
     """What a form's field shows again: empty for text with hidden characters, which the field could not show as such.
 
@@ -120,6 +130,12 @@ def login_link(username: bytes = b"", password: bytes = b"") -> str:
     return link(
         "/logins", username=username, password=password, match="part" if any(cut for _, cut in fits) else None
     )
+
+
+def client_link(client: bytes, since: str | None) -> str:
+    """The sessions of a client; empty where its words do not fit into an address, since they are compared whole."""
+    text, cut = _fit(client)
+    return link("/sessions", client=text, since=since) if text and not cut else ""
 
 
 def _fit(value: object) -> tuple[str, bool]:

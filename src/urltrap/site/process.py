@@ -43,7 +43,7 @@ async def run_site(
     try:
         listener = _listen(settings.site.listen)
         with contextlib.closing(listener):
-            await _serve(store, settings, listener, ready, stop)
+            await _serve(store, settings, data_dir, listener, ready, stop)
     finally:
         await asyncio.to_thread(store.close)
 
@@ -51,11 +51,12 @@ async def run_site(
 async def _serve(
     store: Store,
     settings: Settings,
+    data_dir: Path,
     listener: socket.socket,
     ready: Callable[[list[str]], None],
     stop: asyncio.Event,
 ) -> None:
-    app = create_app(store, settings)
+    app = create_app(store, settings, data=data_dir)
     site: Site = app.state.site
     config = uvicorn.Config(
         app,

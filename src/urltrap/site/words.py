@@ -79,6 +79,27 @@ VIAS = {
     "stdin": "sent to standard input",
 }
 
+AXES = ("action", "role", "target", "delivery", "hosting", "lifecycle")
+"""The six classes of a URL."""
+FACETS = {
+    "verdict": "Verdict",
+    "action": "What it is for",
+    "role": "Part in the attack",
+    "target": "Made for",
+    "delivery": "Asked with",
+    "hosting": "Where it lies",
+    "lifecycle": "How it is now",
+    "kind": "Payload",
+    "family": "Family",
+    "campaign": "Campaign",
+    "host": "Host",
+    "provider": "Listed by",
+    "sensor": "Sensor",
+    "source": "Brought by",
+    "asn": "Network AS",
+    "sha256": "Payload",
+}
+
 
 def number(value: int | None) -> str:
     """12,345; a dash for what is not known."""

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from urltrap.site.pages import artifacts, feeds, health, logins, overview, sessions, urls
+from urltrap.site.pages import (
+    artifacts,
+    feeds,
+    groups,
+    health,
+    logins,
+    operations,
+    overview,
+    places,
+    sessions,
+    urls,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
@@ -12,6 +23,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     logins.router,
     urls.router,
     artifacts.router,
+    groups.router,
+    places.router,
+    operations.router,
     feeds.router,
     health.router,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -36,4 +37,17 @@ def artifact(request: Request, sha256: str) -> HTMLResponse:
     detail = artifact_queries.detail(site_of(request).store, sha256.lower())
     if detail is None:
         raise Missing("artifact", "/artifacts")
-    return render(request, "artifact.html", detail=detail, row=detail.row, artifact=detail.row.artifact)
+    return render(
+        request,
+        "artifact.html",
+        detail=detail,
+        row=detail.row,
+        artifact=detail.row.artifact,
+        families=_distinct(row.family for row in detail.urls),
+        campaigns=_distinct(row.campaign for row in detail.urls),
+        hosts=_distinct(row.host for row in detail.urls),
+    )
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return [value for value in dict.fromkeys(values) if value]

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi import Query as FromQuery
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from urltrap.model.views import CountryRow, TimelinePoint, TopKind
+from urltrap.model.views import CountryRow, TimelinePoint, TopKind, TopRow
 from urltrap.site import charts
 from urltrap.site.context import Site, render, site_of
 from urltrap.site.live import pulse_key
 from urltrap.site.pages.queries import Query, get
 from urltrap.site.ranges import BEGINNING, Range, RangeName, range_of
+from urltrap.store import Store
+from urltrap.store.queries import intel as intel_queries
 from urltrap.store.queries import overview as overview_queries
 from urltrap.store.queries import sessions as session_queries
 from urltrap.store.queries import top as top_queries
@@ -24,7 +26,7 @@ from urltrap.store.queries import urls as url_queries
 
 router = APIRouter()
 
-TOPS: tuple[tuple[TopKind, str], ...] = (
+TOPS: tuple[tuple[TopKind | Literal["domain"], str], ...] = (
     ("url", "URLs"),
     ("command", "Commands"),
     ("host", "Hosts of URLs"),
@@ -33,6 +35,7 @@ TOPS: tuple[tuple[TopKind, str], ...] = (
     ("password", "Passwords"),
     ("address", "Addresses"),
     ("network", "Networks"),
+    ("domain", "Registered domains"),
     ("country", "Countries"),
     ("client", "Clients"),
 )
@@ -78,7 +81,7 @@ def overview(request: Request, query: Annotated[OverviewQuery, FromQuery()]) -> 
         bars=row,
         timeline=charts.timeline_option(sensors, row, span.step),
         countries=charts.country_counts(countries),
-        tops=[(kind, name, top_queries.top(site.store, kind, _TOP, span.since)) for kind, name in TOPS],
+        tops=[(kind, name, _top(site.store, kind, span.since)) for kind, name in TOPS],
         newest_urls=url_queries.page(site.store, limit=_NEWEST_URLS).rows,
         newest_sessions=session_queries.page(site.store, limit=_NEWEST_SESSIONS).rows,
         since=charts.moment_text(span.since) if span.since else None,
@@ -103,6 +106,15 @@ async def live(request: Request) -> Response:
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+def _top(store: Store, kind: TopKind | Literal["domain"], since: datetime | None) -> list[TopRow]:
+    if kind != "domain":
+        return top_queries.top(store, kind, _TOP, since)
+    return [
+        TopRow(value=domain.encode(), count=count)
+        for domain, count in intel_queries.busiest_domains(store, _TOP)
+    ]
 
 
 def _figures(

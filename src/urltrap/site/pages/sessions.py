@@ -39,6 +39,7 @@ class SessionsQuery(Query):
     country: Short = None
     asn: Annotated[Annotated[int, Field(ge=0, lt=2**32)] | None, Blank] = None
     hassh: Short = None
+    client: Text = None
     text: Text = None
     since: Moment = None
     until: Moment = None
@@ -53,6 +54,7 @@ class SessionsQuery(Query):
             country="" if self.country == "unknown" else self.country and self.country.upper(),
             asn=self.asn,
             hassh=self.hassh,
+            client=self.client,
             text=self.text,
             since=self.since,
             until=self.until,

@@ -8,21 +8,29 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request
 from fastapi import Query as FromQuery
 from fastapi.responses import HTMLResponse
+from pydantic import Field
 
 from urltrap.model.event import CommandEntered, DownloadAsked, EventBase
 from urltrap.model.verdict import VerdictName
 from urltrap.model.views import SightingRow, UrlDetail, UrlFilter
 from urltrap.site.context import render, site_of
 from urltrap.site.pages.errors import Missing
-from urltrap.site.pages.queries import Blank, Cursor, Query, Short, Text, get
+from urltrap.site.pages.queries import Blank, Cursor, Moment, Query, Short, Text, get
 from urltrap.site.text import Span
+from urltrap.site.words import AXES
 from urltrap.store import Store
+from urltrap.store.queries import facets as facet_queries
+from urltrap.store.queries import intel as intel_queries
 from urltrap.store.queries import sessions as session_queries
 from urltrap.store.queries import urls as url_queries
 
 router = APIRouter()
 
 Answer = Annotated[Literal["yes", "no"] | None, Blank]
+_AS_GIVEN = (
+    "kind", "action", "role", "delivery", "target", "hosting", "lifecycle", "family", "campaign", "provider",
+    "sensor", "source", "asn", "since", "until",
+)  # fmt: skip
 _TOLD = 20
 """Sightings that a page tells with the command that held them."""
 
@@ -35,6 +43,20 @@ class UrlsQuery(Query):
     published: Answer = None
     host: Short = None
     kind: Short = None
+    action: Short = None
+    role: Short = None
+    delivery: Short = None
+    target: Short = None
+    hosting: Short = None
+    lifecycle: Short = None
+    family: Short = None
+    campaign: Short = None
+    provider: Short = None
+    sensor: Short = None
+    source: Short = None
+    asn: Annotated[Annotated[int, Field(ge=0, lt=2**32)] | None, Blank] = None
+    since: Moment = None
+    until: Moment = None
     text: Text = None
     cursor: Cursor = None
 
@@ -45,8 +67,8 @@ class UrlsQuery(Query):
             malicious=None if self.malicious is None else self.malicious == "yes",
             published=None if self.published is None else self.published == "yes",
             host=self.host and self.host.lower(),
-            kind=self.kind,
             text=self.text,
+            **{name: getattr(self, name) for name in _AS_GIVEN},
         )
 
 
@@ -63,8 +85,18 @@ class Told:
 @get(router, "/urls")
 def urls(request: Request, query: Annotated[UrlsQuery, FromQuery()]) -> HTMLResponse:
     """The list, most recently seen first."""
-    page = url_queries.page(site_of(request).store, query.wanted(), query.cursor)
-    return render(request, "urls.html", page=page, query=query, filters=query.filters())
+    store = site_of(request).store
+    page = url_queries.page(store, query.wanted(), query.cursor)
+    filters = query.filters()
+    return render(
+        request,
+        "urls.html",
+        page=page,
+        query=query,
+        filters=filters,
+        facets=facet_queries.facets(store, query.wanted()),
+        narrowing=any(name in filters for name in AXES),
+    )
 
 
 @get(router, "/urls/{key}")
@@ -76,7 +108,15 @@ def url(request: Request, key: str) -> HTMLResponse:
         raise Missing("URL", "/urls")
     told = [tell(store, row) for row in detail.sightings[:_TOLD]]
     return render(
-        request, "url.html", detail=detail, row=detail.row, told=told, publication=publication(detail)
+        request,
+        "url.html",
+        detail=detail,
+        row=detail.row,
+        verdict=detail.verdict,
+        told=told,
+        publication=publication(detail),
+        leads=intel_queries.lead(store, detail.row.id),
+        children=url_queries.second_stages(store, [row.artifact.sha256 for row in detail.artifacts]),
     )
 
 
