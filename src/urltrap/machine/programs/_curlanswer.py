@@ -65,7 +65,7 @@ def failed(
     if kind == "missing":
         if place.scheme == "tftp":
             return (yield from run.error(68, "TFTP: File Not Found"))
-        return (yield from run.error(78, "RETR response: 550"))
+        return (yield from run.error(78, "The file does not exist"))
     if kind == "bad-url":
         return (yield from run.error(3, "URL using bad/illegal format or missing URL"))
     if kind == "reset":
@@ -136,23 +136,32 @@ def answered(
         except SysError as problem:
             if problem.errno == errno.EPIPE:
                 raise
-            yield from p.err(
-                f"Warning: Failed to open the file {sink}: {problem.words}\n"
-                if not run.silent or run.speaks
-                else ""
-            )
+            if not run.silent:
+                yield from p.err(f"Warning: Failed to open the file {sink}: {problem.words}\n")
             status = 23
     if meter:
         yield from p.err(
             ("\r" + "#" * 72 + " 100.0%\n")
             if bar
-            else finished(answer.size if not head else 0, answer.seconds, head)
+            else finished(_announced(answer) if head else answer.size, answer.seconds, head, sent(run))
         )
     if template := run.value("write-out"):
         yield from p.write(1, encode(_write_out(template, url, answer, written)))
     if status:
         return (yield from run.error(23, "Failure writing output to destination"))
     return 0
+
+
+def _announced(answer: Answer) -> int:
+    """The length that a HEAD's answer tells."""
+    text = answer.header("content-length")
+    return int(text[:12]) if text.isdecimal() else 0
+
+
+def sent(run: Transfer) -> int:
+    """Bytes of the body that a command line sends."""
+    parts = [len(encode(each)) for name in ("data", "data-raw", "json") for each in run.opts.get(name, [])]
+    return sum(parts) + max(0, len(parts) - 1)
 
 
 def _raw_headers(answer: Answer) -> bytes:

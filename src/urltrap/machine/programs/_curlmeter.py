@@ -39,11 +39,13 @@ def _clock(seconds: float) -> str:
     return f"{whole // 3600:2d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-def finished(size: int, seconds: float, head: bool) -> str:
-    """The last line."""
+def finished(size: int, seconds: float, head: bool, sent: int = 0) -> str:
+    """The last line; with `head` the body was only announced; `sent` bytes went the other way."""
     if head or not size:
-        return zero(newline=True)
+        return zero(newline=True, total=size)
     speed = int(size / max(seconds, 0.001))
     spent = _clock(seconds)
     shown = amount(size)
-    return f"\r100 {shown}  100 {shown}    0     0  {amount(speed)}      0 {spent} {spent} --:--:-- {amount(speed)}\n"
+    upload = int(sent / max(seconds, 0.001))
+    share = f"{100 if sent else 0:3d} {sent:5d}  {amount(speed)} {upload:6d}"
+    return f"\r100 {amount(size + sent)}  100 {shown}  {share} {spent} {spent} --:--:-- {amount(speed + upload)}\n"

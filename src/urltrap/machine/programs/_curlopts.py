@@ -36,7 +36,7 @@ _FLAGS = words(
 )
 OPTIONS: dict[str, bool] = {**dict.fromkeys(_VALUED, True), **dict.fromkeys(_FLAGS, False)}
 """Long options, and whether they take a value."""
-_LETTERS = {
+LETTERS = {
     "0": "http1.0", "1": "tlsv1", "2": "sslv2", "3": "sslv3", "4": "ipv4", "6": "ipv6", "a": "append",
     "A": "user-agent", "b": "cookie", "B": "use-ascii", "c": "cookie-jar", "C": "continue-at", "d": "data",
     "D": "dump-header", "e": "referer", "E": "cert", "f": "fail", "F": "form", "g": "globoff", "G": "get",
@@ -48,6 +48,7 @@ _LETTERS = {
     "x": "proxy", "X": "request", "Y": "speed-limit", "y": "speed-time", "z": "time-cond", "Z": "parallel",
     "#": "progress-bar", ":": "next",
 }  # fmt: skip
+"""The letters of options."""
 _NUMERIC = frozenset(
     ("max-time", "connect-timeout", "retry", "retry-delay", "max-redirs", "speed-limit", "speed-time")
 )
@@ -81,7 +82,7 @@ def parse(argv: Sequence[str]) -> list[tuple[dict[str, list[str]], list[str]]]:
             letters = word[1:]
             while letters:
                 letter, letters = letters[0], letters[1:]
-                found = _LETTERS.get(letter)
+                found = LETTERS.get(letter)
                 if found is None:
                     raise UsageError(f"option {word}: is unknown")
                 if found == "next":

@@ -55,7 +55,7 @@ def speed_words(size: int, seconds: float) -> str:
 
 def _short_speed(size: int, seconds: float) -> str:
     rate = size / seconds if seconds > 0 else float(size)
-    units = ("", "K", "M", "G")
+    units = (" ", "K", "M", "G")
     step = 0
     while rate >= 1024 and step < 3:
         rate /= 1024
@@ -79,29 +79,32 @@ def body_progress(answer: Answer, name: str, seconds: float, columns: int) -> st
         return (
             _bar("STDOUT" if name == "-" else name.rpartition("/")[2], size, seconds, columns, known) + "\n\n"
         )
+    return "\n".join(_dots(size, seconds, known)) + "\n\n"
+
+
+_ROW = 51_200
+"""Bytes that a row of fifty dots stands for."""
+
+
+def _dots(size: int, seconds: float, known: bool) -> list[str]:
+    """Rows of dots, one for each kilobyte that came whole; the last one is shown even where nothing is in it."""
     lines = []
-    rows = max(1, -(-size // 51_200))
-    shown = min(rows, 3000)
-    for row in range(shown):
-        begin = row * 51_200
-        here = min(size - begin, 51_200)
-        dots = -(-here // 1024) if known or here else 0
-        cells = "." * dots
-        text = " ".join(cells[n : n + 10].ljust(10) for n in range(0, 50, 10))
-        line = f"{begin // 1024:6d}K {text}"
-        last = row == rows - 1
-        if known:
-            percent = 100 if last else (begin + here) * 100 // size if size else 100
-            line += f" {percent:3d}%"
-        rate = _short_speed(size, seconds) if size else "0.00 "
-        line = line if known else line.rstrip() + " " * (59 - len(line.rstrip()))
+    for row in range(min(size // _ROW, 3000) + 1):
+        begin = row * _ROW
+        last = begin + _ROW > size
+        here = min(size - begin, _ROW)
+        cells = "." * (here // 1024)
+        line = f"{begin // 1024:6d}K" + "".join(" " + cells[n : n + 10].ljust(10) for n in range(0, 50, 10))
+        if known and size:
+            line += f"{(begin + here) * 100 // size:3d}%"
+        # Each row came at the average speed, as far as anybody can tell.
+        line += f" {_short_speed(here, seconds * here / size) if size and here else '0.00 '}"
         if last:
-            line += f" {rate}={_elapsed(seconds)}"
-        else:
-            left = seconds * (size - begin - here) / size if size else 0
-            line += f" {rate} {max(0, round(left))}s" if known else f" {rate}"
+            line += f"={_elapsed(seconds if size else 0.0)}"
+        elif known:
+            line += f" {round(seconds * (size - begin - here) / (begin + here))}s"
         lines.append(line)
-    return "\n".join(lines) + "\n\n"
+    return lines
 
 
 def _bar(name: str, size: int, seconds: float, columns: int, known: bool) -> str:

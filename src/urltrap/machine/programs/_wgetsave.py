@@ -45,7 +45,11 @@ def save(session: Session, place: Place, answer: Answer, shown: str, name: str) 
         name = free_name(p, name)
     target = document if document is not None else name
     yield from session.say(f"Length: {length_words(answer, place)}\n")
-    yield from session.say(f"Saving to: {session.named('STDOUT' if target == '-' else target)}\n\n")
+    if document is None:
+        yield from _folders(session, target)
+    if document is not None or lstat(p, target.rpartition("/")[0] or "/") is not None:
+        line = f"Saving to: {session.named('STDOUT' if target == '-' else target)}\n"
+        yield from session.say(("" if place.scheme == "ftp" else line) + "\n")
     seconds = answer.seconds
     try:
         if target == "-":
@@ -66,7 +70,6 @@ def save(session: Session, place: Place, answer: Answer, shown: str, name: str) 
             finally:
                 p.close(fd)
         else:
-            yield from _folders(session, target)
             if body is not None:
                 p.fs.put(target, body, mode=0o666 & ~p.umask)
             else:
@@ -87,12 +90,13 @@ def save(session: Session, place: Place, answer: Answer, shown: str, name: str) 
         )
     known = (
         f"{size}/{size}"
-        if answer.header("content-length") or place.scheme == "ftp" or not answer.capture.headers
+        if place.scheme != "ftp" and (answer.header("content-length") or not answer.capture.headers)
         else f"{size}"
     )
     if session.terse:
         out = "-" if target == "-" else target
-        yield from session.say(f'{stamp(p)} URL:{shown} [{known}] -> "{out}" [1]\n', terse=True)
+        final = answer.capture.hops[-1].url if answer.capture.hops else shown
+        yield from session.say(f'{stamp(p)} URL:{final} [{known}] -> "{out}" [1]\n', terse=True)
     else:
         done = "written to stdout" if target == "-" else f"{session.named(target)} saved"
         yield from session.say(f"{stamp(p)} ({speed_words(size, seconds)}) - {done} [{known}]\n\n")
@@ -110,7 +114,11 @@ def _folders(session: Session, target: str) -> Gen:
             continue
         walked = join(walked, part) if walked else part
         if lstat(session.p, walked) is None:
-            session.p.fs.mkdir(walked, 0o777 & ~session.p.umask)
+            try:
+                session.p.fs.mkdir(walked, 0o777 & ~session.p.umask)
+            except SysError as problem:
+                yield from session.say(f"{walked}: {problem.words}\n", terse=True)
+                return
     yield from session.p.tick()
 
 

@@ -12,7 +12,7 @@ from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._curlanswer import answered, failed
 from urltrap.machine.programs._curlmeter import header_lines, zero
-from urltrap.machine.programs._curlopts import OPTIONS, UsageError, parse
+from urltrap.machine.programs._curlopts import LETTERS, OPTIONS, UsageError, parse
 from urltrap.machine.programs._curlrun import Transfer, put
 from urltrap.machine.programs._curltexts import HELP, HINT, curl_version, version_text
 from urltrap.machine.programs._net import ask, split_url
@@ -61,17 +61,18 @@ def curl(p: Process) -> Run:
         outputs = list(opts.get("output", []))
         if (wrong := _upload_problem(run)) is not None:
             return (yield from wrong)
-        expanded: list[str] = []
-        for url in urls:
-            expanded += [url] if run.has("globoff") else glob_urls(url)
-        for number, url in enumerate(expanded[: _MAX_URLS - count]):
-            output = outputs[number] if number < len(outputs) else None
-            if output is None and outputs and len(expanded) > len(urls):
-                output = outputs[0].replace("#1", url.rpartition("/")[2])
-            count += 1
-            status = yield from _one(run, url, output)
-            if status and run.has("fail-early"):
-                return status
+        for number, operand in enumerate(urls):
+            template = outputs[number] if number < len(outputs) else None
+            for url, parts in [(operand, [])] if run.has("globoff") else globbed(operand):
+                if count >= _MAX_URLS:
+                    return status
+                output = template
+                for place, part in enumerate(parts, 1):
+                    output = output.replace(f"#{place}", part) if output is not None else None
+                count += 1
+                status = yield from _one(run, url, output)
+                if status and run.has("fail-early"):
+                    return status
     return status
 
 
@@ -84,14 +85,14 @@ def _config(run: Transfer, path: str) -> Generator[Any, Any, list[str] | None]:
         return None
     urls = []
     for line in decode(data).split("\n"):
-        match = re.match(r"\s*-*([\w-]+)\s*[=:]?\s*\"?([^\"]*)\"?", line)
+        match = re.match(r"\s*(-*)([\w-]+)\s*[=:]?\s*\"?([^\"]*)\"?", line)
         if match is None:
             continue
-        name = match[1]
+        name = LETTERS.get(match[2], match[2]) if len(match[1]) == 1 else match[2]
         if name == "url":
-            urls.append(match[2].strip())
+            urls.append(match[3].strip())
         elif name in OPTIONS:
-            run.opts.setdefault(name, []).append(match[2].strip())
+            run.opts.setdefault(name, []).append(match[3].strip())
     return urls
 
 
@@ -111,30 +112,37 @@ def _upload_problem(run: Transfer) -> Run | None:
     return None
 
 
+_GLOB = re.compile(r"\{([^{}]*,[^{}]*)\}|\[(\d{1,6})-(\d{1,6})\]|\[([a-z])-([a-z])\]|\[([A-Z])-([A-Z])\]")
+
+
 def glob_urls(url: str) -> list[str]:
-    """curl's own globbing: {a,b} and [1-5], at most 100."""
-    found = [url]
+    """curl's own globbing: {a,b}, [1-5] and [a-c], at most 100."""
+    return [found for found, _ in globbed(url)]
+
+
+def globbed(url: str) -> list[tuple[str, list[str]]]:
+    """`glob_urls` with what stands for each pattern, which is #1, #2 … in the name of the output."""
+    done: list[tuple[str, list[str]]] = [(url, [])]
     for _ in range(4):
-        match = next(
-            (
-                m
-                for m in [re.search(r"\{([^{}]*,[^{}]*)\}|\[(\d{1,6})-(\d{1,6})\]", each) for each in found]
-                if m
-            ),
-            None,
-        )
+        match = _GLOB.search(done[0][0])
         if match is None:
-            return found
-        whole = match[0]
-        if match[1] is not None:
-            parts = match[1].split(",")[:50]
-        else:
-            width = len(match[2]) if match[2].startswith("0") else 0
-            parts = [
-                str(n).zfill(width) for n in range(int(match[2]), min(int(match[3]), int(match[2]) + 49) + 1)
-            ]
-        found = [each.replace(whole, part, 1) for each in found for part in parts][:100]
-    return found
+            break
+        parts = _alternatives(match)
+        done = [
+            (each.replace(match[0], part, 1), [*chosen, part]) for each, chosen in done for part in parts
+        ][:100]
+    return done
+
+
+def _alternatives(match: re.Match[str]) -> list[str]:
+    if match[1] is not None:
+        return match[1].split(",")[:50]
+    if match[2] is not None:
+        low, high = int(match[2]), int(match[3])
+        width = len(match[2]) if match[2].startswith("0") else 0
+        return [str(number).zfill(width) for number in range(low, min(high, low + 49) + 1)]
+    first, last = (match[4], match[5]) if match[4] else (match[6], match[7])
+    return [chr(code) for code in range(ord(first), ord(last) + 1)]
 
 
 def _time(run: Transfer, *names: str) -> float:
@@ -174,17 +182,10 @@ def _one(run: Transfer, url: str, output: str | None) -> Generator[Any, Any, int
         if key.lower() == "user-agent":
             agent = value
     head = run.has("head")
-    data_given = any(
-        run.has(each) for each in ("data", "data-raw", "data-binary", "data-urlencode", "json", "form")
-    )
     user, _, password = (run.value("user") or "").partition(":")
     meter = (
-        not run.silent
-        and (output not in (None, "-") or not p.is_tty(1))
-        and not run.has("no-progress-meter")
-        and not data_given
+        not run.silent and (output not in (None, "-") or not p.is_tty(1)) and not run.has("no-progress-meter")
     )
-    meter = meter or (not run.silent and data_given and output not in (None, "-"))
     bar = run.has("progress-bar")
     if meter and not bar:
         yield from p.err((header_lines() if not run.headed else "") + zero())

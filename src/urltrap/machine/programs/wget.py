@@ -105,11 +105,12 @@ def _all(session: Session, urls: list[str], source: str | None) -> Run:
             return 1
     for url in urls[:_MAX_URLS]:
         yield from _one(session, url)
-    if session.files > 1 or (session.files and c.has("r", "m", "p")):
+    if c.has("r", "m", "p") or len(c.args) > 1 or (source is not None and session.bytes):
         yield from session.say(
             f"FINISHED --{stamp(p)}--\nTotal wall clock time: 0.{p.random(9)}s\n"
             f"Downloaded: {session.files} files, {hundred(session.bytes)} in 0.{p.random(9)}s "
-            f"(1.{p.random(90) + 10} MB/s)\n"
+            f"(1.{p.random(90) + 10} MB/s)\n",
+            terse=True,
         )
     return session.status
 
@@ -155,7 +156,8 @@ def _one(session: Session, url: str) -> Gen:
         (key.strip(), value.strip()) for key, _, value in (each.partition(":") for each in c.values("header"))
     ]
     user, password = c.value("user") or place.user, c.value("password") or place.password
-    yield from session.say(f"--{stamp(p)}--  {shown}\n")
+    login = f"{place.user}:*password*@" if place.password else f"{place.user}@" if place.user else ""
+    yield from session.say(f"--{stamp(p)}--  {shown.replace('://', f'://{login}', 1)}\n")
     if place.scheme == "ftp":
         yield from session.say(f"           => {session.named(document or name)}\n")
     answer = yield from ask(

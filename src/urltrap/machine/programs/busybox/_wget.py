@@ -98,7 +98,7 @@ def _tell(c: Cmd, url: str, place: Place, answer: Answer, target: str | None) ->
         lines += [
             f"  {key.decode('latin-1')}: {value.decode('latin-1')}" for key, value in answer.capture.headers
         ]
-        yield from p.err("\n".join(lines) + "\n")
+        yield from p.err("\n".join(lines) + "\n  \n")
     if answer.status >= 400:
         return (yield from _die(c, f"server returned error: HTTP/1.1 {answer.status} {answer.reason}"))
     if c.has("spider"):
@@ -129,17 +129,18 @@ def _store(c: Cmd, answer: Answer, name: str, quiet: bool, *, explicit: bool) ->
                     pass  # free: what it wants
                 else:
                     return (yield from _die(c, f"can't open '{name}': File exists"))
-            if not quiet:
-                yield from p.err(f"saving to '{name}'\n")
             if body is not None:
                 p.fs.put(name, body, mode=0o666 & ~p.umask)
             else:
                 p.fs.write(name, b"", mode=0o666 & ~p.umask)
+            if not quiet:
+                yield from p.err(f"saving to '{name}'\n")
         except SysError as problem:
             return (yield from _die(c, f"can't open '{name}': {problem.words}"))
     if not quiet:
         label = name.rpartition("/")[2]
-        yield from p.write(2, encode(meter(label, size, answer.seconds, p.window()[0])))
+        line = meter(label, size, answer.seconds, p.window()[0])
+        yield from p.write(2, encode(("\r" if p.is_tty(2) else "") + line))
         yield from p.err("written to stdout\n" if name == "-" else f"'{name}' saved\n")
     return 0
 
@@ -150,10 +151,10 @@ def meter(label: str, size: int, seconds: float, columns: int) -> str:
     amount = (
         f"{size:5d} "
         if size < 100_000
-        else f"{size / 1024:5.0f}k"
+        else f"{size / 1024:4.0f}k"
         if size < 100_000_000
-        else f"{size / 1_048_576:5.1f}M"
+        else f"{size / 1_048_576:4.1f}M"
     )
     hours, rest = divmod(int(seconds), 3600)
     clock = f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
-    return f"\r{label[:20]:<20} 100% |{'*' * (width + 1)}| {amount} {clock} ETA\n"
+    return f"{label[:20]:<20} 100% |{'*' * (width + 1)}| {amount} {clock} ETA\n"
