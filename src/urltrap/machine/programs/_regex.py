@@ -377,8 +377,10 @@ def compile_perl(source: str, fold: bool = False) -> Matcher:
             re.compile(prefix)
             body = f"(?:{prefix})(?P<K_>)(?:{body})"
         pattern = re.compile(body, re.IGNORECASE * fold)
-    except (re.error, OverflowError, RecursionError):
-        raise BadRegex("unmatched or unknown construct") from None
+    except (re.error, OverflowError, RecursionError) as problem:
+        open_group = "unterminated subpattern" in str(problem)
+        words = "missing closing parenthesis" if open_group else "unmatched or unknown construct"
+        raise BadRegex(words) from None
     nested = 9 if _PERL_RISK.search(body) else sum(body.count(c) for c in "*+")
     return Matcher(pattern, nested, None, fold)
 

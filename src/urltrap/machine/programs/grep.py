@@ -9,7 +9,7 @@ from typing import Any
 
 from urltrap.machine.api import Run, decode, encode
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._cmd import Cmd, command
+from urltrap.machine.programs._cmd import Cmd, command, quotes
 from urltrap.machine.programs._lines import Source
 from urltrap.machine.programs._regex import BadRegex, Matcher, compile_perl, compile_posix, keep_start
 from urltrap.machine.shell.glob import compile_pattern
@@ -22,7 +22,10 @@ _LONG = {
     "quiet": "q", "silent": "q", "binary-files:": "binary", "text": "a", "directories:": "d", "devices:": "D",
     "recursive": "r", "dereference-recursive": "R", "include:": "include", "exclude:": "exclude",
     "exclude-dir:": "exclude-dir", "files-without-match": "L", "files-with-matches": "l", "count": "c",
-    "initial-tab": "T", "null": "Z", "before-context:": "B", "after-context:": "A", "context:": "C", "color::": "color",
+    "initial-tab": "T",
+    "group-separator:": "gs", "no-group-separator": "ngs", "version": "V", "null": "Z",
+    "before-context:": "B", "after-context:": "A", "context:": "C",
+    "color::": "color",
     "colour::": "color", "binary": "U",
 }  # fmt: skip
 _USAGE = "Usage: {0} [OPTION]... PATTERNS [FILE]...\nTry '{0} --help' for more information.\n"
@@ -36,10 +39,12 @@ class _Plan:
         self.c = c
         self.matchers = matchers
         self.literals = literals
+        self.extended = False
         self.fold = c.has("i", "y") and c.last("i") != ""
         self.word = c.has("w")
         self.whole = c.has("x")
         color = c.value("color")
+        self.utf8 = quotes(c.p)[0] != "'"
         self.color = color in ("always", "yes", "force") or (
             color in ("", "auto", "tty") and c.has("color") and c.p.is_tty(1)
         )
@@ -104,11 +109,19 @@ class _Plan:
             return not (before.isalnum() or before == "_" or after.isalnum() or after == "_") and end > start
         return True
 
+    def decode(self, data: bytes) -> str:
+        """A line as text: characters in a UTF-8 locale, else bytes."""
+        return decode(data) if self.utf8 else data.decode("latin-1")
+
+    def encode(self, text: str) -> bytes:
+        """What `decode` made text of."""
+        return encode(text) if self.utf8 else text.encode("latin-1")
+
     def matches(self, line: bytes) -> bool:
         """Whether a line (without its end) holds a match."""
         if self.literal_bytes is not None:
             return self.literal_bytes in line
-        text = decode(line)
+        text = self.decode(line)
         if self.matchers and not (self.word or self.whole):
             return any(matcher.search(text) is not None for matcher in self.matchers)
         return next(self.spans(text), None) is not None
@@ -117,6 +130,8 @@ class _Plan:
 def _compile(c: Cmd, patterns: list[str]) -> _Plan:
     base = c.name.rpartition("/")[2]
     kind = c.last("EFGP") or {"egrep": "E", "fgrep": "F"}.get(base, "G")
+    if quotes(c.p)[0] == "'":
+        patterns = [encode(each).decode("latin-1") for each in patterns]
     if kind == "F":
         return _Plan(c, [], patterns)
     fold = c.has("i", "y")
@@ -128,11 +143,13 @@ def _compile(c: Cmd, patterns: list[str]) -> _Plan:
     if c.has("x") and kind != "P":
         wrap = ("^({})$" if kind == "E" else "^\\({}\\)$").format
         return _Plan(c, [make(wrap(each)) if each else make("^$") for each in patterns], None)
-    return _Plan(c, [make(each) for each in patterns], None)
+    plan = _Plan(c, [make(each) for each in patterns], None)
+    plan.extended = kind == "E"
+    return plan
 
 
-@command("grep", "egrep", "fgrep", short="EFGPe:f:iywxzsvm:bnHhoqaIUd:D:rRLlcTZA:B:C:0123456789", long=_LONG, bad=2,
-         package="GNU grep", version="3.8", bb="EFGPe:f:iywxzsvm:bnHhoqaIUrRLlcA:B:C:")  # fmt: skip
+@command("grep", "egrep", "fgrep", short="EFGPe:f:iywxzsvm:bnHhoqaIUVd:D:rRLlcTZA:B:C:0123456789", long=_LONG, bad=2,
+         hint=_USAGE, package="GNU grep", version="3.8", bb="EFGPe:f:iywxzsvm:bnHhoqaIUrRLlcA:B:C:")  # fmt: skip
 def grep(c: Cmd) -> Run:
     """Lines that match."""
     patterns: list[str] = []
@@ -149,6 +166,12 @@ def grep(c: Cmd) -> Run:
                 yield from c.p.err(f"{c.name}: {value}: {problem.words}\n")
                 return 2
             patterns += decode(data).removesuffix("\n").split("\n") if data else []
+    if c.has("V"):
+        yield from c.p.out("grep (GNU grep) 3.8\n")
+        return 0
+    if not c.bb and len({name for name, _ in c.opts if name in tuple("EFGP")}) > 1:
+        yield from c.warn("conflicting matchers specified")
+        return 2
     if not given:
         if not c.args:
             if c.bb:
@@ -175,12 +198,16 @@ def grep(c: Cmd) -> Run:
     try:
         plan = _compile(c, patterns)
     except BadRegex as problem:
-        words = (
-            "Invalid regular expression" if str(problem).startswith("Unmatched [") and not c.bb else problem
-        )
+        words = "Invalid regular expression" if str(problem).startswith("Unmatched [") else str(problem)
+        if c.bb:
+            words = f"bad regex '{patterns[0]}'"
         yield from c.p.err(f"{c.name}: {words}\n")
         return 2
-    recursive = c.has("r", "R")
+    if plan.extended and not c.bb:
+        for each in patterns:
+            if each[:1] in ("*", "+", "?"):
+                yield from c.warn(f"warning: {each[:1]} at start of expression")
+    recursive = c.has("r", "R") or c.value("d") == "recurse"
     files = c.args or (["."] if recursive else ["-"])
     many = ((len(files) > 1 or recursive) and not c.has("h")) or c.has("H")
     found_any, failed = False, False
@@ -194,9 +221,10 @@ def grep(c: Cmd) -> Run:
             source = Source(c, path)
         except SysError as problem:
             if problem.errno == 21:
-                if not recursive and not c.has("s"):
-                    yield from c.warn(f"{path}: Is a directory")
-                failed = failed or not c.bb
+                if recursive or c.has("s") or c.bb or c.value("d") == "skip":
+                    continue
+                yield from c.warn(f"{path}: Is a directory")
+                failed = True
                 continue
             failed = True
             if not c.has("s"):
@@ -266,10 +294,12 @@ def _one(
     separator = b"\0" if c.has("Z") else None
     invert, quiet, only, numbered = c.has("v"), c.has("q"), c.has("o"), c.has("n")
     names_only, without, counting = c.has("l"), c.has("L"), c.has("c")
+    skip_binary = (c.has("I") and not c.bb) or c.value("binary") == "without-match"
     silent = quiet or names_only or without or counting
     end = b"\0" if c.has("z") else b"\n"
     binary = None if c.has("a") or c.value("binary") == "text" or end == b"\0" else False
     prefix = encode(label) + (separator or b"") if many else b""
+    between = b"" if c.has("ngs") else encode(c.value("gs") or "--") + b"\n"
     kept: deque[tuple[int, int, bytes]] = deque(maxlen=before or 1)
     count = number = offset = shown_last = trailing = 0
     printed = False
@@ -281,7 +311,7 @@ def _one(
             parts += b"\x1b[35m\x1b[K" + prefix + b"\x1b[m\x1b[K" if plan.color else prefix
             parts += b"" if separator else cyan[0] + mark + cyan[1]
         if numbered:
-            text = b"%d" % line_number
+            text = b"%2d" % line_number if c.has("T") else b"%d" % line_number
             parts += (
                 (b"\x1b[32m\x1b[K" + text + b"\x1b[m\x1b[K" if plan.color else text)
                 + cyan[0]
@@ -290,7 +320,7 @@ def _one(
             )
         if c.has("b"):
             parts += b"%d" % at + mark
-        if c.has("T"):
+        if c.has("T") and parts:
             parts += b"\t"
         return bytes(parts)
 
@@ -305,13 +335,21 @@ def _one(
             binary = True
         yield from c.p.tick(1 + len(body) // 512)
         done = limit is not None and 0 <= limit <= count
+        if binary and skip_binary:
+            count = 0
+            break
         if not done and plan.matches(body) != invert:
             count += 1
             if quiet or names_only or without:
                 break
             if counting:
                 continue
-            if not binary and binary is not None and max(body, default=0).to_bytes(1, "big") >= b"\x80":
+            if (
+                not binary
+                and binary is not None
+                and plan.utf8
+                and max(body, default=0).to_bytes(1, "big") >= b"\x80"
+            ):
                 binary = not _is_utf8(body)
             if binary:
                 yield from c.flush()
@@ -320,20 +358,20 @@ def _one(
                 )
                 break
             if (before or after) and printed and shown_last < number - len(kept) * bool(before) - 1:
-                yield from c.put(b"--\n")
+                yield from c.put(between)
             for each_number, each_at, each in kept if before else ():
                 if not only:
                     yield from c.put(head(b"-", each_number, each_at) + each + end)
             kept.clear()
             if only:
                 if not invert:
-                    text = decode(body)
+                    text = plan.decode(body)
                     for start, stop in plan.spans(text):
                         if stop > start:
-                            piece = encode(text[start:stop])
+                            piece = plan.encode(text[start:stop])
                             if plan.color:
                                 piece = b"\x1b[01;31m\x1b[K" + piece + b"\x1b[m\x1b[K"
-                            byte_at = at + len(encode(text[:start])) if c.has("b") else at
+                            byte_at = at + len(plan.encode(text[:start])) if c.has("b") else at
                             yield from c.put(head(b":", number, byte_at) + piece + end)
             else:
                 shown = _painted(plan, body) if plan.color and not invert else body
@@ -350,11 +388,11 @@ def _one(
             break
     source.give_back()
     matched = count > 0
-    if counting and not quiet:
+    if counting and not quiet and not names_only and not without:
         yield from c.put((prefix + (b"" if separator else b":") if many else b"") + b"%d\n" % count)
     if (names_only and matched and not quiet) or (without and not matched):
         yield from c.put(encode(label) + (separator or b"\n"))
-    return (not matched) if without else matched
+    return matched
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -366,10 +404,11 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _painted(plan: _Plan, body: bytes) -> bytes:
-    text = decode(body)
+    text = plan.decode(body)
     out, pos = bytearray(), 0
     for start, stop in plan.spans(text):
         if stop > start:
-            out += encode(text[pos:start]) + b"\x1b[01;31m\x1b[K" + encode(text[start:stop]) + b"\x1b[m\x1b[K"
+            out += plan.encode(text[pos:start])
+            out += b"\x1b[01;31m\x1b[K" + plan.encode(text[start:stop]) + b"\x1b[m\x1b[K"
             pos = stop
-    return bytes(out) + encode(text[pos:])
+    return bytes(out) + plan.encode(text[pos:])

@@ -1,8 +1,9 @@
-# ruff: noqa: E501 - the programs' own texts and tables are longer than a line
-"""sort, uniq, comm, shuf."""
+"""sort: GNU's and BusyBox's."""
 
 from __future__ import annotations
 
+import errno
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +18,16 @@ from urltrap.machine.programs.ls import version_key
 _LONG = {
     "ignore-leading-blanks": "b", "dictionary-order": "d", "ignore-case": "f", "general-numeric-sort": "g",
     "ignore-nonprinting": "i", "month-sort": "M", "human-numeric-sort": "h", "numeric-sort": "n", "random-sort": "R",
-    "reverse": "r", "sort:": "sort", "version-sort": "V", "batch-size:": "batch", "check::": "c", "compress-program:": "cp",
-    "debug": "debug", "key:": "k", "merge": "m", "output:": "o", "stable": "s", "buffer-size:": "S",
-    "field-separator:": "t", "temporary-directory:": "T", "parallel:": "parallel", "unique": "u", "zero-terminated": "z",
+    "reverse": "r", "sort:": "sort", "version-sort": "V", "batch-size:": "batch", "check::": "c",
+    "compress-program:": "cp", "debug": "debug", "key:": "k", "merge": "m", "output:": "o", "stable": "s",
+    "buffer-size:": "S",
+    "field-separator:": "t", "temporary-directory:": "T", "parallel:": "parallel", "unique": "u",
+    "zero-terminated": "z",
 }  # fmt: skip
-_NUMBER = re.compile(rb"[ \t]*(-?)([0-9,]*)(?:\.([0-9]*))?")
+_KINDS = {
+    "numeric": "n", "human-numeric": "h", "version": "V", "month": "M", "general-numeric": "g", "random": "R",
+}  # fmt: skip
+_NUMBER = re.compile(rb"[ \t]*(-?)([0-9]*)(?:\.([0-9]*))?")
 _FLOAT = re.compile(
     rb"[ \t]*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?inf|nan)", re.IGNORECASE
 )
@@ -34,7 +40,7 @@ def _numeric(data: bytes) -> float:
     if match is None or not (match[2] or match[3]):
         return 0.0
     try:
-        value = float((match[2].replace(b",", b"")[:300] or b"0") + b"." + (match[3] or b"0")[:300])
+        value = float((match[2][:300] or b"0") + b"." + (match[3] or b"0")[:300])
     except (ValueError, OverflowError):
         return 0.0
     return -value if match[1] else value
@@ -53,6 +59,16 @@ def _general(data: bytes) -> tuple[int, float]:
         return (0, 0.0)
     value = float(match[1])
     return (1, -1e308) if value != value else (2, value)
+
+
+def _wrong_key(c: Cmd, spec: str, match: re.Match[str] | None) -> str:
+    """What sort says of a key that is none."""
+    if match is not None:
+        what = "field number" if not int(match[1][:6]) else "character offset"
+        return f"{what} is zero: invalid field specification {c.lq(spec)}"
+    if not spec[:1].isdecimal():
+        return f"invalid number at field start: invalid count at start of {c.lq(spec)}"
+    return f"stray character in field spec: invalid field specification {c.lq(spec)}"
 
 
 def _transform(letters: str) -> Callable[[bytes], Any]:
@@ -104,7 +120,7 @@ def _cut_key(spec: re.Match[str], separator: bytes | None) -> Callable[[bytes], 
         if first > len(spans):
             return b""
         begin = spans[first - 1][0]
-        if skip_first or (offset > 1 and skip_first):
+        if skip_first:
             while begin < len(data) and data[begin] in b" \t":
                 begin += 1
         begin += offset - 1
@@ -128,14 +144,13 @@ def sort(c: Cmd) -> Run:
     """Sort lines."""
     general = "".join(name for name, _ in c.opts if name in tuple("bdfgiMhnRV"))
     by = c.value("sort")
-    general += {
-        "numeric": "n",
-        "human-numeric": "h",
-        "version": "V",
-        "month": "M",
-        "general-numeric": "g",
-        "random": "R",
-    }.get(by or "", "")
+    if by is not None and by not in _KINDS:
+        kinds = "".join(f"  - {c.lq(each)}\n" for each in sorted(_KINDS))
+        yield from c.warn(
+            f"invalid argument {c.lq(by)} for {c.lq('--sort')}\nValid arguments are:\n{kinds}".rstrip()
+        )
+        return (yield from c.usage())
+    general += _KINDS.get(by or "", "")
     text = c.value("t")
     separator = None
     if text is not None:
@@ -155,15 +170,8 @@ def sort(c: Cmd) -> Run:
     keys: list[tuple[Callable[[bytes], bytes], Callable[[bytes], Any], bool]] = []
     for spec in c.values("k"):
         match = _KEY.fullmatch(spec)
-        if match is None:
-            yield from c.warn(f"invalid number at field start: invalid count at start of {c.lq(spec)}")
-            return 2
-        if int(match[1][:6]) == 0 or (match[4] and int(match[4][:6]) == 0 and False):
-            yield from c.warn(
-                f"-: invalid field specification {c.lq(spec)}"
-                if False
-                else f"field number is zero: invalid field specification {c.lq(spec)}"
-            )
+        if match is None or not int(match[1][:6]) or (match[2] and not int(match[2][:6])):
+            yield from c.warn(_wrong_key(c, spec, match))
             return 2
         own = (match[3] or "") + (match[6] or "")
         letters = own or general
@@ -179,11 +187,9 @@ def sort(c: Cmd) -> Run:
             if c.bb:
                 yield from c.p.err(f"{c.name}: {path}: {problem.words}\n")
             else:
-                yield from c.warn(
-                    f"cannot read: {c.quote(path)}: {problem.words}"
-                    if problem.errno != 21
-                    else f"read failed: {path}: {problem.words}"
-                )
+                verb = "read failed" if problem.errno == errno.EISDIR else "cannot read"
+                verb = "open failed" if verb == "cannot read" and c.has("c", "C") else verb
+                yield from c.warn(f"{verb}: {c.quote(path)}: {problem.words}")
             return 2
         while line := (yield from source.line(end)):
             lines.append(line[:-1] if line.endswith(end) else line)
@@ -252,164 +258,15 @@ def _unique(lines: list[bytes], keys: list[Any], general: str) -> list[bytes]:
 
 
 def _check(c: Cmd, lines: list[bytes], keys: list[Any], general: str) -> Run:
-    ordered = _ordered(c, list(lines), keys, general)
-    for number, (line, wanted) in enumerate(zip(lines, ordered, strict=True), 1):
-        if line != wanted:
-            if not c.has("C"):
-                wrong = next(
-                    at
-                    for at in range(1, len(lines))
-                    if _ordered(c, lines[at - 1 : at + 1], keys, general) != lines[at - 1 : at + 1]
-                )
-                yield from c.p.err(
-                    f"{c.name}: {c.args[0] if c.args else '-'}:{wrong + 1}: disorder: {decode(lines[wrong])}\n"
-                )
-            del number
-            return 1
-    return 0
-
-
-@command("uniq", short="cdDf:is:uw:z0123456789", bb="cdiuf:s:w:z", long={"count": "c", "repeated": "d", "all-repeated::": "D", "skip-fields:": "f",
-         "ignore-case": "i", "skip-chars:": "s", "unique": "u", "check-chars:": "w", "zero-terminated": "z", "group::": "group"})  # fmt: skip
-def uniq(c: Cmd) -> Run:
-    """Fold neighbouring lines that are equal."""
-    numbers = {}
-    for name, words in (("f", "fields to skip"), ("s", "bytes to skip"), ("w", "bytes to compare")):
-        text = c.value(name)
-        if text is not None and not re.fullmatch(r"[0-9]{1,18}", text):
-            yield from c.warn(f"{text}: invalid number of {words}")
-            return 1
-        numbers[name] = int(text) if text is not None else None
-    if len(c.args) > 2:
-        return (yield from c.usage(f"extra operand {c.lq(c.args[2])}"))
-    path = c.args[0] if c.args else "-"
-    try:
-        source = Source(c, path)
-    except SysError as problem:
-        yield from c.warn(f"{c.quote(path)}: {problem.words}")
-        return 1
-    end = b"\0" if c.has("z") else b"\n"
-    out = bytearray()
-
-    def mark(line: bytes) -> bytes:
-        for _ in range(min(numbers["f"] or 0, 10_000)):
-            line = re.sub(rb"^[ \t]*[^ \t]*", b"", line, count=1)
-        line = line[numbers["s"] or 0 :]
-        if numbers["w"] is not None:
-            line = line[: numbers["w"]]
-        return line.upper() if c.has("i") else line
-
-    def show(line: bytes, count: int) -> bytes:
-        if (c.has("d") and count < 2) or (c.has("u") and count > 1):
-            return b""
-        if c.has("D"):
-            return b"" if count < 2 else line + end
-        return (b"%7d " % count if c.has("c") else b"") + line + end
-
-    last: bytes | None = None
-    last_mark = b""
-    count = 0
-    group: list[bytes] = []
-    while True:
-        raw = yield from source.line(end)
-        line = raw[:-1] if raw.endswith(end) else raw
-        if raw and last is not None and mark(line) == last_mark:
-            count += 1
-            group.append(line)
-        else:
-            if last is not None:
-                piece = (
-                    b"".join(each + end for each in group) if c.has("D") and count > 1 else show(last, count)
-                )
-                if len(c.args) == 2:
-                    out += piece
-                else:
-                    yield from c.put(piece)
-            last, last_mark, count, group = line, mark(line), 1, [line]
-        if not raw:
-            break
+    same = _identity(keys, general)
+    for number, (before, line) in enumerate(itertools.pairwise(lines), 2):
         yield from c.p.tick()
-    source.close()
-    if len(c.args) == 2:
-        c.p.fs.put(c.args[1], BytesContent(bytes(out)), mode=0o666 & ~c.p.umask)
-    return 0
-
-
-@command("comm", short="123z", bb="123", long={"check-order": "co", "nocheck-order": "nco", "output-delimiter:": "od", "total": "total",
-                                               "zero-terminated": "z"})  # fmt: skip
-def comm(c: Cmd) -> Run:
-    """Compare two sorted files line by line."""
-    if len(c.args) < 2:
-        return (yield from c.usage("missing operand" + (f" after {c.lq(c.args[0])}" if c.args else "")))
-    if len(c.args) > 2:
-        return (yield from c.usage(f"extra operand {c.lq(c.args[2])}"))
-    try:
-        one, other = Source(c, c.args[0]), Source(c, c.args[1])
-    except SysError as problem:
-        yield from c.warn(f"{c.quote(problem.path)}: {problem.words}")
+        if _ordered(c, [before, line], keys, general) == [before, line] and not (
+            c.has("u") and same(before) == same(line)
+        ):
+            continue
+        if not c.has("C"):
+            where = c.args[0] if c.args else "-"
+            yield from c.p.err(f"{c.name}: {where}:{number}: disorder: {decode(line)}\n")
         return 1
-    gap = (c.value("od") or "\t").encode()
-    left, right = (yield from one.line()), (yield from other.line())
-    tabs = [b"", b"" if c.has("1") else gap, (b"" if c.has("1") else gap) + (b"" if c.has("2") else gap)]
-    while left or right:
-        a, b = left.removesuffix(b"\n"), right.removesuffix(b"\n")
-        if not right or (left and a < b):
-            if not c.has("1"):
-                yield from c.put(a + b"\n")
-            left = yield from one.line()
-        elif not left or b < a:
-            if not c.has("2"):
-                yield from c.put(tabs[1] + b + b"\n")
-            right = yield from other.line()
-        else:
-            if not c.has("3"):
-                yield from c.put(tabs[2] + a + b"\n")
-            left, right = (yield from one.line()), (yield from other.line())
-        yield from c.p.tick()
-    return 0
-
-
-@command(
-    "shuf",
-    short="ei:n:o:rz",
-    long={
-        "echo": "e",
-        "input-range:": "i",
-        "head-count:": "n",
-        "output:": "o",
-        "repeat": "r",
-        "zero-terminated": "z",
-    },
-)
-def shuf(c: Cmd) -> Run:
-    """Lines in a random order."""
-    span = c.value("i")
-    if span is not None:
-        match = re.fullmatch(r"(\d{1,9})-(\d{1,9})", span)
-        if match is None or int(match[2]) < int(match[1]):
-            yield from c.warn(f"invalid input range: {c.lq(span)}")
-            return 1
-        low, count = int(match[1]), int(match[2]) - int(match[1]) + 1
-        lines = [b"%d" % (low + at) for at in range(count)] if count <= 100_000 else []
-        wanted = int(c.value("n") or count) if (c.value("n") or "0").isdecimal() else count
-        if not lines:
-            lines = [b"%d" % (low + c.p.random(count)) for _ in range(min(wanted, 100_000))]
-    elif c.has("e"):
-        lines = [each.encode("utf-8", "surrogateescape") for each in c.args]
-    else:
-        try:
-            data = yield from c.load(c.args[0] if c.args else "-")
-        except SysError as problem:
-            yield from c.warn(f"{c.args[0]}: {problem.words}")
-            return 1
-        lines = data.split(b"\n")
-        if lines and not lines[-1]:
-            lines.pop()
-    yield from c.p.tick(len(lines))
-    for at in range(len(lines) - 1, 0, -1):
-        swap = c.p.random(at + 1)
-        lines[at], lines[swap] = lines[swap], lines[at]
-    text = c.value("n")
-    for line in lines[: int(text[:9])] if text is not None and text.isdecimal() else lines:
-        yield from c.put(line + b"\n")
     return 0
