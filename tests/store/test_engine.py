@@ -21,13 +21,18 @@ from urltrap.store import (
 )
 from urltrap.store import engine as engine_module
 from urltrap.store.intake import ingest
+from urltrap.store.partitions import is_partition
 from urltrap.store.queries import sessions
 from urltrap.store.schema import metadata
 
 
 def test_the_migrations_make_exactly_the_schema(store: Store) -> None:
+    def counts(_object: object, name: str | None, kind: str, *_rest: object) -> bool:
+        return kind != "table" or not is_partition(str(name))
+
     with store.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_object": counts})
+        assert compare_metadata(context, metadata) == []
 
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from urltrap.store import partitions
 from urltrap.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreNewer, StoreUnavailable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -80,6 +82,9 @@ def open_store(url: str, *, migrate: bool = True) -> Store:
     store = Store(_engine(url))
     try:
         _upgrade(store, migrate)
+        if migrate and store.dialect == "postgresql":
+            with store.begin() as connection:
+                partitions.prepare(connection, datetime.now(UTC))
     except BaseException:
         store.close()
         raise

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from urltrap.model.event import Connected, EventBase, FloodCounted, decode_event, encode_event
+from urltrap.store import partitions
 from urltrap.store.engine import Store
 from urltrap.store.intake import in_parts
 from urltrap.store.rollups import rename_addresses
+from urltrap.store.rows import SESSIONLESS
 from urltrap.store.schema import (
     addresses,
     commands,
@@ -71,6 +73,13 @@ def expire(store: Store, events_before: datetime, sessions_before: datetime) -> 
     Rows deleted per table. Figures, URLs, captures and artifacts stay. In parts, so that intake is never held up long.
     """
     gone: dict[str, int] = {}
+    if store.dialect == "postgresql":
+        with store.begin() as connection:
+            partitions.prepare(connection, datetime.now(UTC))
+            dropped, bound = partitions.drop_months(connection, events_before, SESSIONLESS)
+            if bound:
+                gone["events"] = dropped
+                _delete(connection, gone, recordings, recordings.c.session < bound)
     while True:
         with store.begin() as connection:
             old = _ids(
