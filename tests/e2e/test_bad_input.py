@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.support.running import RunningTrap, eventually
@@ -24,12 +27,17 @@ def others_are_unharmed(trap: RunningTrap) -> None:
     assert resident_kb(trap, "trap-0") < MEMORY_BOUND_KB
 
 
-def budgets_spent(trap: RunningTrap, command: str) -> list[int]:
-    """How many budgets each session that gave this command spent."""
-    return [
-        sum(event["kind"] == "budget.spent" for event in trap.json("show", row["id"])["events"])
-        for row in trap.json("sessions", "--text", command)
-    ]
+def budgets_spent(trap: RunningTrap) -> dict[str, list[int]]:
+    """By command line: how many budgets each session that gave it spent."""
+    found: dict[str, list[int]] = {}
+    with contextlib.closing(sqlite3.connect(f"file:{trap.folder}/urltrap.db?mode=ro", uri=True)) as store:
+        rows = store.execute(
+            "select text, (select count(*) from events"
+            " where events.session = commands.session and kind = 'budget.spent') from commands"
+        )
+        for text, count in rows:
+            found.setdefault(bytes(text).decode(), []).append(count)
+    return found
 
 
 @pytest.mark.parametrize("port", ["ssh_port", "telnet_port"])
@@ -78,24 +86,71 @@ HOSTILE = {
     "doubling": "a=aaaaaaaa; while :; do a=$a$a; done",
     "braces": "echo {1..10000000}",
     "big-file": "dd if=/dev/zero of=/tmp/big bs=1M count=10000",
+    "zero-file": "cat /dev/zero > /tmp/zero; rm /tmp/zero",
+    "yes-file": "yes > /tmp/yes; rm /tmp/yes",
+    "programs": "while true; do /bin/true; done",
     "recursion": "f() { f; f; }; f",
 }
 
 
-@pytest.mark.parametrize("command", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_command_is_bounded_and_harms_nobody(trap: RunningTrap, command: str) -> None:
-    try:
-        done = trap.ssh(command, timeout=45)
-    except subprocess.TimeoutExpired:
-        pytest.fail("the session was not ended by a budget")
-    assert len(done.stdout) <= 20_000_000
+class Attack:
+    """All hostile commands at once, each in a session of its own."""
+
+    def __init__(self, trap: RunningTrap, folder: Path) -> None:
+        options = [*trap.ssh_options(), "-p", str(trap.ssh_port), "root@127.0.0.1"]
+        self.trap = trap
+        self.outputs = {name: folder / name for name in HOSTILE}
+        self.clients = {}
+        for name, command in HOSTILE.items():
+            with self.outputs[name].open("wb") as output:
+                self.clients[name] = subprocess.Popen(
+                    ["ssh", *options, command],
+                    env=trap.env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                )
+
+    def ended(self, name: str) -> int:
+        """Wait for the end of a session; how many bytes it got."""
+        try:
+            self.clients[name].wait(45)
+        except subprocess.TimeoutExpired:
+            pytest.fail("the session was not ended by a budget")
+        return self.outputs[name].stat().st_size
+
+
+@pytest.fixture(scope="module")
+def attack(trap: RunningTrap, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attack]:
+    running = Attack(trap, tmp_path_factory.mktemp("outputs"))
+    yield running
+    for client in running.clients.values():
+        client.kill()
+        client.wait()
+
+
+def test_newcomers_are_served_while_all_hostile_commands_run(trap: RunningTrap, attack: Attack) -> None:
+    assert attack.clients["endless-loop"].poll() is None
     others_are_unharmed(trap)
 
 
-def test_a_spent_budget_is_told_once_per_session(trap: RunningTrap) -> None:
-    command = "while true; do :; done # told once"
-    trap.ssh(command, timeout=45)
-    eventually(lambda: budgets_spent(trap, command) == [1], "one budget.spent event")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_command_is_bounded_and_harms_nobody(attack: Attack, name: str) -> None:
+    assert attack.ended(name) <= 20_000_000
+    others_are_unharmed(attack.trap)
+
+
+def test_a_spent_budget_is_told_once_per_session(attack: Attack) -> None:
+    for name in HOSTILE:
+        attack.ended(name)
+
+    def told() -> dict[str, list[int]]:
+        spent = budgets_spent(attack.trap)
+        return {name: spent.get(command, []) for name, command in HOSTILE.items()}
+
+    with contextlib.suppress(AssertionError):  # the comparison below says which one is missing
+        eventually(lambda: all(map(sum, told().values())), "an event of each", 40)
+    assert told() == {name: [1] for name in HOSTILE}
 
 
 def test_ten_thousand_arguments_and_a_megabyte_line_are_taken(trap: RunningTrap) -> None:

@@ -162,7 +162,7 @@ async def test_a_recording_is_batched_and_bounded() -> None:
     recording.flush()
     frames = [frame for event in journal.of(TerminalFrames) for frame in event.frames]
     assert sum(len(data) for _, _, data in frames) == MAX_BYTES
-    assert [event.what for event in journal.of(BudgetSpent)] == ["recorded_bytes"]
+    assert journal.of(BudgetSpent) == []  # cutting it ends nothing and is not told as a budget
 
 
 class Counting:

@@ -62,8 +62,11 @@ class FileKeeper:
         return len(self._tasks) >= MAX_PENDING
 
     def written(self, path: bytes, content: Content, mode: int, channel: int) -> None:
-        """A file of the machine was closed: keep its content, journal `FileWritten`."""
-        data = self._read(content, channel)
+        """A file of the machine was closed: keep its content, journal `FileWritten`.
+
+        Of one above the limit the beginning is kept, as an artifact that is not complete.
+        """
+        data = content.read(0, min(content.size, self._limit))
 
         def record(sha256: str | None) -> None:
             self._session.record(
@@ -88,11 +91,6 @@ class FileKeeper:
         """Wait until everything is on the disk and journalled."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
-
-    def _read(self, content: Content, channel: int) -> bytes:
-        if content.size > self._limit:
-            self._session.spent("upload_bytes", self._limit, channel)
-        return content.read(0, min(content.size, self._limit))
 
     def _keep(self, data: bytes, complete: bool, record: Callable[[str | None], None]) -> None:
         sha256 = hashlib.sha256(data).hexdigest()

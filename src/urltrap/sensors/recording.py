@@ -12,7 +12,7 @@ BATCH_BYTES = 4096
 BATCH_SECONDS = 1.0
 BATCH_FRAMES = 500
 MAX_BYTES = 1_000_000
-"""Bytes of one channel's stream that are kept; what comes after is not recorded, and one event says so."""
+"""Bytes of one channel's stream that are kept: one of this length was cut. Cutting is no budget of the attacker's."""
 
 
 class Recording:
@@ -42,7 +42,6 @@ class Recording:
             self._timer = self._loop.call_later(BATCH_SECONDS, self.flush)
         if self._total >= MAX_BYTES:
             self.flush()
-            self._session.spent("recorded_bytes", MAX_BYTES, self._channel)
 
     def flush(self) -> None:
         """Write what is pending."""

@@ -12,6 +12,7 @@ from tests.machine.programs.support import Box, reply
 from urltrap.machine.programs._cmd import APPLETS
 from urltrap.machine.programs._words import words
 from urltrap.machine.programs.registry import load_all
+from urltrap.model.event import BudgetSpent
 
 load_all()
 
@@ -107,3 +108,28 @@ def test_endless_inputs_end_with_their_reader(box: Box) -> None:
     assert box.run("cat /dev/zero | head -c 100000 | wc -c").out == b"100000\n"
     assert box.run("seq 1 999999999 | head -n 2").out == b"1\n2\n"
     assert box.run("awk 'BEGIN{while(1) print 1}' | head -n 1").out == b"1\n"
+
+
+def test_a_thousand_lines_of_real_work_are_neither_killed_nor_much_slowed(box: Box) -> None:
+    lines = [
+        line
+        for number in range(250)
+        for line in (
+            f"cd /tmp; x=$(echo 198.51.100.{number} | cut -d. -f4)",
+            f"if [ $x -gt 3 ]; then echo a{number} > a{number}; else echo b > a{number}; fi",
+            f"chmod 777 a{number}; ./a{number} 2>/dev/null",
+            f"rm -rf a{number}",
+        )
+    ]
+    box.put("/tmp/script", "\n".join([*lines, "echo done"]).encode())
+    done = box.run("sh /tmp/script")
+    assert (done.status, done.out, done.facts(BudgetSpent)) == (0, b"done\n", [])
+    assert done.seconds < 5
+
+
+def test_three_hundred_megabytes_are_copied_and_summed(box: Box) -> None:
+    done = box.run(
+        "dd if=/dev/zero bs=1M count=300 status=none | md5sum; cat /dev/zero | head -c 300M | wc -c"
+    )
+    assert done.out == b"0d97a9cd8bbd7ce75a2a76bb06258915  -\n314572800\n"
+    assert done.facts(BudgetSpent) == []

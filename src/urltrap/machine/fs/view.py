@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urltrap.machine.api import S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, Stat
 from urltrap.machine.effects import BytesContent, Content
 from urltrap.machine.errors import SysError
-from urltrap.machine.fs.content import OpaqueContent, PagedContent
+from urltrap.machine.fs.content import OpaqueContent, PagedContent, only_zeros
 from urltrap.machine.fs.mounts import GeneratedNode
 from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.tree import Tree
@@ -218,7 +218,7 @@ class FileView:
     def charge(self, bound: int, path: str, content: PagedContent, at: int, data: bytes) -> None:
         """Write `data` at `at` if the quota bears `bound` more bytes; what it took is booked."""
         overlay = self.tree.overlay
-        if data.count(0) != len(data):
+        if not only_zeros(data):
             try:
                 overlay.charge(bound)
             except SysError as problem:
@@ -277,12 +277,15 @@ def generated_bytes(node: GeneratedNode) -> bytes:
     return node.data if isinstance(node.data, bytes) else node.data()
 
 
+_ZEROS = bytes(65_536)
+
+
 def device_bytes(rdev: tuple[int, int], length: int, who: Who) -> bytes:
     """What reading `length` bytes of a character device gives; SysError ENXIO where no such device is."""
     if rdev == (1, 3):
         return b""
     if rdev in ((1, 5), (1, 7)):
-        return bytes(length)
+        return _ZEROS[:length] if length <= len(_ZEROS) else bytes(length)
     if rdev in ((1, 8), (1, 9)):
         return who.random_bytes(length)
     if rdev == (1, 1):

@@ -65,11 +65,10 @@ class KernelJob:
         self._asked: dict[int, WaitQueue] = {}
         self._questions = 0
         self._changed: dict[str, Node] = {}
-        self._told: set[str] = set()
+        self._told = False
         self._exit_status: int | None = None
-        self._steps = 0
         self._go_on_at: float | None = None
-        self.pace = Pace()
+        self.pace = Pace(limits)
         self._output = 0
         self._output_now = 0
         self._stepping = False
@@ -78,9 +77,10 @@ class KernelJob:
     # what the driver puts in
     def receive(self, data: bytes) -> None:
         """Bytes that the attacker sent or typed."""
-        self._steps = 0
         self.pace.typed()
-        self._go_on_at = None
+        self._told = False
+        if self.pace.may_run:
+            self._go_on_at = None
         if self.terminal is not None:
             self.terminal.receive(data)
             return
@@ -164,13 +164,11 @@ class KernelJob:
                 pace.spend(steps)
                 if not pace.may_run:
                     self._go_on_at = kernel.clock + pace.waits
-                if self.overdrawn or self._steps + used > self.limits.steps_per_command:
+                if self.overdrawn or pace.over:
                     self._end_all()
-                    used = 0
                     break
         finally:
             self._stepping = False
-        self._steps += used
         if self.terminal is not None:
             self.terminal.flush()
         self._tell_changes()
@@ -275,9 +273,9 @@ class KernelJob:
         self.effects.append(Fact(event, fields))
 
     def spent(self, what: str, limit: int) -> None:
-        """A budget was met: told once."""
-        if what not in self._told:
-            self._told.add(what)
+        """A budget was met: the first one of a command is told, not what comes of it."""
+        if not self._told:
+            self._told = True
             self.fact(BudgetSpent, {"what": what, "limit": limit})
 
     def room(self) -> int:
@@ -294,9 +292,9 @@ class KernelJob:
         if len(data) > allowed:
             self.spent("output_bytes", self.limits.output_bytes)
             self.overdrawn = True
-            data = data[: max(0, allowed)]
+            taken, data = len(data), data[: max(0, allowed)]
             if not data:
-                return room
+                return taken  # it is ended in a moment; until then nothing blocks
         self._output += len(data)
         self._output_now += len(data)
         last = self.effects[-1] if self.effects else None
@@ -325,15 +323,14 @@ class KernelJob:
         return [process for process in self.kernel.processes.values() if process.job is self]
 
     def _end_all(self) -> None:
-        limit = self.limits.steps_per_command
         if not self.overdrawn:
-            self.spent("steps_per_command", limit)
+            self.spent(self.pace.over, getattr(self.limits, self.pace.over))
         mine = self._mine()
         others = [process for process in mine if process is not self.leader]
         if self.terminal is not None and others and self._output < self.limits.output_bytes:
             # An interactive shell survives what it started, but must come back to its prompt soon.
             self.overdrawn = False
-            self._steps = limit - limit // 10
+            self.pace.reprieve()
             mine = others
         for process in mine:
             self.kernel.signal(process, SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections import deque
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import O_RDONLY, O_WRONLY, S_IFIFO, Stat
@@ -20,17 +21,55 @@ _SOFT_LIMIT = 4_000_000
 
 
 class Pipe:
-    """The buffer and how many ends are open."""
+    """What is on its way, and how many ends are open. Large pieces are handed on as they are, small ones gathered."""
 
-    __slots__ = ("buffer", "gone_empty", "gone_full", "inode", "readers", "writers")
+    __slots__ = ("_at", "_pieces", "gone_empty", "gone_full", "inode", "readers", "size", "writers")
 
     def __init__(self, inode: int) -> None:
-        self.buffer = bytearray()
+        self._pieces: deque[bytes | bytearray] = deque()
+        self._at = 0  # what of the first piece was read
+        self.size = 0
         self.inode = inode
         self.readers = 0
         self.writers = 0
         self.gone_full = WaitQueue()  # readers wait here until there is something
         self.gone_empty = WaitQueue()  # writers wait here until there is room
+
+    def put(self, data: bytes) -> None:
+        """Bytes of a writer, at the end."""
+        self.size += len(data)
+        pieces = self._pieces
+        last = pieces[-1] if pieces else None
+        if len(data) >= _ATOMIC:
+            pieces.append(data)
+        elif isinstance(last, bytearray) and len(last) < _ATOMIC:
+            last += data
+        else:
+            pieces.append(bytearray(data))
+
+    def take(self, length: int) -> bytes:
+        """Up to `length` bytes, from the beginning."""
+        pieces = self._pieces
+        found: list[bytes | bytearray] = []
+        left = min(length, self.size)
+        self.size -= left
+        while left:
+            piece, at = pieces[0], self._at
+            end = at + left
+            if end < len(piece):
+                found.append(piece[at:end])
+                self._at = end
+                break
+            pieces.popleft()
+            self._at = 0
+            found.append(piece[at:] if at else piece)
+            left -= len(piece) - at
+        return bytes(found[0]) if len(found) == 1 else b"".join(found)
+
+    def clear(self) -> None:
+        """Nobody reads any more."""
+        self._pieces.clear()
+        self.size = self._at = 0
 
     def ends(self) -> tuple[PipeReader, PipeWriter]:
         """Both ends."""
@@ -54,25 +93,20 @@ class PipeReader(File):
 
     def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """What is there; the end once all writers are gone."""
-        buffer = self.pipe.buffer
-        if buffer:
-            if length >= len(buffer):
-                data = bytes(buffer)
-                buffer.clear()
-            else:
-                data = bytes(buffer[:length])
-                del buffer[:length]
+        pipe = self.pipe
+        if pipe.size:
+            data = pipe.take(length)
             process.kernel.pipe_bytes -= len(data)
-            self.pipe.gone_empty.wake()
+            pipe.gone_empty.wake()
             return data
-        return None if self.pipe.writers else b""
+        return None if pipe.writers else b""
 
     def released(self, process: ProcessState) -> None:
         """Writers learn that nobody reads any more."""
         self.pipe.readers -= 1
         if not self.pipe.readers:
-            process.kernel.pipe_bytes -= len(self.pipe.buffer)
-            self.pipe.buffer.clear()
+            process.kernel.pipe_bytes -= self.pipe.size
+            self.pipe.clear()
         self.pipe.gone_empty.wake()
 
 
@@ -97,11 +131,11 @@ class PipeWriter(File):
         if not pipe.readers:
             raise SysError(errno.EPIPE, self.path)
         kernel = process.kernel
-        room = (CAPACITY if kernel.pipe_bytes < _SOFT_LIMIT else _ATOMIC) - len(pipe.buffer)
+        room = (CAPACITY if kernel.pipe_bytes < _SOFT_LIMIT else _ATOMIC) - pipe.size
         if room < len(data) and (room <= 0 or len(data) <= _ATOMIC):
             return 0
         taken = min(room, len(data))
-        pipe.buffer += data[:taken]
+        pipe.put(data[:taken])
         kernel.pipe_bytes += taken
         pipe.gone_full.wake()
         return taken
@@ -138,7 +172,7 @@ class _FifoReader(PipeReader):
 
     def try_read(self, process: ProcessState, length: int) -> bytes | None:
         """As a pipe's, but the end comes only after a writer came."""
-        self._met = self._met or self.pipe.writers > 0 or bool(self.pipe.buffer)
+        self._met = self._met or self.pipe.writers > 0 or self.pipe.size > 0
         return super().try_read(process, length) if self._met else None
 
 
@@ -171,6 +205,6 @@ class FifoWriter(PipeWriter):
         if self._both:
             self.pipe.readers -= 1
             if not self.pipe.readers:
-                process.kernel.pipe_bytes -= len(self.pipe.buffer)
-                self.pipe.buffer.clear()
+                process.kernel.pipe_bytes -= self.pipe.size
+                self.pipe.clear()
         super().released(process)

@@ -23,6 +23,11 @@ Blocking = Generator[Park, None, None]
 _MAX_ARGUMENTS = 2_097_152
 _FORK, _EXEC = 200, 150
 """What starting a process costs, in steps (of about a microsecond)."""
+_STARTED = _FORK + _EXEC
+"""What a started program earns: a script that starts programs is at work, a process that only forks is not."""
+_BYTES_PER_STEP_BITS = 13
+"""Reading and writing cost a step, and one for each 8 KiB."""
+_PIECE = 65_536
 
 
 def _finished() -> Blocking:
@@ -56,7 +61,7 @@ class KernelProcess(ProcessState):
                 raise SysError(errno.EAGAIN, file.path)
             yield (file.read_queue, until)
         self.job.pace.earn(len(data))
-        yield from self.tick(1 + (len(data) >> 10))
+        yield from self.tick(1 + (len(data) >> _BYTES_PER_STEP_BITS))
         return data
 
     def read_all(self, fd: int, limit: int = 16_000_000) -> Generator[Any, Any, bytes]:
@@ -77,21 +82,21 @@ class KernelProcess(ProcessState):
         if not data:
             return DONE
         taken = self._try_write(file, data)
-        if taken == len(data):
-            return self.tick(1 + (taken >> 10))
-        return self._write_rest(file, data[taken:])
+        if taken >= len(data):
+            return self.tick(1 + (taken >> _BYTES_PER_STEP_BITS))
+        return self._write_rest(file, data, taken)
 
-    def _write_rest(self, file: File, data: bytes) -> Blocking:
-        while True:
-            taken = self._try_write(file, data)
-            if taken == len(data):
-                break
-            data = data[taken:]
+    def _write_rest(self, file: File, data: bytes, at: int) -> Blocking:
+        # What is at most PIPE_BUF goes whole or not at all: only longer data was taken in part, and may be cut.
+        while at < len(data):
             if self.pending:
                 raise SysError(errno.EINTR)
+            taken = self._try_write(file, data[at : at + _PIECE])
+            at += taken
             if not taken:
                 yield (file.write_queue, None)
-        yield from self.tick(1 + (len(data) >> 10))
+            else:
+                yield from self.tick(1 + (taken >> _BYTES_PER_STEP_BITS))
 
     def _try_write(self, file: File, data: bytes) -> int:
         try:
@@ -180,7 +185,7 @@ class KernelProcess(ProcessState):
             child.cwd = cwd
         found.enter(child)
         self.work(_EXEC)
-        self.earn(_EXEC)
+        self.earn(_STARTED)
         self.kernel.start(child, found.program(child))
         return child.pid
 
@@ -203,7 +208,7 @@ class KernelProcess(ProcessState):
         variables = dict(self.env if env is None else env)
         found = self._find(argv, path, variables)
         self.work(_EXEC)
-        self.earn(_EXEC)
+        self.earn(_STARTED)
         self.kernel.replace(self, found, variables)
         yield None
         raise AssertionError("a replaced program went on")  # the scheduler closed this generator

@@ -28,6 +28,7 @@ from urltrap.ops.cli.common import (
 from urltrap.ops.cli.paging import rows_of
 from urltrap.ops.cli.replay import play
 from urltrap.ops.cli.store import opened_store
+from urltrap.sensors.recording import MAX_BYTES
 from urltrap.store.queries import beliefs as belief_queries
 from urltrap.store.queries import commands as command_queries
 from urltrap.store.queries import gaps as gap_queries
@@ -163,6 +164,8 @@ def replay(
             lambda text: (sys.stdout.write(text), sys.stdout.flush()),
         )
         sys.stdout.write("\x1b[r\x1b[0m\n")
+    if not as_json and sum(len(body) for _, _, body in found.frames) >= MAX_BYTES:
+        sys.stderr.write(f"the recording was cut after {MAX_BYTES:,} bytes\n")
 
 
 @app.command()

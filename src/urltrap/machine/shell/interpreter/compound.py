@@ -142,6 +142,7 @@ def arithmetic_value(sh: Shell, part: ArithSub) -> Gen[int]:
     """The value of an expression; its errors are printed with ``((``."""
     try:
         text = yield from arithmetic_text(sh, part)
+        yield from sh.p.tick(4 + len(text) // 8)
         return evaluate(text, ShellNames(sh), sh.dialect.name)
     except ExpansionError as problem:
         if problem.fatal_status is not None:
