@@ -157,7 +157,8 @@ ALIASES = {
 }  # fmt: skip
 FORMATS = {
     "default": "pid tty8 time lcmd", "bsd": "pid tty8 stat bsdtime args",
-    "u": "user pid pcpu pmem vsz rss tty8 stat start bsdtime args", "f": "user:UID pid ppid c stime tty8 time cmd",
+    "u": "user pid pcpu pmem vsz rss tty8 stat start bsdtime args",
+    "F": "user:UID pid ppid c sz rss psr stime tty8 time cmd", "f": "user:UID pid ppid c stime tty8 time cmd",
     "l": "f s uid pid ppid c upri ni addr sz wchan tty8 time lcmd", "j": "pid pgid sid tty8 time lcmd",
     "bsdl": "f uid pid ppid upri:PRI ni vsz rss wchan stat tty8 bsdtime args",
     "bsdj": "ppid pid pgid sid tty8 stat uid bsdtime args",

@@ -28,9 +28,26 @@ def ifconfig(p: Process) -> Run:
             return 0
         found = chosen
     found = sorted(found, key=lambda each: (each.loopback, each.interface.index)) if not words else found
+    if "-s" in p.argv and not is_device(p):
+        yield from p.out(f"Iface      MTU    {SHORT_COUNTERS}{''.join(short_line(each) for each in found)}")
+        return 0
     for each in found:
         yield from p.out(_old(each) if is_device(p) else _new(each))
     return 0
+
+
+SHORT_COUNTERS = "RX-OK RX-ERR RX-DRP RX-OVR    TX-OK TX-ERR TX-DRP TX-OVR Flg\n"
+"""The titles behind the name in the table of interfaces."""
+
+
+def short_line(each: Shown) -> str:
+    """An interface in one line, as netstat -i and ifconfig -s show it."""
+    _, rx, _, tx = each.counters
+    flags = "LRU" if each.loopback else "BMRU"
+    return (
+        f"{each.name:<15} {each.interface.mtu:>5} {rx:>8} {0:>6} {0:>6} {0:<6} {tx:>8} {0:>6} "
+        f"{0:>6} {0:>6} {flags}\n"
+    )
 
 
 def _bytes(value: int) -> str:

@@ -76,12 +76,10 @@ def ip(p: Process) -> Run:
     if name == "help":
         yield from p.err(_USAGE)
         return 255
-    if (
-        any(
-            full.startswith(verb) for full in ("add", "delete", "set", "replace", "change", "flush", "append")
-        )
-        and verb
-    ):
+    # "s" is short for show, but for a link, which can be set.
+    shows = verb in ("s", "sh") and name != "link"
+    changes = ("add", "delete", "set", "replace", "change", "flush", "append")
+    if verb and not shows and any(full.startswith(verb) for full in changes):
         return (yield from _change(p, name, verb, rest[1:]))
     if "show".startswith(verb) or "list".startswith(verb) or verb == "lst":
         rest = rest[1:]

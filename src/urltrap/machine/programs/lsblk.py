@@ -117,21 +117,37 @@ def _row(p: Process, disk: Disk, part: Partition | None, mark: str, exact: bool)
 @program("blkid")
 def blkid(p: Process) -> Run:
     """Show what partitions hold."""
-    wanted = [word for word in p.argv[1:] if word.startswith("/dev/")]
+    try:
+        options, wanted = getopt(
+            p.argv[1:], "c:dDghilL:n:o:O:ps:S:t:u:U:V", {"output": ":", "match-tag": ":"}
+        )
+    except OptionError as error:
+        yield from p.err(f"blkid: {error}\nTry 'blkid --help' for more information.\n")
+        return 4
+    tags = [value for name, value in options if name in ("s", "--match-tag")]
+    form = next((value for name, value in options if name in ("o", "--output")), "full")
     found = False
     for disk in p.persona.disks:
         for part in disk.partitions:
             if not part.uuid or (wanted and f"/dev/{part.name}" not in wanted):
                 continue
+            block = {"ext4": "4096", "vfat": "512"}.get(part.fstype, "")
+            fields = {"UUID": part.uuid, "BLOCK_SIZE": block, "TYPE": part.fstype, "PARTUUID": part.partuuid}
+            shown = {name: value for name, value in fields.items() if value and (not tags or name in tags)}
+            if not shown:
+                continue
+            yield from p.out(_tags(f"/dev/{part.name}", shown, form, blank=found))
             found = True
-            block = (
-                ' BLOCK_SIZE="4096"'
-                if part.fstype == "ext4"
-                else ' BLOCK_SIZE="512"'
-                if part.fstype == "vfat"
-                else ""
-            )
-            yield from p.out(
-                f'/dev/{part.name}: UUID="{part.uuid}"{block} TYPE="{part.fstype}" PARTUUID="{part.partuuid}"\n'
-            )
     return 0 if found else 2
+
+
+def _tags(device: str, fields: dict[str, str], form: str, *, blank: bool) -> str:
+    """One device as blkid -o shows it; `blank` where another one stands before it."""
+    if form == "value":
+        return "".join(f"{value}\n" for value in fields.values())
+    if form == "device":
+        return f"{device}\n"
+    if form == "export":
+        rows = "".join(f"{name}={value}\n" for name, value in fields.items())
+        return f"{chr(10) if blank else ''}DEVNAME={device}\n{rows}"
+    return f"{device}: " + " ".join(f'{name}="{value}"' for name, value in fields.items()) + "\n"

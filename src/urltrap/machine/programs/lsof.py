@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from urltrap.machine.api import S_IFCHR, S_IFDIR, S_IFMT, Process, ProcessInfo, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.proc.sockets import Socket, sockets
@@ -11,7 +13,10 @@ from urltrap.machine.programs._system import names
 from urltrap.machine.programs.registry import program
 
 _SERVICES = {22: "ssh", 23: "telnet", 25: "smtp", 53: "domain", 68: "bootpc", 80: "http", 443: "https"}
-_HEAD = f"{'COMMAND':<9}  {'PID':>5} {'USER':>8}   FD      TYPE {'DEVICE':>18} {'SIZE/OFF':>9} {'NODE':>10} NAME\n"
+_ADDRESS = re.compile(r"(?=.)[46]?(?:tcp|udp)?(?:@[\w.:\[\]-]+)?(?::[\w,-]+)?", re.I)
+_TITLES = ("COMMAND", "PID", "USER", "FD", "", "TYPE", "DEVICE", "SIZE/OFF", "NODE", "NAME")
+Row = tuple[str, ...]
+"""The cells of a line: command, pid, user, descriptor, its mode, type, device, size, node, name."""
 
 
 @program("lsof")
@@ -19,7 +24,7 @@ def lsof(p: Process) -> Run:
     """List open files."""
     try:
         options, words = getopt(
-            p.argv[1:], "?ahbCD:d:e:EFg:i::K:k:lL:mMnNo:Op:PRr::s::S:tT:u:UvVwxXz:c:+:", {}
+            _joined(p.argv[1:]), "?ahbCD:d:e:EFg:i::K:k:lL:mMnNo:Op:PRr::s::S:tT:u:UvVwxXz:c:+:", {}
         )
     except OptionError as error:
         yield from p.err(f"lsof: {str(error).replace('invalid option -- ', 'illegal option character: ')}\n"
@@ -39,7 +44,7 @@ def lsof(p: Process) -> Run:
         rows = [row for row in rows if people.get(row.uid, str(row.uid)) in given["u"].split(",")]
     if "c" in given:
         rows = [row for row in rows if row.comm.startswith(given["c"])]
-    lines: list[tuple[int, str]] = []
+    lines: list[tuple[int, Row]] = []
     numeric = "n" in given, "P" in given
     by_pid: dict[int, list[Socket]] = {}
     for each in sockets(p.persona, p.processes(), p.connections):
@@ -60,30 +65,55 @@ def lsof(p: Process) -> Run:
             lines += [
                 (row.pid, _socket(row, each, people, *numeric))
                 for each in by_pid.get(row.pid, [])
-                if "i" not in given or _wanted(each, given["i"])
+                if ("i" not in given or _wanted(each, given["i"])) and _in_state(each, given.get("s", ""))
             ]
     if not lines:
         return 1
     if "t" in given:
         yield from p.out("".join(f"{pid}\n" for pid in dict.fromkeys(pid for pid, _ in lines)))
         return 0
-    yield from p.out(_HEAD + "".join(line for _, line in lines))
+    yield from p.out(_table([line for _, line in lines]))
     return 0
+
+
+def _joined(words: list[str]) -> list[str]:
+    """-i may have its address as a word of its own."""
+    out: list[str] = []
+    for word in words:
+        if out and out[-1] == "-i" and _ADDRESS.fullmatch(word):
+            out[-1] = f"-i{word}"
+        else:
+            out.append(word)
+    return out
+
+
+def _table(rows: list[Row]) -> str:
+    """The columns as wide as what is in them."""
+    widths = [
+        max(len(row[n]) for row in [_TITLES, *rows]) if n not in (3, 4) else (4, 1)[n - 3] for n in range(9)
+    ]
+    out = []
+    for row in [_TITLES, *rows]:
+        cells = [f"{row[0]:<{widths[0]}}"] + [f"{row[n]:>{widths[n]}}" for n in (1, 2, 3)]
+        rest = [f"{row[n]:>{widths[n]}}" for n in range(5, 9)]
+        out.append(f"{' '.join(cells)}{row[4] or ' '}  {' '.join(rest)} {row[9]}\n")
+    return "".join(out)
 
 
 def _row(
     row: ProcessInfo, people: dict[int, str], fd: str, kind: str, device: str, size: str, node: str, name: str
-) -> str:
+) -> Row:
     user = people.get(row.uid, str(row.uid))[:8]
-    mode = "" if fd[-1:] in "urw" else " "
-    who = f"{row.comm[:9]:<9}  {row.pid:>5} {user:>8}"
-    return f"{who} {fd:>4}{mode}  {kind:>6} {device:>18} {size:>9} {node:>10} {name}\n"
+    mode = fd[-1:] if fd[:1].isdigit() and fd[-1:] in "urw" else " "
+    return (
+        row.comm[:9], str(row.pid), user, fd.removesuffix(mode), mode, kind, device, size, node, name
+    )  # fmt: skip
 
 
-def _files(p: Process, row: ProcessInfo, people: dict[int, str], targets: set[str]) -> list[str]:
+def _files(p: Process, row: ProcessInfo, people: dict[int, str], targets: set[str]) -> list[Row]:
     found = [("cwd", row.cwd or "/"), ("rtd", "/"), *([("txt", row.exe)] if row.exe else [])]
     found += [(f"{fd}u", path) for fd, path in sorted(p.descriptors(row.pid).items())]
-    lines = []
+    lines: list[Row] = []
     for fd, path in found:
         if targets and path not in targets:
             continue
@@ -99,6 +129,17 @@ def _files(p: Process, row: ProcessInfo, people: dict[int, str], targets: set[st
         size = "0t0" if kind == "CHR" else str(stat.size or 4096)
         lines.append(_row(row, people, fd, kind, device, size, str(stat.inode), path))
     return lines
+
+
+_STATES = {"ESTABLISHED": "ESTAB", "LISTEN": "LISTEN"}
+
+
+def _in_state(each: Socket, what: str) -> bool:
+    """-sTCP:LISTEN: only sockets in this state."""
+    protocol, _, state = what.partition(":")
+    return not state or (
+        each.protocol.startswith(protocol.lower()) and each.state == _STATES.get(state.upper(), state.upper())
+    )
 
 
 def _wanted(each: Socket, what: str) -> bool:
@@ -122,7 +163,7 @@ def _wanted(each: Socket, what: str) -> bool:
 
 def _socket(
     row: ProcessInfo, each: Socket, people: dict[int, str], plain_host: bool, plain_port: bool
-) -> str:
+) -> Row:
     def port(number: int) -> str:
         return str(number) if plain_port else _SERVICES.get(number, str(number))
 
@@ -181,7 +222,7 @@ def fuser(p: Process) -> Run:
         status = 0
         if "s" not in given:
             yield from p.err(f"{word}:".ljust(21))
-            yield from p.out("".join(f"{pid:>6}" for pid in dict.fromkeys(found)))
+            yield from p.out("".join(f" {pid:>5}" for pid in dict.fromkeys(found)))
             yield from p.err("\n")
         if "k" in given or "--kill" in given:
             for pid in dict.fromkeys(found):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
@@ -142,14 +144,41 @@ def findmnt(p: Process) -> Run:
         yield from p.err(f"{problem}Try 'findmnt --help' for more information.\n")
         return 1
     operands = [word for word in p.argv[1:] if not word.startswith("-")]
+    heads = not any(re.fullmatch(r"-\w*n\w*|--noheadings", word) for word in p.argv[1:])
     rows = [row for row in table(p) if not operands or operands[0] in (row[0], row[1])]
     if not rows:
         return 1
-    name, source, kind = (max(len(row[n]) for row in rows) for n in (1, 0, 2))
-    name += 0 if operands else 2
-    yield from p.out(f"{'TARGET':<{name}} {'SOURCE':<{source}} {'FSTYPE':<{max(6, kind)}} OPTIONS\n")
-    for number, row in enumerate(sorted(rows, key=lambda each: each[1] != "/")):
-        mark = "" if operands or row[1] == "/" else "└─" if number == len(rows) - 1 else "├─"
-        shown = f"{mark}{row[1]}"
-        yield from p.out(f"{shown:<{name}} {row[0]:<{source}} {row[2]:<{max(6, kind)}} {row[3]}\n")
+    marks = {row[1]: "" for row in rows} if operands else _branches([row[1] for row in rows])
+    order = list(marks)
+    rows.sort(key=lambda row: order.index(row[1]))
+    cells = [("TARGET", "SOURCE", "FSTYPE", "OPTIONS")] * heads
+    cells += [(marks[row[1]] + row[1], row[0], row[2], row[3]) for row in rows]
+    widths = [max(len(row[n]) for row in cells) for n in range(3)]
+    for row in cells:
+        yield from p.out(" ".join(f"{row[n]:<{widths[n]}}" for n in range(3)) + f" {row[3]}\n")
     return 0
+
+
+def _branches(points: list[str]) -> dict[str, str]:
+    """The lines of the tree before each mount point, in the tree's order."""
+    parents = {
+        point: max(
+            (each for each in points if each != point and point.startswith(each.rstrip("/") + "/")),
+            key=len,
+            default="",
+        )
+        for point in points
+    }
+    marks: dict[str, str] = {}
+
+    def below(parent: str, indent: str) -> None:
+        children = [point for point in dict.fromkeys(points) if parents[point] == parent]
+        for child in children:
+            last = child == children[-1]
+            marks[child] = indent + ("└─" if last else "├─")
+            below(child, indent + ("  " if last else "│ "))
+
+    for root in [point for point in dict.fromkeys(points) if not parents[point]]:
+        marks[root] = ""
+        below(root, "")
+    return marks

@@ -7,7 +7,7 @@ from urltrap.machine.proc.sockets import Socket, sockets
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._interfaces import interfaces
 from urltrap.machine.programs._system import is_device, names
-from urltrap.machine.programs.ifconfig import route
+from urltrap.machine.programs.ifconfig import SHORT_COUNTERS, route, short_line
 from urltrap.machine.programs.registry import program
 
 _SERVICES = {22: "ssh", 23: "telnet", 25: "smtp", 53: "domain", 68: "bootpc", 80: "http", 443: "https"}
@@ -118,15 +118,7 @@ def _title(p: Process, each: Socket) -> str:
 
 
 def _interfaces(p: Process) -> Run:
-    yield from p.out(
-        "Kernel Interface table\nIface             MTU    RX-OK RX-ERR RX-DRP RX-OVR    TX-OK TX-ERR "
-        "TX-DRP TX-OVR Flg\n"
-    )
+    yield from p.out(f"Kernel Interface table\nIface             MTU    {SHORT_COUNTERS}")
     for each in sorted(interfaces(p), key=lambda shown: shown.loopback):
-        _, rx, _, tx = each.counters
-        flags = "LRU" if each.loopback else "BMRU"
-        yield from p.out(
-            f"{each.name:<15} {each.interface.mtu:>5} {rx:>8} {0:>6} {0:>6} {0:<6} {tx:>8} {0:>6} "
-            f"{0:>6} {0:>6} {flags}\n"
-        )
+        yield from p.out(short_line(each))
     return 0

@@ -89,9 +89,7 @@ def _value(rest: str, words: list[str], what: str) -> str:
     if rest:
         return rest
     if not words:
-        raise _Wrong(
-            f"{what} must follow {what.split()[-1]}" if " " in what else "list of process IDs must follow -p"
-        )
+        raise _Wrong(what)
     return words.pop(0)
 
 
@@ -106,7 +104,7 @@ def _word(word: str, words: list[str], wish: _Wish) -> None:
         return
     while letters:
         letter, letters = letters[0], letters[1:]
-        if letter in "oO" or (letter == "p") or (unix and letter in "uUCtGgs") or letter in "kUt":
+        if letter in "oO" or letter in "pq" or (unix and letter in "uUCtGgs") or letter in "kUt":
             _listed(letter, _value(letters, words, "list of process IDs must follow -p"), wish, unix)
             return
         if not _flag(letter, wish, unix):
@@ -115,8 +113,8 @@ def _word(word: str, words: list[str], wish: _Wish) -> None:
 
 def _listed(letter: str, value: str, wish: _Wish, unix: bool) -> None:
     if letter in "oO":
-        wish.columns = (wish.columns or []) + ([value] if "=" in value else value.replace(",", " ").split())
-    elif letter == "p":
+        wish.columns = (wish.columns or []) + value.replace(",", " ").split()
+    elif letter in "pq":
         wish.pids = (wish.pids or set()) | _numbers(value)
     elif letter in "uU":
         wish.users = (wish.users or set()) | set(value.replace(",", " ").split())
@@ -139,7 +137,7 @@ def _flag(letter: str, wish: _Wish, unix: bool) -> bool:
         elif letter in "ad":
             wish.terminals = True
         elif letter in "fFlj":
-            wish.style = "f" if letter == "F" else letter
+            wish.style = letter
         elif letter == "H":
             wish.forest = True
         elif letter not in "yMLTmNcZ":

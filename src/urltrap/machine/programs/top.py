@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from urltrap.machine.api import Process, ProcessInfo, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._ps_columns import command, is_thread
@@ -16,6 +18,8 @@ def top(p: Process) -> Run:
     """Show the busiest processes."""
     words = p.argv[1:]
     batch, count, delay, full = False, 0, 3.0, False
+    chosen: set[int] = set()
+    user = ""
     while words:
         word = words.pop(0)
         letters = word.lstrip("-")
@@ -28,6 +32,10 @@ def top(p: Process) -> Run:
             elif letter in "ndpuUow":
                 value = letters or (words.pop(0) if words and letter != "w" else "")
                 letters = ""
+                if letter == "p":
+                    chosen = {int(each) for each in value.split(",") if each.isdigit()}
+                elif letter in "uU":
+                    user = value
                 if letter == "n" and value.isdigit():
                     count = int(value)
                 elif letter == "d" and value.replace(".", "", 1).isdigit():
@@ -47,6 +55,15 @@ def top(p: Process) -> Run:
                 f"-u|U user -p pid(s) "
                                  "-o field -w [cols]\n")  # fmt: skip
                 return 1
+    known = {name: uid for uid, name in names(p).items()}
+    if user and user not in known and not user.isdigit():
+        yield from p.err("top: Invalid user\n")
+        return 1
+    uid = known.get(user, int(user) if user.isdigit() else -1)
+
+    def wanted(row: ProcessInfo) -> bool:
+        return (not chosen or row.pid in chosen) and uid in (-1, row.uid)
+
     if not batch and not p.is_tty(1) and not is_device(p):
         yield from p.err("top: failed tty get\n")
         return 1
@@ -57,7 +74,7 @@ def top(p: Process) -> Run:
         terminal.icanon = terminal.echo = False
     try:
         while True:
-            lines = _busybox(p) if is_device(p) else _screen(p, full)
+            lines = _busybox(p) if is_device(p) else _screen(p, full, wanted)
             if screen:
                 shown = [line[:columns] for line in lines[: rows - 1]]
                 yield from p.out("\x1b[H\x1b[2J\x1b[m" + "\r\n".join(shown) + "\r\n")
@@ -86,8 +103,8 @@ def _times(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}.{int(seconds * 100) % 100:02d}"
 
 
-def _screen(p: Process, full: bool) -> list[str]:
-    rows = p.processes()
+def _screen(p: Process, full: bool, wanted: Callable[[ProcessInfo], bool]) -> list[str]:
+    rows = [row for row in p.processes() if wanted(row)]
     users = names(p)
     memory = meminfo(p)
     states = [row.state[0] for row in rows]

@@ -287,7 +287,14 @@ def _span(seconds: float) -> str:
 @program("lastlog")
 def lastlog(p: Process) -> Run:
     """The newest log-in of every account."""
-    yield from p.out("Username         Port     From                                       Latest\n")
+    try:
+        options, _ = getopt(
+            p.argv[1:], "b:Chr:R:St:u:", {"user": ":", "before": ":", "time": ":", "clear": ""}
+        )
+    except OptionError as error:
+        yield from p.err(f"lastlog: {error}\nUsage: lastlog [options]\n")
+        return 1
+    wanted = next((value for name, value in options if name in ("u", "--user")), "")
     newest: dict[str, tuple[str, str, float]] = {}
     try:
         for kind, _, line, user, host, when in read_utmp(p.fs.read("/var/log/wtmp")):
@@ -297,8 +304,14 @@ def lastlog(p: Process) -> Run:
         newest = {}  # without its file lastlog knows of nobody
     for each in logged_in(p):
         newest[each.user] = (each.tty, each.client_ip, each.since)
-    for line in text_of(p, "/etc/passwd").splitlines():
-        name = line.partition(":")[0]
+    names = [line.partition(":")[0] for line in text_of(p, "/etc/passwd").splitlines()]
+    if wanted:
+        if wanted not in names:
+            yield from p.err(f"lastlog: Unknown user or range: {wanted}\n")
+            return 1
+        names = [wanted]
+    yield from p.out("Username         Port     From                                       Latest\n")
+    for name in names:
         if name in newest:
             port, host, when = newest[name]
             here = local(p, when)
