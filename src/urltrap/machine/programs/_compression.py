@@ -71,4 +71,5 @@ def compress(data: bytes, kind: str, now: float, name: str = "") -> bytes:
         return body
     if kind == "bz2":
         return bz2.compress(data)
-    return lzma.compress(data, preset=1)
+    form = lzma.FORMAT_ALONE if kind == "lzma" else lzma.FORMAT_XZ
+    return lzma.compress(data, form, preset=1)
