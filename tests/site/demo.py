@@ -38,7 +38,7 @@ from urltrap.model.ids import new_ulid
 from urltrap.model.url import parse_url
 from urltrap.store import Store, open_store
 from urltrap.store.intake import ingest
-from urltrap.store.rollups import place_addresses
+from urltrap.store.rollups import add_tallies, place_addresses, tally_key
 from urltrap.store.rows import url_key
 from urltrap.store.schema import (
     artifacts,
@@ -52,6 +52,7 @@ from urltrap.store.schema import (
 )
 from urltrap.store.schema_analysis import campaign_members, campaigns
 from urltrap.store.schema_intel import names
+from urltrap.store.types import DAY, to_micros
 from urltrap.store.upsert import insert_new, upsert
 
 HOSTS = (
@@ -301,8 +302,8 @@ class Demo:
                 placed[address] = {"country": country, "asn": asn, "network": network}
             place_addresses(connection, placed)
             named = [
-                {"address": address, "name": f"host-{n}.{NAMES[n % len(NAMES)]}", "confirmed": n % 3 != 0,
-                 "domain": NAMES[n % len(NAMES)], "at": self.now, "expires": self.now + timedelta(days=1)}
+                {"address": address, "name": f"host-{n}.{NAMES[n // 2 % len(NAMES)]}", "confirmed": n % 3 != 0,
+                 "domain": NAMES[n // 2 % len(NAMES)], "at": self.now, "expires": self.now + timedelta(days=1)}
                 for n, address in enumerate(sorted(self.sources)) if n % 2
             ]  # fmt: skip
             connection.execute(insert(names), named)
@@ -395,16 +396,19 @@ class Demo:
                 **axes_of(parsed.scheme, parsed.host, kind if fetched else "", name, malicious, held),
             )
         )  # fmt: skip
-        for id_, seq, at, sensor, source, text, raw, client in seen:
+        for id_, seq, seen_at, sensor, source, text, raw, client in seen:
             start = text.index(raw)
             connection.execute(
                 insert(sightings).values(
-                    session=id_, seq=seq, n=0, url_key=key, at=at, src_ip=source, sensor=sensor, raw=raw,
+                    session=id_, seq=seq, n=0, url_key=key, at=seen_at, src_ip=source, sensor=sensor, raw=raw,
                     span_start=start, span_end=start + len(raw), method="word", chain=[], client=client, confidence=95,
                     flags=flags,
                 )
             )  # fmt: skip
             insert_new(connection, url_sources, [{"url_key": key, "address": source}])
+            day = to_micros(seen_at) // DAY * DAY
+            for what, value in (("url", key), ("host", parsed.host)):
+                add_tallies(connection, {(day, what, tally_key(value.encode())): (value.encode(), b"", 1)})
         reasons = [("listed.url", "urlhaus lists this URL (elf, mirai)", 90)] if listed else []
         if kind in ("elf", "script") and fetched:
             reasons.append(

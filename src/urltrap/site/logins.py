@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from urltrap.store import Store
+from urltrap.store.queries.narrowing import few_values, how_often
 from urltrap.store.queries.shared import PAGE, contains, make_cursor, read_cursor
+from urltrap.store.rollups import value_key
 from urltrap.store.schema import logins, sessions
 
 
@@ -55,9 +57,6 @@ class LoginPage:
 def page(store: Store, wanted: LoginFilter, cursor: str | None = None, limit: int = PAGE) -> LoginPage:
     """Tries, newest first. Raises shared.BadCursor for a cursor that is none."""
     conditions: list[Any] = [sessions.c.connected]
-    for column, value in ((logins.c.username, wanted.username), (logins.c.password, wanted.password)):
-        if value is not None:
-            conditions.append(contains(store.dialect, column, value) if wanted.partial else column == value)
     if wanted.accepted is not None:
         conditions.append(logins.c.accepted == wanted.accepted)
     if wanted.since is not None:
@@ -77,11 +76,19 @@ def page(store: Store, wanted: LoginFilter, cursor: str | None = None, limit: in
         select(logins, sessions.c.sensor, sessions.c.src_ip)
         .select_from(logins.join(sessions, sessions.c.id == logins.c.session))
         .where(*conditions)
-        .order_by(logins.c.at.desc(), logins.c.session.desc(), logins.c.seq.desc())
-        .limit(limit + 1)
     )
+    newest = (logins.c.at.desc(), logins.c.session.desc(), logins.c.seq.desc())
     with store.connect() as connection:
-        found = connection.execute(query).mappings().all()
+        matching, few = _matching(connection, wanted)
+        query = query.where(*matching)
+        if few:
+            found = sorted(
+                connection.execute(query).mappings(),
+                key=lambda row: (row["at"], row["session"], row["seq"]),
+                reverse=True,
+            )
+        else:
+            found = list(connection.execute(query.order_by(*newest).limit(limit + 1)).mappings())
     rows = [
         LoginRow(
             session=row["session"], seq=row["seq"], at=row["at"], sensor=row["sensor"], src_ip=row["src_ip"],
@@ -93,3 +100,25 @@ def page(store: Store, wanted: LoginFilter, cursor: str | None = None, limit: in
     last = rows[-1] if rows else None
     more = last is not None and len(found) > limit
     return LoginPage(rows, make_cursor(last.at, f"{last.session}-{last.seq}") if last and more else None)
+
+
+def _matching(connection: Connection, wanted: LoginFilter) -> tuple[list[Any], bool]:
+    """What the values ask of rows of `logins`, and whether the rows are few: to be read without their order."""
+    values = {
+        name: (logins.c[name], value)
+        for name, value in (("username", wanted.username), ("password", wanted.password))
+        if value is not None
+    }
+    if not wanted.partial:
+        conditions: list[Any] = [column == value for column, value in values.values()]
+        if values:
+            # By the rarer of the two: its index has them newest first.
+            name = min(values, key=lambda name: how_often(connection, name, values[name][1]))
+            conditions.append(logins.c[f"{name}_key"] == value_key(values[name][1]))
+        return conditions, False
+    conditions = [contains(connection.dialect.name, column, value) for column, value in values.values()]
+    for name, (_, part) in values.items():
+        few = few_values(connection, name, part)
+        if few is not None:
+            return [*conditions, logins.c[f"{name}_key"].in_([value_key(value) for value in few])], True
+    return conditions, False

@@ -76,13 +76,15 @@ def campaign(request: Request, name: str, query: Annotated[NothingAsked, FromQue
     for member in detail.members:
         members[member.kind].append(member)
     found = facet_queries.facets(store, wanted, _SHOWN)
+    newest = url_queries.page(store, wanted, limit=_LISTED).rows
     return render(
         request,
         "campaign.html",
         detail=detail,
         row=detail.row,
         members=members,
-        newest=url_queries.page(store, wanted, limit=_NEWEST).rows,
+        newest=newest[:_NEWEST],
+        known={url.id: url for url in newest},
         facets=found,
         payloads=group_queries.payloads(store, found.values["sha256"]),
     )

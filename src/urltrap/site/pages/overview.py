@@ -34,9 +34,9 @@ TOPS: tuple[tuple[TopKind | Literal["domain"], str], ...] = (
     ("username", "User names"),
     ("password", "Passwords"),
     ("address", "Addresses"),
+    ("country", "Countries"),
     ("network", "Networks"),
     ("domain", "Registered domains"),
-    ("country", "Countries"),
     ("client", "Clients"),
 )
 _TOP = 8
