@@ -18,13 +18,14 @@ empty :=
 space := $(empty) $(empty)
 PURE_FILES := $(subst $(space),$(comma),$(foreach room,$(PURE_ROOMS),src/urltrap/$(room)/*))
 
-.PHONY: help up setup assets geo test setup-test system-packages check lint types floors tests lock clean
+.PHONY: help up setup assets geo test setup-test system-packages check lint types floors tests screenshots lock clean
 
 help:
 	@echo "make up       set up what is missing and start a trap with its data in ./$(DATA)"
 	@echo "make test     set up what is missing and run all checks"
 	@echo "              (GEO=--without-cities: 134 MB of the disk less, attackers are placed by country)"
 	@echo "make check    all checks, when everything is set up"
+	@echo "make screenshots  write pictures of every page into docs/screenshots"
 	@echo "make lock     write the lock files after a dependency changed (UPGRADE=--upgrade: take newest)"
 	@echo "make clean    remove everything that make made; never ./$(DATA)"
 
@@ -128,6 +129,9 @@ tests:
 	$(BIN)/python -m coverage report --include='$(PURE_FILES)' --fail-under=75
 
 # ---- upkeep ----
+
+screenshots: setup-test
+	$(BIN)/python docs/screenshots.py
 
 # Lock files hold versions and hashes, never addresses: whoever installs uses their own package source.
 # Versions stay as they are where they can; `make lock UPGRADE=--upgrade` takes the newest.
