@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.store.conftest import START, session_id, visit
@@ -8,8 +9,10 @@ from tests.store.conftest import START, session_id, visit
 from urltrap.model.views import SessionFilter
 from urltrap.store import Store
 from urltrap.store.intake import ingest
-from urltrap.store.queries import overview, sessions, top
+from urltrap.store.migrations.versions import v0007_narrow
+from urltrap.store.queries import narrowing, overview, sessions, top
 from urltrap.store.queries.shared import BadCursor
+from urltrap.store.rollups import place_addresses, value_key
 
 
 @pytest.fixture
@@ -111,3 +114,61 @@ def test_a_session_with_many_events_is_read_in_parts(store: Store) -> None:
     assert rest is not None and not rest.more_events
     assert len(first.events) + len(rest.events) == len(visit(1, *[b"id"] * 30))
     assert sessions.detail(store, "nobody") is None
+
+
+def test_what_is_rare_and_what_is_frequent_are_listed_alike(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        what = b"uname -a" if number % 8 else b"rarely typed"
+        ingest(
+            store, "w",
+            visit(number, what, address=f"198.51.100.{number % 8}", at=START + timedelta(minutes=number)),
+            (1, number),
+        )  # fmt: skip
+    with store.begin() as connection:
+        place_addresses(
+            connection,
+            {
+                f"198.51.100.{n}": {"country": "IS" if n == 3 else "NL", "asn": 64500 + n % 2, "network": "x"}
+                for n in range(8)
+            },
+        )
+    asked = [
+        SessionFilter(country="IS"), SessionFilter(country="NL"), SessionFilter(country="AQ"), SessionFilter(asn=64501),
+        SessionFilter(text="rarely"), SessionFilter(text="uname"), SessionFilter(text="nobody typed this"),
+        SessionFilter(text="rarely", country="NL"), SessionFilter(text="rarely", country="IS"),
+        SessionFilter(country="NL", since=START + timedelta(minutes=20), until=START + timedelta(minutes=30)),
+    ]  # fmt: skip
+
+    def listed() -> list[list[str]]:
+        found = []
+        for wanted in asked:
+            ids: list[str] = []
+            cursor = None
+            while True:
+                page = sessions.page(store, wanted, cursor, limit=3)
+                ids += [row.id for row in page.rows]
+                cursor = page.next
+                if cursor is None:
+                    break
+            found.append(ids)
+        return found
+
+    as_few = listed()
+    assert [len(ids) for ids in as_few] == [5, 35, 0, 20, 5, 35, 0, 5, 0, 9]
+    monkeypatch.setattr(narrowing, "FEW", 0)
+    assert listed() == as_few
+
+
+def test_a_migration_makes_the_numbers_that_intake_makes(store: Store) -> None:
+    ingest(store, "w", visit(1, b"id", logins=3), (1, 1))
+    dialect = store.dialect.replace("mariadb", "mysql")
+    words = v0007_narrow._WORDS[dialect].format("password")
+    with store.begin() as connection:
+        if dialect == "sqlite":
+            raw: Any = connection.connection.dbapi_connection
+            raw.create_function("urltrap_value_key", 1, value_key)
+        rows = connection.exec_driver_sql(f"SELECT password, password_key, {words} FROM logins").all()
+    assert len(rows) == 3
+    assert all(value_key(bytes(password)) == kept == made for password, kept, made in rows)

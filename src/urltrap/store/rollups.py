@@ -33,6 +33,11 @@ def tally_key(value: bytes, second: bytes = b"") -> bytes:
     return hashlib.sha256(len(value).to_bytes(8, "big") + value + second).digest()
 
 
+def value_key(value: bytes | None) -> int:
+    """A number of 60 bits for a value of any length, to look rows up by; 0 for none. Compare the value besides."""
+    return 0 if value is None else int.from_bytes(tally_key(value)[:8], "big") >> 4
+
+
 def add_tallies(connection: Connection, counted: Tallies) -> None:
     """Add to the figures of days and of all time."""
     ever: dict[tuple[str, bytes], tuple[bytes, bytes, int]] = {}

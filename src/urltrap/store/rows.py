@@ -32,7 +32,7 @@ from urltrap.model.event import (
     Uploaded,
     encode_event,
 )
-from urltrap.store.rollups import tally_key
+from urltrap.store.rollups import tally_key, value_key
 from urltrap.store.types import DAY, HOUR, to_micros
 
 SESSIONLESS = ("url.captured", "decision.made", "flood.counted")
@@ -172,6 +172,7 @@ def _login(batch: Batch, event: LoginTried) -> None:
     batch.row(
         "logins", event, at=event.at, method=event.method, username=event.username, password=event.password,
         public_key=event.public_key, key_fingerprint=event.key_fingerprint[:128], accepted=event.accepted,
+        username_key=value_key(event.username), password_key=value_key(event.password),
     )  # fmt: skip
     if not tried:
         return

@@ -89,7 +89,8 @@ sessions = _table(
     Index(None, "started", "id"),
     Index(None, "src_ip", "started"),
     Index(None, "classed", "started"),
-    Index(None, "hassh"),
+    Index(None, "hassh", "started"),
+    Index(None, "sensor", "started"),
     Index(None, "client_key", "started"),
 )
 
@@ -104,7 +105,11 @@ logins = _table(
     _need("public_key", LongText),
     _need("key_fingerprint", String(128)),
     _need("accepted", Boolean),
+    _need("username_key", BigInteger, server_default="0"),  # rollups.value_key
+    _need("password_key", BigInteger, server_default="0"),
     Index(None, "at"),
+    Index(None, "username_key", "at"),
+    Index(None, "password_key", "at"),
 )
 
 commands = _table(

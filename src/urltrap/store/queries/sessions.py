@@ -11,6 +11,8 @@ from urltrap.model.event import TerminalFrames, TerminalRequested, decode_event
 from urltrap.model.session import SessionSummary
 from urltrap.model.views import Recording, SessionDetail, SessionFilter, SessionPage
 from urltrap.store.engine import Store
+from urltrap.store.intake import in_parts
+from urltrap.store.queries.narrowing import few_sessions
 from urltrap.store.queries.shared import PAGE, contains, make_cursor, page_size, read_cursor, sighting_of
 from urltrap.store.rows import client_key
 from urltrap.store.schema import addresses, commands, events, recordings, sessions, sightings, urls
@@ -33,9 +35,16 @@ def page(
         query = query.where(
             or_(sessions.c.started < started, and_(sessions.c.started == started, sessions.c.id < id_))
         )
-    query = query.order_by(sessions.c.started.desc(), sessions.c.id.desc()).limit(limit + 1)
     with store.connect() as connection:
-        found = connection.execute(query).mappings().all()
+        few = few_sessions(connection, wanted)
+        if few is None:
+            newest = query.order_by(sessions.c.started.desc(), sessions.c.id.desc()).limit(limit + 1)
+            found = list(connection.execute(newest).mappings())
+        else:
+            found = []
+            for part in in_parts(few):
+                found += connection.execute(query.where(sessions.c.id.in_(part))).mappings()
+            found.sort(key=lambda row: (row["started"], row["id"]), reverse=True)
     rows = [_summary(row) for row in found[:limit]]
     return SessionPage(
         rows=rows, next=make_cursor(rows[-1].started, rows[-1].id) if len(found) > limit else None
