@@ -16,6 +16,7 @@ from urltrap.machine.fs.overlay import Overlay
 NAME_MAX = 255
 PATH_MAX = 4096
 _LINKS_MAX = 40
+_FOLDERS_MAX = 256
 _STEPS_OF_A_WALK = 12
 
 
@@ -98,7 +99,7 @@ def may(who: Who, mode: int, uid: int, gid: int, want: int) -> bool:
 class Walker:
     """The tree of one machine as paths see it: image, overlay over it, generated trees at their points."""
 
-    __slots__ = ("_points", "image", "overlay")
+    __slots__ = ("_folders", "_point_parents", "_points", "image", "overlay")
 
     def __init__(self, image: Image, overlay: Overlay, mounts: Mapping[str, Mount]) -> None:
         self.image = image
@@ -109,6 +110,8 @@ class Walker:
             parent = image.find(head)
             if parent is not None:
                 self._points[parent.number, name] = mount
+        self._folders: dict[str, tuple[tuple[int, ...], list[Node], list[str]]] = {}
+        self._point_parents = frozenset(number for number, _ in self._points)
 
     def node(self, number: int) -> Node:
         """The node of a number as it is now."""
@@ -158,9 +161,14 @@ class Walker:
             raise SysError(errno.ENOENT, path)
         if len(path) >= PATH_MAX:
             raise SysError(errno.ENAMETOOLONG, path)
+        who.work(_STEPS_OF_A_WALK)
+        spot = self._stored(who, path, follow)
+        if spot is not None:
+            if spot.node is not None:
+                who.earn(_STEPS_OF_A_WALK)
+            return spot
         todo = path.split("/")
         todo.reverse()
-        who.work(_STEPS_OF_A_WALK)
         must_be_dir = todo[0] in ("", ".")
         free = 0  # components of the working directory: nobody needs permission for where he is
         if path[0] != "/":
@@ -218,6 +226,98 @@ class Walker:
         if not missing:
             who.earn(_STEPS_OF_A_WALK)
         return self._spot(levels, missing, must_be_dir, path)
+
+    def _stored(self, who: Who, path: str, follow: bool) -> Spot | None:
+        """The same for the common case: everything on the way is stored, may be searched and is there (the last
+        component may be missing). None for whatever else, errors included: `walk` goes step by step then."""
+        nodes, entries, shared = self.overlay.nodes, self.overlay.entries, self.image.nodes
+        count = len(shared)
+        root = nodes.get(0) or shared[0]
+        own_free = links = at = 0
+        folder = ""
+        if path[0] == "/":
+            folder, _, last = path.rpartition("/")
+            known = self._folders.get(folder)
+            if (
+                known is not None
+                and nodes.keys().isdisjoint(known[0])
+                and entries.keys().isdisjoint(known[0])
+            ):
+                chain, names, parts = known[1].copy(), known[2].copy(), [last]
+                folder = ""
+            else:
+                chain, names, parts = [root], [""], path.split("/")
+        else:
+            here = [name for name in who.cwd.split("/") if name]
+            own_free = len(here)
+            chain, names, parts = [root], [""], here + path.split("/")
+        if parts[-1] in ("", "."):
+            follow = True
+        end = len(parts)
+        trusted = who.uid == 0
+        passed: list[int] = []
+        while at < end:
+            name = parts[at]
+            at += 1
+            here_node = chain[-1]
+            if not name or name == ".":
+                if here_node.mode & S_IFMT != S_IFDIR:
+                    return None
+                continue
+            number = here_node.number
+            if here_node.mode & S_IFMT != S_IFDIR or len(name) > NAME_MAX // 4:
+                return None
+            passed.append(number)
+            if own_free > 0:
+                own_free -= 1
+            elif not trusted and not may(who, here_node.mode, here_node.uid, here_node.gid, 1):
+                return None
+            if name == "..":
+                if len(chain) > 1:
+                    chain.pop()
+                    names.pop()
+                continue
+            if number in self._point_parents and (number, name) in self._points:
+                return None
+            changed = entries.get(number)
+            found = changed.get(name) if changed is not None else None
+            if found is None and number < count:
+                children = shared[number].children
+                found = children.get(name) if children is not None else None
+            if found is None or found < 0:
+                if at < end:
+                    return None
+                names.append(name)
+                return Spot(here_node, names[1:], None, None, None, ())
+            node = nodes.get(found) or shared[found]
+            if node.mode & S_IFMT == S_IFLNK and (follow or at < end):
+                links += 1
+                passed.append(found)
+                if links > _LINKS_MAX or not node.target:
+                    return None
+                if at == end:
+                    folder = ""  # where the last component leads says nothing of its folder
+                parts = node.target.split("/") + parts[at:]
+                at, end = 0, len(parts)
+                if node.target[0] == "/":
+                    chain, names = [root], [""]
+                continue
+            if at == end and folder and len(passed) > 2:
+                self._learn(folder, passed, chain, names)
+            chain.append(node)
+            names.append(name)
+        return Spot(chain[-2] if len(chain) > 1 else None, names[1:], chain[-1], None, None, ())
+
+    def _learn(self, folder: str, passed: list[int], chain: list[Node], names: list[str]) -> None:
+        """Remember where a folder's path leads, as long as nothing on the way to it is changed; only what everybody may
+        pass, and what is the image's."""
+        count = len(self.image.nodes)
+        if max(passed) >= count or not all(node.mode & 0o001 for node in chain):
+            return
+        if self.overlay.nodes.keys().isdisjoint(passed) and self.overlay.entries.keys().isdisjoint(passed):
+            if len(self._folders) >= _FOLDERS_MAX:
+                self._folders.clear()
+            self._folders[folder] = (tuple(passed), chain.copy(), names.copy())
 
     def _spot(self, levels: list[_Level], missing: str, must_be_dir: bool, path: str) -> Spot:
         names = [level.name for level in levels[1:]]

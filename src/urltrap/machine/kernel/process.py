@@ -265,7 +265,7 @@ class KernelProcess(ProcessState):
         self.terminal = None
 
     def _find(self, argv: Sequence[str], path: str | None, env: Mapping[str, str]) -> Executable:
-        if sum(map(len, argv)) + sum(len(name) + len(value) for name, value in env.items()) > _MAX_ARGUMENTS:
+        if sum(map(len, argv)) + sum(map(len, env)) + sum(map(len, env.values())) > _MAX_ARGUMENTS:
             raise SysError(errno.E2BIG, argv[0] if argv else "")
         return find_program(self, list(argv), path)
 

@@ -87,7 +87,7 @@ class Cmd:
     # options
     def has(self, *names: str) -> bool:
         """True where one of these options was given."""
-        return any(name in names for name, _ in self.opts)
+        return bool(self.opts) and any(name in names for name, _ in self.opts)
 
     def value(self, *names: str) -> str | None:
         """The last value of an option."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -44,11 +45,17 @@ class Place:
 PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "tftp": 69, "sftp": 22, "scp": 22}
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_REST = re.compile(r"([^/?#]*)([/?#]?)(.*)", re.DOTALL)
+_NOT_IN_HOSTS = re.compile(r'[ \t\r\n"<>\\^`{|}]')
+
+
+@lru_cache(maxsize=1024)
 def split_url(url: str, default: str = "http") -> Place | str:
     """The parts of a URL as a client reads it; "host" or "port" where that part is wrong."""
-    text = url if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url) else f"{default}://{url}"
+    text = url if _SCHEME.match(url) else f"{default}://{url}"
     scheme, _, rest = text.partition("://")
-    authority, slash, path = re.match(r"([^/?#]*)([/?#]?)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    authority, slash, path = _REST.match(rest).groups()  # type: ignore[union-attr]
     login, _, address = authority.rpartition("@")
     host, port = address, ""
     if address.startswith("["):
@@ -56,7 +63,7 @@ def split_url(url: str, default: str = "http") -> Place | str:
         port = port.removeprefix(":")
     elif ":" in address:
         host, _, port = address.partition(":")
-    if not host or any(char in host for char in ' \t\r\n"<>\\^`{|}'):
+    if not host or _NOT_IN_HOSTS.search(host):
         return "host"
     if port and (not port.isdecimal() or not port.isascii() or not 0 < int(port[:6]) < 65_536):
         return "port"

@@ -9,7 +9,7 @@ from urltrap.machine.programs._zone import local
 
 def stamp(p: Process) -> str:
     """ "2026-11-24 04:59:11"."""
-    return local(p, p.now()).clock.strftime("%Y-%m-%d %H:%M:%S")
+    return local(p, p.now()).clock.isoformat(" ", "seconds")
 
 
 def hundred(size: float) -> str:

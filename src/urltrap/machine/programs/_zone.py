@@ -6,13 +6,19 @@ import re
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from urltrap.machine.api import Process
+from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
+from urltrap.machine.fs.content import PackedContent
 
 _POSIX = re.compile(r"^<?([A-Za-z+-]{3,}[0-9]*)>?([+-]?\d{1,2})(?::(\d{2}))?$")
+
+
+_EPOCH = datetime(1970, 1, 1)
+_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,7 @@ class Zone:
         """The local time at `when` (unix seconds)."""
         place = bisect_right(self.times, when) - 1
         offset, name = self.types[place] if place >= 0 else self.first
-        clock = datetime.fromtimestamp(when, UTC).replace(tzinfo=None) + timedelta(seconds=offset)
-        return Local(clock, name, offset)
+        return Local(_EPOCH + timedelta(seconds=when + offset), name, offset)
 
 
 UTC_ZONE = Zone((), (), (0, "UTC"))
@@ -88,9 +93,18 @@ def zone_of(p: Process, name: str | None = None) -> Zone:
             offset = sign * (abs(int(match[2])) * 3600 + int(match[3] or 0) * 60)
             return Zone((), (), (offset, match[1]))
     try:
-        return parse_tzfile(p.fs.read(path, 100_000))
+        content = p.fs.content(path)
     except SysError:
         return UTC_ZONE
+    # A file of the image is never changed: it is read once.
+    if isinstance(content, BytesContent | PackedContent):
+        return _zone_in(content)
+    return parse_tzfile(content.read(0, _MAX))
+
+
+@lru_cache(maxsize=32)
+def _zone_in(content: BytesContent | PackedContent) -> Zone:
+    return parse_tzfile(content.read(0, _MAX))
 
 
 def local(p: Process, when: float, name: str | None = None) -> Local:

@@ -19,6 +19,9 @@ _CHMOD = {
     "no-preserve-root": "npr", "preserve-root": "pr",
 }  # fmt: skip
 _CHOWN = {**_CHMOD, "dereference": "deref", "no-dereference": "h", "from:": "from"}
+_CHMOD_LONG = {
+    **{each.rstrip(":"): ":" if each.endswith(":") else "" for each in _CHMOD}, "help": "", "version": "",
+}  # fmt: skip
 _IS_MODE = re.compile(r"-[rwxXstugo0-7]+(?:,.*)?|-[rwxXst]*[+=,].*")
 
 
@@ -56,11 +59,8 @@ def _chmod_entry(flavour: bool) -> object:
                 mode = word
             else:
                 args.append(word)
-        from_options: dict[str, str] = {
-            each.rstrip(":"): ":" if each.endswith(":") else "" for each in _CHMOD
-        }
         try:
-            found, operands = getopt(args, "cfRv", {**from_options, "help": "", "version": ""})
+            found, operands = getopt(args, "cfRv", _CHMOD_LONG)
         except OptionError as problem:
             return (yield from Cmd(p, [], [], flavour).usage(str(problem)))
         opts = [(_CHMOD.get(name[2:], _CHMOD.get(name[2:] + ":", name)) if name.startswith("--") else name, value)

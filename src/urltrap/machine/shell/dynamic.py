@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Shell
 
 
+def _ignored(value: str) -> None:
+    """Assignments to most of them change nothing."""
+
+
 def bind(sh: Shell) -> None:
     """Bind the dynamic variables of the dialect to `sh`."""
     sh.vars.hold = sh.p.hold
@@ -15,7 +19,7 @@ def bind(sh: Shell) -> None:
     if sh.dialect.name != "dash":
         known["LINENO"] = lambda: str(sh.line if sh.dialect.bash else sh.ash_line)
     hooks = sh.vars.on_set
-    hooks["LINENO"] = lambda value: None
+    hooks["LINENO"] = _ignored
     hooks["OPTIND"] = lambda value: sh.__setattr__("getopts_state", ("", 0))
     if sh.dialect.name == "dash":
         return
@@ -54,4 +58,4 @@ def bind(sh: Shell) -> None:
         "HISTCMD",
         "BASH_COMMAND",
     ):
-        hooks[name] = lambda value: None
+        hooks[name] = _ignored

@@ -296,7 +296,7 @@ class Shell:
     def child_fds(self) -> dict[int, int] | None:
         """The descriptors that a program inherits; None: just 0, 1 and 2."""
         fds = self.p.fds
-        if len(fds) <= 3 and not self.private_fds and all(fd in fds for fd in (0, 1, 2)):
+        if len(fds) <= 3 and not self.private_fds and 0 in fds and 1 in fds and 2 in fds:
             return None
         return {fd: fd for fd in fds if fd not in self.private_fds}
 

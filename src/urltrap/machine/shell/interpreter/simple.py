@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from urltrap.machine.errors import BudgetError, SysError
 from urltrap.machine.shell.ast import Assign, FunctionDef, Simple
+from urltrap.machine.shell.builtins.registry import lookup
 from urltrap.machine.shell.environ import with_temporary
 from urltrap.machine.shell.errors import ExitShell, ExpansionError, ReturnFrom
 from urltrap.machine.shell.expansion.fields import AssignWord, expand_words
@@ -50,8 +51,6 @@ def exec_child(sh: Shell, node: Simple) -> Gen[int]:
 
 
 def _run(sh: Shell, node: Simple, replace: bool) -> Gen[int]:
-    from urltrap.machine.shell.interpreter.run import check_error
-
     sh.line = node.line
     yield from sh.p.tick(_STEPS)
     if sh.traps or sh.interactive:
@@ -76,7 +75,9 @@ def _run(sh: Shell, node: Simple, replace: bool) -> Gen[int]:
     sh.status = status
     if len(sh.pipe_status) != 1 or sh.pipe_status[0] != status:
         sh.pipe_status = [status]
-    if status and (sh.options or sh.traps):
+    if status and (sh.traps or "errexit" in sh.options):
+        from urltrap.machine.shell.interpreter.run import check_error
+
         yield from check_error(sh, status)
     return status
 
@@ -211,8 +212,6 @@ def _with_assignments(sh: Shell, node: Simple, run: object) -> Gen[int]:
 
 def find_builtin(sh: Shell, name: str) -> object | None:
     """The builtin of that name in this dialect, where it is enabled."""
-    from urltrap.machine.shell.builtins.registry import lookup
-
     if name in sh.disabled:
         return None
     return lookup(sh.dialect.name, name)
@@ -220,8 +219,6 @@ def find_builtin(sh: Shell, name: str) -> object | None:
 
 def call_builtin(sh: Shell, argv: list[str]) -> Gen[int]:
     """Run a builtin; its use is journalled."""
-    from urltrap.machine.shell.builtins.registry import lookup
-
     run = lookup(sh.dialect.name, argv[0])
     assert run is not None  # the caller found it
     before, sh.builtin_name = sh.builtin_name, argv[0]
