@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Connection, select, update
@@ -26,6 +28,7 @@ AGAIN = "-/0/"
 
 _CHUNK = 1 << 20
 _BATCH = 20
+_LENT = timedelta(minutes=10)
 _WITH_URLS = ("script", "text", "elf")
 
 log = structlog.get_logger("urltrap.pipeline")
@@ -41,14 +44,27 @@ class _Result:
     sha1: str = ""
 
 
+@dataclass(slots=True)
+class _Looking:
+    """A payload that is being looked at, and the jobs that wait for it."""
+
+    future: Future[_Result]
+    jobs: dict[str, work.Job] = field(default_factory=dict)
+
+
 class AnalyseStage:
     """Jobs: "SESSION/SEQ/SHA256", one for each time that an artifact came."""
 
     name = "analyse"
 
-    def __init__(self) -> None:
+    def __init__(self, apart: bool = False) -> None:
+        """`apart`: payloads are looked at in a thread, so that the line goes on; what is still being looked at is lent
+        out for a while, and looked at again where the process is killed meanwhile."""
         self._settled = ""
         self._complained = False
+        self._apart = apart
+        self._thread: ThreadPoolExecutor | None = None
+        self._looking: dict[str, _Looking] = {}
 
     def run(self, workshop: Workshop) -> int:
         """Analyse a batch. Looking at payloads takes its time and happens outside of every transaction."""
@@ -56,16 +72,21 @@ class AnalyseStage:
         if examiner.version != self._settled:
             _settle(workshop, examiner.version)
             self._settled = examiner.version
-        due = work.due(workshop.store, self.name, workshop.now(), _BATCH)
-        if not due:
-            return 0
-        done: list[str] = []
-        failed: list[tuple[work.Job, Exception]] = []
         results: dict[str, _Result] = {}
+        failed: list[tuple[work.Job, Exception]] = []
+        due = self._collect(results, failed)
+        due += work.due(workshop.store, self.name, workshop.now(), _BATCH)
+        due = list({job.subject: job for job in due}.values())
+        done: list[str] = []
         for job in due:
             try:
                 sha256 = job.subject.rpartition("/")[2]
-                if sha256 not in results and _needs(workshop, sha256, examiner.version):
+                if sha256 in self._looking or (
+                    sha256 not in results and _needs(workshop, sha256, examiner.version)
+                ):
+                    if self._apart:
+                        self._lend(workshop, examiner, job, sha256)
+                        continue
                     results[sha256] = self._look(workshop, examiner, sha256)
                 with workshop.store.begin() as connection:
                     _finish(workshop, connection, job, results.get(sha256))
@@ -80,8 +101,41 @@ class AnalyseStage:
             note_failure(workshop, job, reason)
         return len(done)
 
+    def waiting(self) -> list[Future[_Result]]:
+        """What is being looked at now."""
+        return [looking.future for looking in self._looking.values()]
+
     def close(self) -> None:
-        """Nothing is held here: the workshop's laboratory is closed by whoever made it."""
+        """Give up what waits; the workshop's laboratory is closed by whoever made it."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _lend(self, workshop: Workshop, examiner: Examiner, job: work.Job, sha256: str) -> None:
+        looking = self._looking.get(sha256)
+        if looking is None:
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+            future = self._thread.submit(self._look, workshop, examiner, sha256)
+            looking = self._looking[sha256] = _Looking(future)
+            future.add_done_callback(lambda _: workshop.wake())
+        looking.jobs[job.subject] = job
+        with workshop.store.begin() as connection:
+            work.delay(connection, self.name, [job.subject], workshop.now() + _LENT)
+
+    def _collect(
+        self, results: dict[str, _Result], failed: list[tuple[work.Job, Exception]]
+    ) -> list[work.Job]:
+        """The jobs whose payloads were looked at meanwhile; the results, and what went wrong, into the arguments."""
+        jobs: list[work.Job] = []
+        for sha256, looking in [item for item in self._looking.items() if item[1].future.done()]:
+            del self._looking[sha256]
+            error = None if looking.future.cancelled() else looking.future.exception()
+            if isinstance(error, Exception):
+                failed += [(job, error) for job in looking.jobs.values()]
+            elif error is None and not looking.future.cancelled():
+                results[sha256] = looking.future.result()
+                jobs += looking.jobs.values()
+        return jobs
 
     def _look(self, workshop: Workshop, examiner: Examiner, sha256: str) -> _Result:
         try:

@@ -79,7 +79,7 @@ def _work(
 ) -> None:
     workshop = make_workshop(settings, data, store)
     with JournalReader(data / "journal") as reader:
-        line = Line(workshop, reader, (*stages(),))
+        line = Line(workshop, reader, stages(apart=True))
         fresh = (settings.intel, data, workshop, stop)
         threading.Thread(target=keep_fresh, args=fresh, name="fresh", daemon=True).start()
         try:

@@ -24,7 +24,7 @@ from urltrap.store.rows import url_key
 from urltrap.store.schema import artifacts, events, sessions, urls
 from urltrap.store.sightings import DEEPEST, Seen, newest_captures, save_sightings
 
-SETTLE = timedelta(milliseconds=500)
+SETTLE = timedelta(milliseconds=200)
 """A named URL waits this long before the pipeline asks for it: mostly the attacker's own program does, with the same
 bytes for both, and then there is nothing left to ask."""
 
@@ -47,6 +47,10 @@ class RecoverStage:
     """Jobs: "SESSION/SEQ" (the event's text) and "SESSION/SEQ/SHA256" (an artifact that is a script)."""
 
     name = "recover"
+
+    def __init__(self) -> None:
+        # Builds the recovery machine now: the first attacker's URLs would wait for it, and be late.
+        recover.urls(b":")
 
     def run(self, workshop: Workshop) -> int:
         """Recover a batch; a text that fails is tried again later and stops nobody."""

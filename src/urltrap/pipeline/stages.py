@@ -30,8 +30,8 @@ from urltrap.pipeline.recovering import RecoverStage
 from urltrap.pipeline.stage import Stage
 
 
-def stages() -> tuple[Stage, ...]:
-    """The stages of one pipeline."""
+def stages(apart: bool = False) -> tuple[Stage, ...]:
+    """The stages of one pipeline; `apart`: payloads are looked at beside the line, which never waits for one."""
     return (
         RecoverStage(),
         CaptureStage(),
@@ -39,7 +39,7 @@ def stages() -> tuple[Stage, ...]:
         FollowStage(),
         ErrandStage(),
         LookStage(),
-        AnalyseStage(),
+        AnalyseStage(apart),
         EnrichStage(),
         NameStage(),
         PlaceStage(),
