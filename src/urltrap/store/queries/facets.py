@@ -16,7 +16,7 @@ from urltrap.store.schema import urls
 AXES: tuple[FacetName, ...] = (
     "verdict", "action", "role", "target", "delivery", "hosting", "lifecycle", "kind", "family",
 )  # fmt: skip
-COUNTED = 5000
+COUNTED = 2000
 """URLs that are looked at."""
 _SHOWN = 12
 
