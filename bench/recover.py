@@ -2,7 +2,7 @@
 
 For each extractor and set (lines, scripts, typed loaders): recall, precision, F1, texts exactly right, MB and texts per
 second of processor time. Ours runs every text in the machine. The baselines are a plain regular expression and, where
-they are installed (``pip install iocextract ioc-finder urlextract``; they are no dependency of ours), the libraries.
+they are installed (``pip install --group bench``; they are no dependency of ours), the libraries.
 Nothing is fetched.
 
     python bench/recover.py [--data DIR] [--python PYTHON-WITH-THE-LIBRARIES] [--rounds N]
