@@ -3,7 +3,7 @@
 What must never happen: an exception that is no answer of the shell's (`ShellSyntaxError`, `BudgetError`), a program of
 ours that crashes, a step that takes longer than its budget allows by far.
 
-    pip install atheris
+    pip install --group dev  # atheris is in it
     python bench/fuzz_shell.py -max_total_time=600 -max_len=400 [CORPUS_FOLDER]
 """
 
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 try:
     import atheris
 except ImportError:
-    raise SystemExit("this needs atheris: pip install atheris") from None
+    raise SystemExit("this needs atheris: pip install --group dev") from None
 
 with atheris.instrument_imports(include=["urltrap.machine.shell"]):
     from tests.machine.programs.support import CONNECTION, NOW, installation
