@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,6 +59,7 @@ class FakeFetcher:
         self.requests: list[FetchRequest] = []
         self.stream = new_ulid(1_795_000_000_000, b"fetcher---")
         self.seq = 0
+        self.turn = threading.Lock()  # several are asked at once: each event has a number of its own
 
     def fetch(self, request: FetchRequest, timeout: float = 120.0) -> Capture:
         self.requests.append(request)
@@ -76,8 +78,12 @@ class FakeFetcher:
                 {"url": url, "at": self.now(), "client": request.client, "outcome": body,
                  "for_session": request.for_session, "purpose": request.purpose}
             )  # fmt: skip
-        self.writer.append(Captured(session=self.stream, seq=self.seq, at=self.now(), capture=capture))
-        self.seq += 1
+        with self.turn:
+            place = self.writer.append(
+                Captured(session=self.stream, seq=self.seq, at=self.now(), capture=capture)
+            )
+            self.seq += 1
+        self.writer.wait_durable(place, 20)  # whoever has the answer can read the event
         return capture
 
 
