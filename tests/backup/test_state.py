@@ -206,10 +206,10 @@ def test_status_tells_the_age_of_backups(simple: Installation) -> None:
 
     simple.vault.back_up("manual")
     simple.folder.status.write_text(json.dumps({"pid": os.getpid(), "processes": {}}))
-    said = run("status", "--data", simple.folder.root).output
+    said = " ".join(run("status", "--data", simple.folder.root).output.split())  # however it was folded
     assert "newest backup: " in said and "restored and compared: " in said and "overdue" not in said
     update_backup_state(simple.folder.root, verified_at=ago(days=4000))
-    said = run("status", "--data", simple.folder.root).output
+    said = " ".join(run("status", "--data", simple.folder.root).output.split())
     assert "overdue: no backup has been verified since 2015" in said
     body = json.loads(run("status", "--data", simple.folder.root, "--json").output)
     assert body["backup"]["verified_whole"] and len(body["backup"]["overdue"]) == 1

@@ -61,8 +61,8 @@ def test_garbage_on_a_port_ends_that_connection_only(
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(65536):
                 pass
-        except (ConnectionError, TimeoutError):
-            pass  # being cut off is a fine answer to garbage
+        except OSError:
+            pass  # being cut off is a fine answer to garbage, before or after we say that we are done
     others_are_unharmed(trap)
 
 
