@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from urltrap.store import Store, breakers, lookups, open_store, windows
+from urltrap.store.errors import StoreLocked
 from urltrap.store.lookups import Claim, Question, Wait
 
 NOW = datetime(2026, 1, 31, 23, 59, 30, tzinfo=UTC)
@@ -199,7 +200,13 @@ def test_many_threads_together_stay_within_the_quota(database_url: str) -> None:
     lock = threading.Lock()
 
     def work(name: str) -> None:
-        while isinstance(found := lookups.claim(store, "p", NOW - MINUTE, name, 3), list):
+        while True:
+            try:
+                found = lookups.claim(store, "p", NOW - MINUTE, name, 3)
+            except StoreLocked:
+                continue  # MariaDB breaks a deadlock by refusing one of the two, who asks again as the worker does
+            if not isinstance(found, list):
+                return
             with lock:
                 got.extend(claim.question.subject for claim in found)
 
