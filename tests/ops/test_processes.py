@@ -5,6 +5,7 @@ from pathlib import Path
 from urltrap.model.settings import BackupSettings, IntelSettings, Settings, SiteSettings, StoreSettings
 from urltrap.model.watch_settings import AlertSettings
 from urltrap.ops.processes import NAMES, Launch, ProcessPlan, plan_processes, reachable_by, settings_for
+from urltrap.ops.worker import _RUNNERS
 
 
 def test_who_is_asked_starts_before_who_asks() -> None:
@@ -47,7 +48,7 @@ def test_where_alerts_and_backups_go_is_known_to_whom_it_concerns() -> None:
     }
     assert knows == {
         "fetcher": [], "trap": [], "pipeline": ["hunter2", "hunter3"], "site": ["hunter2"],
-        "backup": ["hunter2", "hunter3"], "watch": ["hunter4"],
+        "backup": ["hunter2", "hunter3"], "watch": ["hunter4"], "outputs": [],
     }  # fmt: skip
 
 
@@ -68,3 +69,7 @@ def test_the_folder_that_another_user_cannot_pass_is_named(tmp_path: Path) -> No
     assert blocked is not None and inner.is_relative_to(blocked)
     owner = (closed.stat().st_uid, closed.stat().st_gid)
     assert reachable_by(owner, inner) is None
+
+
+def test_every_kind_of_process_that_can_be_planned_can_be_run() -> None:
+    assert set(_RUNNERS) == set(NAMES)

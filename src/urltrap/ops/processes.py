@@ -19,7 +19,7 @@ from urltrap.model.output_settings import OutputSettings
 from urltrap.model.settings import BackupSettings, IntelSettings, Settings, StoreSettings
 from urltrap.model.watch_settings import AlertSettings
 
-NAMES = ("fetcher", "pipeline", "site", "trap", "backup", "watch")
+NAMES = ("fetcher", "pipeline", "site", "trap", "backup", "watch", "outputs")
 """Order of start: who is asked starts before who asks."""
 
 
@@ -89,7 +89,7 @@ def settings_for(kind: str, settings: Settings) -> Settings:
         settings = settings.model_copy(update={"alerts": AlertSettings()})
     if kind != "outputs":
         settings = settings.model_copy(update={"outputs": OutputSettings()})
-    if kind in ("trap", "fetcher"):
+    if kind in ("trap", "fetcher", "outputs"):
         return settings.model_copy(
             update={"store": StoreSettings(), "intel": IntelSettings(), "backup": BackupSettings()}
         )

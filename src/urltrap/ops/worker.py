@@ -151,6 +151,7 @@ _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None
     "site": _site,
     "backup": _backup,
     "watch": _watch,
+    "outputs": _outputs,
 }
 
 if __name__ == "__main__":
