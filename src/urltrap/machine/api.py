@@ -336,6 +336,10 @@ class Process(Protocol):
         ...
 
     # telling the outside
+    def recorded_usage(self, applet: str) -> str | None:
+        """BusyBox's usage of an applet from the words behind "Usage: " on; None where there is none."""
+        ...
+
     def recorded_answer(self, name: str, word: str) -> list[Any] | None:
         """What the real program said when it was called so, see `programs._answers`."""
         ...

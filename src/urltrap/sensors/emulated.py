@@ -14,11 +14,10 @@ from urltrap.machine.effects import Content
 from urltrap.machine.fs.image import Image
 from urltrap.machine.fs.mounts import Mount
 from urltrap.machine.fs.overlay import Overlay
-from urltrap.machine.image import ANSWERS, RECORDS, load_image
+from urltrap.machine.image import ANSWERS, RECORDS, USAGES, load_image
 from urltrap.machine.machine import Machine as EmulatedMachine
 from urltrap.machine.persona import Persona
 from urltrap.machine.proc import ProcMount, SysMount
-from urltrap.machine.programs.busybox import usages
 from urltrap.model.settings import SessionLimits
 from urltrap.quarantine.errors import QuarantineError
 from urltrap.sensors.ports import Artifacts, Machine
@@ -30,12 +29,12 @@ _MAX_KEYS = 500
 def load_base_image(persona: Persona, host_keys: Mapping[str, bytes]) -> Image:
     """The image that all machines of this installation share. `host_keys`: public key lines by algorithm."""
     recorded = importlib.resources.files("urltrap.machine.data")
-    usages.learn((recorded / usages.RECORD).read_bytes())
     return load_image(
         (recorded / RECORDS[persona.kind]).read_bytes(),
         persona,
         host_keys,
         (recorded / ANSWERS).read_bytes(),
+        (recorded / USAGES).read_bytes(),
     )
 
 

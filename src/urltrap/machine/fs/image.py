@@ -25,13 +25,14 @@ class ImageError(ValueError):
 class Image:
     """The tree that every machine starts from. Nodes by number, 0 is the root. Nothing changes it."""
 
-    __slots__ = ("_by_size", "_structure", "answers", "nodes", "parsed")
+    __slots__ = ("_by_size", "_structure", "answers", "nodes", "parsed", "usages")
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
         self._by_size: dict[int, list[ProgramContent]] | None = None
         self._structure = ""
         self.answers: Mapping[str, list[Any]] = {}  # what its programs say of themselves (programs._answers)
+        self.usages: Mapping[str, str] = {}  # what BusyBox says of its applets (programs.busybox.usages)
         self.parsed: dict[
             str, tuple[Content, list[list[str]]]
         ] = {}  # rows of /etc/passwd and its kin, read once

@@ -13,6 +13,7 @@ from urltrap.machine.image.record import load_record
 from urltrap.machine.image.tree import Tree
 from urltrap.machine.persona import Kind, Persona
 from urltrap.machine.programs._answers import load_answers
+from urltrap.machine.programs.busybox.usages import load_usages
 from urltrap.machine.programs.registry import load_all
 
 RECORDS: Mapping[Kind, str] = {
@@ -25,14 +26,20 @@ RECORDS: Mapping[Kind, str] = {
 """Which file of ``urltrap/machine/data`` holds the recorded tree of a kind of persona."""
 ANSWERS = "answers.json.zst"
 """The file beside them that holds what their programs say of themselves."""
+USAGES = "busybox-usages.txt"
+"""The file beside them that holds what BusyBox says of its applets."""
 
 
 def load_image(
-    blob: bytes, persona: Persona, host_keys: Mapping[str, bytes] | None = None, answers: bytes | None = None
+    blob: bytes,
+    persona: Persona,
+    host_keys: Mapping[str, bytes] | None = None,
+    answers: bytes | None = None,
+    usages: bytes | None = None,
 ) -> Image:
     """The image of this installation. `blob` is the file that `RECORDS` names for the persona's kind; `host_keys` are
     the sensor's own public key lines by algorithm ("ed25519", "ecdsa", "rsa"), as /etc/ssh shows them; `answers` the
-    file of what programs say of themselves.
+    file of what programs say of themselves, `usages` that of what BusyBox says of its applets.
 
     RecordError (AnswersError) where the blob cannot be read; takes a fraction of a second, once per process.
     """
@@ -44,6 +51,8 @@ def load_image(
     )
     if answers is not None:
         image.answers = load_answers(answers, persona.kind)
+    if usages is not None:
+        image.usages = load_usages(usages)
     return image
 
 

@@ -277,6 +277,10 @@ class ProcessState:
         """fstat(2)."""
         return self.file(fd).stat()
 
+    def recorded_usage(self, applet: str) -> str | None:
+        """BusyBox's usage of an applet."""
+        return self.kernel.tree.image.usages.get(applet)
+
     def recorded_answer(self, name: str, word: str) -> list[Any] | None:
         """What the real program said when it was called so."""
         return self.kernel.tree.image.answers.get(f"{name}\0{word}")

@@ -195,9 +195,7 @@ def bb_banner(p: Process) -> str:
 
 def bb_usage(p: Process, name: str) -> str:
     """BusyBox's usage of an applet with the version banner."""
-    from urltrap.machine.programs.busybox.usages import text_of
-
-    return f"{bb_banner(p)}\n\nUsage: {text_of(name) or f'{name} [OPTIONS]'}\n"
+    return f"{bb_banner(p)}\n\nUsage: {p.recorded_usage(name) or f'{name} [OPTIONS]'}\n"
 
 
 Entry = Callable[[Cmd], Run]

@@ -10,7 +10,6 @@ from urltrap.machine.programs._answers import saying
 from urltrap.machine.programs._cmd import APPLETS, bb_banner, bb_usage
 from urltrap.machine.programs.busybox._operands import NEEDS_OPERANDS
 from urltrap.machine.programs.busybox.usages import APPLETS as PLACES
-from urltrap.machine.programs.busybox.usages import text_of
 from urltrap.machine.programs.registry import lookup, program
 
 _HEAD = """\
@@ -106,10 +105,10 @@ def _applet(p: Process, name: str, argv: list[str]) -> Run:
     if name not in PLACES:
         yield from p.err(f"{name}: applet not found\n")
         return 127
-    if len(argv) == 2 and argv[1] == "--help" and text_of(name):
+    if len(argv) == 2 and argv[1] == "--help" and p.recorded_usage(name):
         yield from p.err(bb_usage(p, name))
         return 0
-    if len(argv) == 1 and name in NEEDS_OPERANDS and text_of(name):
+    if len(argv) == 1 and name in NEEDS_OPERANDS and p.recorded_usage(name):
         yield from p.err(bb_usage(p, name))
         return 1
     p.argv = [*([argv[0]] if argv[0].startswith("-") else [name]), *argv[1:]]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-RECORD = "busybox-usages.txt"
-"""The file of ``urltrap/machine/data`` with the texts."""
 _MARK = "%% "
 
 _FOLDERS = {
@@ -40,19 +38,15 @@ APPLETS: dict[str, str] = dict(
     sorted((name, folder) for folder, names in _FOLDERS.items() for name in names.split())
 )
 """Every applet, and the folder in which ``busybox --install`` would link it."""
-_texts: dict[str, str] = {}
 
 
-def learn(recorded: bytes) -> None:
-    """Take the recorded texts (what `RECORD` holds): whoever loads the image does it, once per process.
+def load_usages(recorded: bytes) -> dict[str, str]:
+    """The recorded texts by applet.
 
     A line "%% NAME" is followed by the text of an applet, from the words behind "Usage: " on.
     """
+    found = {}
     for part in recorded.decode().split("\n" + _MARK):
         name, _, text = part.removeprefix(_MARK).partition("\n")
-        _texts[name] = text.removesuffix("\n")
-
-
-def text_of(name: str) -> str | None:
-    """The usage of an applet; None where there is none."""
-    return _texts.get(name)
+        found[name] = text.removesuffix("\n")
+    return found
