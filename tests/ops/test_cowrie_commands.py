@@ -182,3 +182,9 @@ def test_an_export_that_cannot_be_written_is_told(data: Path, tmp_path: Path) ->
     done = run("export", "cowrie", "--data", data, "--output", tmp_path / "no" / "folder")
     assert done.exit_code == 1
     assert "cannot be written" in done.output
+
+
+def test_an_output_that_names_no_receiver_is_told_before_anything_starts(data: Path) -> None:
+    done = run("up", "--data", data, URLTRAP_OUTPUTS__SYSLOG="collector")
+    assert done.exit_code == 1
+    assert "[outputs]" in done.output and "udp://host:514" in done.output

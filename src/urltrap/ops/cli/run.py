@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from urltrap.exchange.outputs import make_outputs
 from urltrap.model.settings import Settings
 from urltrap.ops.cli.common import DEFAULT_DATA, CommandError, DataOption, app, console, open_folder
 from urltrap.ops.data_folder import DataFolder
@@ -26,6 +27,10 @@ log = structlog.get_logger()
 def up(data: DataOption = DEFAULT_DATA) -> None:
     """Start the trap, the fetcher, the pipeline and the site; ends with Ctrl-C."""
     folder, settings = open_folder(data)
+    try:
+        make_outputs(settings.outputs)
+    except ValueError as error:
+        raise CommandError(f"[outputs] in {folder.settings}: {error}") from error
     configure_logs("supervisor")
     user = _unprivileged(folder, settings)
     with only_one(folder):
