@@ -260,7 +260,10 @@ def _own_sources() -> list[Path]:
     if not found and single.is_file():
         found = [single]
     if not found:
-        raise BuildError("this machine's apt has no Debian sources: give them with --sources FILE")
+        raise BuildError(
+            "this machine's apt has no Debian sources: put a file of them (debian.sources) into "
+            "/etc/apt/sources.list.d and run this again"
+        )
     return found
 
 
