@@ -126,7 +126,7 @@ floors:
 
 tests:
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --cov --cov-report=
-	$(BIN)/python -m coverage report --include='$(PURE_FILES)' --fail-under=75
+	$(BIN)/python -m coverage report --include='$(PURE_FILES)' --fail-under=87
 
 # ---- upkeep ----
 
