@@ -13,6 +13,9 @@ from tests.recover.test_wrappings import stub
 from tests.support.running import RunningTrap, elf_stub, eventually
 from tests.support.telnet import TelnetClient
 
+from urltrap.machine.effects import BytesContent
+from urltrap.machine.kernel.strangers import stays, stranger
+
 pytestmark = pytest.mark.e2e
 
 PAYLOAD = elf_stub()
@@ -95,8 +98,15 @@ def captures(trap: RunningTrap, url: str) -> list[dict[str, object]]:
 
 
 def loader(port: int) -> bytes:
-    """A downloader stub as loaders type it, its server as a string: constants that are loopback pass for numbers."""
-    return stub(3, False, b"\x90\x90\x90\x90" + b"127.0.0.1:%d\0" % port)
+    """A downloader stub as loaders type it, its server as a string: constants that are loopback pass for numbers.
+
+    It is one that comes back: what an unknown program does follows from its bytes, and one that stays in
+    the foreground would hold the command for as long.
+    """
+    made = (
+        stub(3, False, b"\x90\x90\x90\x90" + b"127.0.0.1:%d\0" % port + bytes([fill])) for fill in range(10)
+    )
+    return next(program for program in made if stranger(BytesContent(program)) is not stays)
 
 
 def typed(data: bytes) -> list[str]:

@@ -38,7 +38,7 @@ def stranger(content: Content) -> Program:
     choice = sum(content.read(0, 4096)) % 10
     if choice == 0:
         return _silent
-    return _stays if choice == 1 else _daemonises
+    return stays if choice == 1 else _daemonises
 
 
 def _silent(p: Process) -> Run:
@@ -51,7 +51,8 @@ def _crash(p: Process) -> Run:
     return 139
 
 
-def _stays(p: Process) -> Run:
+def stays(p: Process) -> Run:
+    """It does not come back: the command that started it waits."""
     yield from p.sleep(_LIVES_FOR)
     return 0
 
