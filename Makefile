@@ -9,6 +9,8 @@ DATA   ?= data
 STAMPS := $(VENV)/stamps
 BIN    := $(VENV)/bin
 ASSETS := src/urltrap/site/static/build/manifest.json
+# Lock files are complete, so they are installed with --no-deps: pip would otherwise weigh newer
+# releases for a requirement with an extra (`coverage[toml]`), find one that has no hash, and stop.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TEST_WORKERS ?= 2
 
@@ -66,7 +68,7 @@ $(STAMPS)/venv:
 
 $(STAMPS)/lock: requirements.lock | $(STAMPS)/venv
 	@echo "dependencies"
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
 $(STAMPS)/node: frontend/node.lock | $(STAMPS)/venv
@@ -101,7 +103,7 @@ setup-test: setup $(STAMPS)/dev $(STAMPS)/peers system-packages
 
 $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/lock
 	@echo "development tools"
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
 # Programs that the tests talk to; apart, for one of them installs a package that is called `tests`.
