@@ -70,6 +70,31 @@ def test_a_verdict_follows_from_the_kinds_of_evidence(changes: dict[str, Any], v
     assert judge(evidence(**changes), NOW, NONE).verdict == verdict
 
 
+HOME: dict[str, Any] = {"url": "https://test.example.com/", "host": "test.example.com", "port": 443,
+                        "scheme": "https", "raw_address": False, "asked": True}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "unknown"),
+        ({"sources": 40}, "unknown"),
+        ({"outcomes": ("dns-failure",)}, "unknown"),
+        ({"run": True}, "suspicious"),
+        ({"from_malicious": True}, "suspicious"),
+        ({"payloads": (SCRIPT,)}, "suspicious"),
+        ({"port": 8443}, "suspicious"),
+        ({"url": "https://test.example.com/x"}, "suspicious"),
+        ({"url": "https://test.example.com/?x"}, "suspicious"),
+        ({"observations": (listed("host"),)}, "suspicious"),
+    ],
+)  # fmt: skip
+def test_a_home_page_with_which_nothing_is_done_says_no_more_than_the_site(
+    changes: dict[str, Any], verdict: str
+) -> None:
+    assert judge(evidence(**{**HOME, **changes}), NOW, NONE).verdict == verdict
+
+
 def test_listed_not_listed_and_error_are_three_things() -> None:
     for result in ("not-listed", "error"):
         item = listed().model_copy(update={"result": result})

@@ -1,9 +1,10 @@
-"""The rules, version 3. Kinds of evidence decide which verdict it is; `calibration` says how confident we are.
+"""The rules, version 4. Kinds of evidence decide which verdict it is; `calibration` says how confident we are.
 
 Naming a host never makes it malicious: *malicious-observed* needs a payload that an attacker's session asked for and
 that is a program or script, and something that tells an attack from a mistake (it was run or made executable, more
-than one source came with it, or a malicious payload fetches it). Lists of the benign, homes of tools, the operator's
-own tests and sources that name hundreds of hosts are never believed by context.
+than one source came with it, or a malicious payload fetches it). A site's home page that was asked for and with which
+nothing was done is a look whether there is a way out. Lists of the benign, homes of tools, the operator's own tests
+and sources that name hundreds of hosts are never believed by context.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from urltrap.judge.publication import publish_after
 from urltrap.judge.tools import is_tool
 from urltrap.model.verdict import Verdict, VerdictName
 
-RULES = "3"
+RULES = "4"
 """Version of these rules, kept with each verdict; another one judges everything again."""
 
 FLOODING = 100
@@ -30,6 +31,7 @@ _PROGRAMS = {"elf": "an ELF program", "pe": "a Windows program", "script": "a sc
 _HARMLESS = {"html": "a web page", "image": "an image", "empty": "an empty file"}
 _ORDER = {"elf": 45, "pe": 40, "script": 35, "archive": 20, "data": 10, "text": 5}
 _TESTS = ("EICAR-Test-File",)
+_WEB_PORTS = (80, 443)
 
 
 class _Scale:
@@ -99,7 +101,18 @@ def _verdict(
         return "suspicious"
     if payload is not None and payload.kind in _HARMLESS:
         return "unknown"
-    return "suspicious" if wanted else "unknown"
+    return "suspicious" if wanted and not _is_only_a_look(evidence) else "unknown"
+
+
+def _is_only_a_look(evidence: Evidence) -> bool:
+    """Whether what was asked for is the home page of a named site, nothing was run, and nobody says anything of it."""
+    return (
+        not evidence.raw_address
+        and _path(evidence) == "/"
+        and evidence.port in _WEB_PORTS
+        and not (evidence.run or evidence.from_malicious)
+        and not any(item.result == "listed" for item in evidence.observations)
+    )
 
 
 def _is_flooded(evidence: Evidence, payload: Payload) -> bool:
