@@ -19,6 +19,7 @@ from urltrap.model.verdict import Observation
 from urltrap.recover.flags import host_address
 
 URLS = Path(__file__).resolve().parents[3] / "shared" / "data" / "urls.csv"
+KNOWN = known.shipped()
 STRONGEST: dict[str, Any] = {"asked": True, "commanded": True, "run": True, "sources": 50, "sightings": 500}
 
 
@@ -27,7 +28,7 @@ def at(url: str, **changes: Any) -> Evidence:
     parsed = parse_url(canonical(url))
     base = evidence(
         url=parsed.text, host=parsed.host, port=parsed.port, scheme=parsed.scheme,
-        raw_address=host_address(parsed.host) is not None, labels=known.shipped().labels(parsed.host), **STRONGEST,
+        raw_address=host_address(parsed.host) is not None, labels=KNOWN.labels(parsed.host), **STRONGEST,
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -204,13 +205,14 @@ def test_no_benign_url_of_the_list_becomes_malicious_by_context() -> None:
         if row["label"] != "benign":
             continue
         try:
-            items = [
-                at(row["url"]),
-                at(row["url"], payloads=(HTML,)),
-                at(row["url"], payloads=(replace(ELF, status=404),)),
-            ]
+            named = at(row["url"])
         except UrlError:
             continue
+        items = [
+            named,
+            replace(named, payloads=(HTML,)),
+            replace(named, payloads=(replace(ELF, status=404),)),
+        ]
         for item in items:
             found = judge(item, NOW, NONE)
             assert not found.verdict.startswith("malicious-") and found.publish_after is None, row["url"]
