@@ -134,6 +134,10 @@ class Terminal(Protocol):
         """ "pts/0"."""
         ...
 
+    def give_back(self, data: bytes) -> None:
+        """Put back what a line editor has read and not used: it belongs to who reads next."""
+        ...
+
 
 class OpenFile(Protocol):
     """An open file description: regular file, directory, pipe end, terminal, device or socket."""

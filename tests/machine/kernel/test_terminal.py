@@ -6,6 +6,7 @@ from tests.machine.kernel.support import NOW, Box, registered, say
 from urltrap.machine.api import STOPPED, Process, Run
 from urltrap.machine.kernel.job import KernelJob
 from urltrap.machine.kernel.signals import SIGCONT, SIGINT, SIGTSTP, SIGWINCH
+from urltrap.model.event import BudgetSpent
 from urltrap.model.settings import SessionLimits
 
 
@@ -291,3 +292,57 @@ def test_the_last_log_in_is_told_at_the_next_one() -> None:
     assert b"Last login" not in box.output()
     box.drive(box.start(say(""), terminal=True))
     assert box.output().endswith(b"Last login: Mon Sep 21 14:13:20 2026 from 192.0.2.7\r\n")
+
+
+def test_a_cooked_line_ends_at_the_terminals_size_and_others_wait_unshortened() -> None:
+    _, _, shown = typed(b"a" * 5000 + b"\r")
+    assert shown.count(b"\a") == 905 and shown.endswith(b"['" + b"a" * 4095 + b"\\n']\r\n> ")
+
+    def idle(p: Process) -> Run:
+        yield from p.sleep(5)
+        total = 0
+        while line := (yield from p.read(0, 10_000)):
+            total += len(line)
+            yield from p.tick()
+        yield from p.out(f"{total} read\n")
+        return 0
+
+    box = Box()
+    job = box.start(idle, terminal=True)
+    job.step(NOW)
+    lines = b"one line\r" * 20_000
+    job.receive(lines)
+    assert job.backlog == len(lines)
+    job.receive(b"\x04" * 100_000)
+    box.drive(job, 100_000)
+    assert box.output().endswith(b"180000 read\r\n") and job.backlog == 0
+
+
+def test_in_raw_mode_nothing_that_was_typed_is_dropped() -> None:
+    def raw(p: Process) -> Run:
+        p.tty(0).icanon = p.tty(0).echo = False
+        yield from p.out("raw\n")
+        got = bytearray()
+        while not got.endswith(b"\n"):
+            got += yield from p.read(0, 4096)
+        yield from p.out(f"{len(got)}\n")
+        return 0
+
+    box = Box()
+    job = box.start(raw, terminal=True)
+    box.drive(job)
+    for _ in range(4):
+        job.receive(b"x" * 250_000)
+    assert job.backlog == 1_000_000
+    job.receive(b"\r")
+    box.drive(job)
+    assert box.output().endswith(b"1000001\r\n")
+
+
+def test_more_than_a_session_may_send_is_told_and_not_kept() -> None:
+    box = Box(limits=SessionLimits(input_bytes=1000))
+    job = box.start(say("", 0), terminal=True)
+    job.receive(b"x\r" * 800)
+    assert job.backlog == 1000
+    box.drive(job)
+    assert [fact["what"] for fact in box.facts(BudgetSpent)] == ["input_bytes"]

@@ -6,7 +6,7 @@ import pytest
 from tests.machine.shell import harness
 
 from urltrap.machine.effects import Output
-from urltrap.model.event import CommandEntered
+from urltrap.model.event import BudgetSpent, CommandEntered
 
 P = b"\x1b[?2004hP$ "
 R = b"\r\n\x1b[?2004l\r"
@@ -143,3 +143,28 @@ def test_a_hundred_lines_pasted_at_once_keep_their_order() -> None:
     places = [output.find(b"\r\nline%d\r\n" % number) for number in range(100)]
     assert -1 not in [output.find(b"line%d\r\n" % number) for number in range(100)]
     assert [place for place in places if place >= 0] == sorted(place for place in places if place >= 0)
+
+
+def test_a_line_of_a_megabyte_is_taken_whole() -> None:
+    typist = Typist("bash")
+    shown = typist.type(b"x=")
+    for _ in range(50):
+        shown += typist.type(b"y" * 20_000)
+    assert b"\a" not in shown
+    assert typist.type(b"; echo ${#x}\r").endswith(b"\r1000000\r\n" + P)
+    (entered,) = [fact for fact in typist.box.facts(CommandEntered) if fact["truncated_from"]]
+    assert entered["truncated_from"] == 1_000_014
+
+
+def test_what_is_typed_ahead_is_the_input_of_the_command_before() -> None:
+    typist = Typist("bash")
+    typist.type(b"cat > copy\rone\rtwo\r")
+    typist.type(b"\x04")
+    assert typist.type(b'cat copy; read x; echo "<$x>"\rline\r').endswith(b"one\r\ntwo\r\n<line>\r\n" + P)
+
+
+def test_history_expansion_cannot_fill_the_memory() -> None:
+    typist = Typist("bash")
+    typist.type(b": " + b"x" * 60_000 + b"\r")
+    typist.type(b"!!" * 30_000 + b"\r")
+    assert [fact["what"] for fact in typist.box.facts(BudgetSpent)] == ["line length"]

@@ -81,13 +81,13 @@ class KernelJob:
         self._told = False
         if self.pace.may_run:
             self._go_on_at = None
-        if self.terminal is not None:
-            self.terminal.receive(data)
-            return
-        room = self.limits.input_bytes - len(self.input.buffer)
+        room = self.limits.input_bytes - self.backlog
         if len(data) > room:
             self.spent("input_bytes", self.limits.input_bytes)
             data = data[: max(0, room)]
+        if self.terminal is not None:
+            self.terminal.receive(data)
+            return
         if self.input.references > 0 or self._exit_status is None:
             self.input.buffer += data
             if self.input.read_queue is not None:
@@ -212,7 +212,7 @@ class KernelJob:
     @property
     def backlog(self) -> int:
         """Bytes that the attacker sent and nobody read yet."""
-        return len(self.input.buffer)
+        return self.terminal.unread if self.terminal is not None else len(self.input.buffer)
 
     def end(self) -> None:
         """Kill everything that it has left (the driver gives it up)."""

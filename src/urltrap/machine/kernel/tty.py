@@ -23,7 +23,9 @@ _SIGNALS = {3: SIGINT, 28: SIGQUIT, 26: SIGTSTP}
 _EOF, _ERASE, _WERASE, _KILL, _LNEXT, _REPRINT = 4, 127, 23, 21, 22, 18
 _XON, _XOFF = 17, 19
 _LINE_MAX = 4_095
-_AHEAD_MAX = 65_536
+"""Characters of a line that the terminal edits itself (N_TTY_BUF_SIZE - 1); more are answered with a bell."""
+_MAX_EOFS = 4_096
+"""Ends of file that wait to be read; a real terminal's buffer holds no more."""
 
 
 class Tty:
@@ -47,7 +49,9 @@ class Tty:
         self.owner = 0
         self.readable = WaitQueue()
         self._line = bytearray()
-        self._lines: deque[bytes] = deque()  # canonical: whole lines; b"" is an end of file
+        self._lines = bytearray()  # canonical: whole lines
+        self._eofs: deque[int] = deque()  # where in them, counted from the first byte ever, ^D was typed
+        self._gone = 0
         self._raw = bytearray()
         self._literal = False
         self._echoed = bytearray()  # echo that the job could not take yet
@@ -79,6 +83,11 @@ class Tty:
         """An open description of it."""
         return TtyFile(self, path, flags)
 
+    @property
+    def unread(self) -> int:
+        """Bytes that a program could read and has not read yet. None is dropped: who types has to wait."""
+        return len(self._raw) + len(self._lines)
+
     # the keyboard
     def receive(self, data: bytes) -> None:
         """Bytes that were typed."""
@@ -105,9 +114,8 @@ class Tty:
         if self.isig and byte in (_XON, _XOFF):
             return
         if not self.icanon:
-            if len(self._raw) < _AHEAD_MAX:
-                self._raw.append(byte)
-                self._echo(byte)
+            self._raw.append(byte)
+            self._echo(byte)
             return
         self._edit(byte)
 
@@ -115,7 +123,7 @@ class Tty:
         if self.echo:
             self._show(b"^" + bytes((byte ^ 64,)))
         self._line.clear()
-        self._lines.clear()
+        self._drop_lines()
         self._raw.clear()
         if self.foreground:
             self.job.kernel.signal_group(self.foreground, _SIGNALS[byte])
@@ -127,6 +135,8 @@ class Tty:
             self._end_line()
         elif byte == _EOF:
             self._end_line()
+            if len(self._eofs) < _MAX_EOFS:
+                self._eofs.append(self._gone + len(self._lines))
         elif byte in (_ERASE, 8):
             if byte == 8:
                 self._append(byte)  # VERASE is ^?; ^H is a character like others
@@ -151,7 +161,7 @@ class Tty:
             self._append(byte)
 
     def _append(self, byte: int) -> None:
-        if len(self._line) >= _LINE_MAX:
+        if self.icanon and len(self._line) >= _LINE_MAX:
             if self.echo:
                 self._show(b"\a")
             return
@@ -159,9 +169,13 @@ class Tty:
         self._echo(byte)
 
     def _end_line(self) -> None:
-        if sum(map(len, self._lines)) < _AHEAD_MAX:
-            self._lines.append(bytes(self._line))
+        self._lines += self._line
         self._line.clear()
+
+    def _drop_lines(self) -> None:
+        self._gone += len(self._lines)
+        self._lines.clear()
+        self._eofs.clear()
 
     def _erase(self) -> None:
         if not self._line:
@@ -218,8 +232,8 @@ class Tty:
     def take(self, length: int) -> bytes | None:
         """What a read gets: one line at most where it is canonical; None where there is nothing yet."""
         if not self.icanon and (self._lines or self._line):
-            self._raw += b"".join(self._lines) + self._line
-            self._lines.clear()
+            self._raw += self._lines + self._line
+            self._drop_lines()
             self._line.clear()
         if self._raw:
             end = min(length, len(self._raw))
@@ -229,12 +243,23 @@ class Tty:
             data = bytes(self._raw[:end])
             del self._raw[:end]
             return data
-        if self._lines:
-            line = self._lines.popleft()
-            if len(line) > length:
-                self._lines.appendleft(line[length:])
-            return line[:length]
+        if self._lines or self._eofs:
+            return self._take_line(length)
         return b"" if self.hung else None
+
+    def _take_line(self, length: int) -> bytes:
+        newline = self._lines.find(b"\n", 0, length)
+        end = newline + 1 if newline >= 0 else min(length, len(self._lines))
+        if self._eofs and self._eofs[0] - self._gone <= end:
+            end = self._eofs.popleft() - self._gone
+        data = bytes(self._lines[:end])
+        del self._lines[:end]
+        self._gone += end
+        return data
+
+    def give_back(self, data: bytes) -> None:
+        """Put back what a line editor has read and not used: it belongs to who reads next."""
+        self._raw[:0] = data
 
     # its end
     def hang_up(self) -> None:

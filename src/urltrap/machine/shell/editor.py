@@ -37,27 +37,26 @@ def read_line(sh: Shell, prompt: str) -> Gen[str | None]:
     saved = (terminal.icanon, terminal.echo, terminal.icrnl)
     terminal.icanon = terminal.echo = False
     yield from p.write(2, editor.begin())
-    buffered: bytearray = sh.extra.setdefault("typed", bytearray())
     try:
         while True:
-            if not buffered:
-                try:
-                    data = yield from p.read(0, 4096)
-                except SysError as problem:
-                    if problem.errno != 4:
-                        return ""
-                    signals = p.pending_signals()
-                    if 2 in signals:
-                        yield from p.write(2, editor.interrupted())
-                        return None
-                    editor.columns = terminal.columns
-                    continue
-                if not data:
-                    yield from p.write(2, editor.closed())
+            try:
+                data = yield from p.read(0, 4096)
+            except SysError as problem:
+                if problem.errno != 4:
                     return ""
-                buffered += data
-            used, out, done = editor.feed(bytes(buffered))
-            del buffered[:used]
+                signals = p.pending_signals()
+                if 2 in signals:
+                    yield from p.write(2, editor.interrupted())
+                    return None
+                editor.columns = terminal.columns
+                continue
+            if not data:
+                yield from p.write(2, editor.closed())
+                return ""
+            used, out, done = editor.feed(data)
+            if used < len(data):
+                # What is typed ahead is the next command's standard input where that reads.
+                terminal.give_back(data[used:])
             if out:
                 yield from p.write(2, out)
             yield from p.tick(1 + used // 16)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from urltrap.machine.errors import BudgetError
+
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Shell
 
+_MAX_EXPANDED = 4_000_000
+"""Characters of a line after expansion: a screen of ``!!`` multiplies the last line by thousands."""
 _STOPS = frozenset(" \t\n;|&()<>:^$*\"'")
 
 
@@ -16,6 +20,7 @@ def expand_history(sh: Shell, line: str) -> str | Exception:
         return _quick(sh, line)
     out: list[str] = []
     pos, size = 0, len(line)
+    added = 0
     quoted = False
     while pos < size:
         char = line[pos]
@@ -44,6 +49,9 @@ def expand_history(sh: Shell, line: str) -> str | Exception:
         if isinstance(found, Exception):
             return found
         text, pos = found
+        added += len(text)
+        if added > _MAX_EXPANDED:
+            raise BudgetError("line length", _MAX_EXPANDED)
         out.append(text)
     return "".join(out)
 

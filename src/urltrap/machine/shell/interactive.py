@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _MAX_FILE = 1_000_000
 _MAX_HISTORY = 1000
+_MAX_ENTERED = 65_536
+"""Bytes of an entered line that are recorded."""
 
 
 def start_files(sh: Shell, *, profile: bool, rc: bool, rc_file: str | None = None) -> Gen[None]:
@@ -207,7 +209,13 @@ def _loop(sh: Shell) -> Gen[None]:
             if expanded != line:
                 yield from p.err(expanded)
                 line = expanded
-        p.fact(CommandEntered, mode="shell", text=encode(line.rstrip("\n"))[:65_536])
+        entered = encode(line.rstrip("\n"))
+        p.fact(
+            CommandEntered,
+            mode="shell",
+            text=entered[:_MAX_ENTERED],
+            truncated_from=len(entered) if len(entered) > _MAX_ENTERED else None,
+        )
         pending += line
         number += 1
         if not pending.strip():

@@ -14,7 +14,8 @@ from urltrap.machine.shell.keys import CONTROL, KEYS, PASTE_END, columnize, comm
 Complete = Callable[[str, bool], list[str]]
 """(the word before the cursor, whether it is in command position) → candidates, sorted."""
 
-_MAX_LINE = 65_536
+_MAX_LINE = 2 << 20
+"""readline takes a line of any length; what one costs here has to end somewhere."""
 _WORD_BREAKS = " \t\n\"'><=;|&("
 
 
