@@ -10,7 +10,7 @@ import asyncssh
 import pytest
 from asyncssh.packet import Boolean, String
 
-from urltrap.model.event import ClientIdentified, Disconnected, LoginTried
+from urltrap.model.event import ClientIdentified, Disconnected, LoginTried, Malformed
 from urltrap.model.settings import SshSettings
 
 from .conftest import PASSWORD, Trap, TrapBuilder
@@ -49,6 +49,26 @@ async def test_a_password_after_wrong_ones_still_opens(trap: Trap) -> None:
     async with trap.connect(client_factory=lambda: Guesser(["a", "b", PASSWORD]), password=None) as client:
         assert (await client.run("id")).exit_status == 0
     assert [event.accepted for event in trap.journal.of(LoginTried)] == [False, False, False, True]
+
+
+async def test_what_arrives_behind_malformed_input_is_not_told_again(trap: Trap) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", trap.port)
+    await reader.readline()
+    (server,) = trap.sensor.connections
+    for data in (b"SSH-2.0-x\r\n", b"\xff" * 1000, b"\xff" * 1000, b"\0" * 1000):
+        server.data_received(data)
+    writer.close()
+    (closed,) = await trap.journal.wait_for(Disconnected)
+    (told,) = trap.journal.of(Malformed)
+    assert (closed.reason, closed.detail) == ("protocol-error", told.what)
+
+
+async def test_a_password_of_a_megabyte_is_told_once_and_ends_the_connection(trap: Trap) -> None:
+    with pytest.raises((asyncssh.Error, OSError)):
+        await trap.connect(password="x" * 1_000_000)
+    (closed,) = await trap.journal.wait_for(Disconnected)
+    (told,) = trap.journal.of(Malformed)
+    assert (closed.reason, closed.detail) == ("protocol-error", told.what)
 
 
 async def test_keys_are_recorded_with_their_fingerprints(trap: Trap) -> None:

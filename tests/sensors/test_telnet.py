@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from urltrap.model.event import CommandEntered, Connected, Disconnected, LoginTried, TerminalRequested
+from urltrap.model.event import (
+    CommandEntered,
+    Connected,
+    Disconnected,
+    LoginTried,
+    Malformed,
+    TerminalRequested,
+)
 from urltrap.model.settings import CredentialSettings, SessionLimits, TelnetSettings
 from urltrap.quarantine.quarantine import Quarantine
 from urltrap.sensors.admission import Admission
@@ -182,6 +190,37 @@ async def test_too_many_connections_of_one_address_are_closed_and_counted(telnet
     await telnet.journal.wait_for(Disconnected, 3)
     telnet.sensor.shared.admission.flush()
     assert telnet.journal.events[-1].count == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("before", [b"", b"root\r\n"])
+async def test_a_line_without_end_at_log_in_is_told_once_and_closed(
+    telnet: TelnetTrap, before: bytes
+) -> None:
+    reader, writer = await telnet.connect()
+    writer.write(before + b"A" * 1_000_000)
+    with contextlib.suppress(ConnectionError):  # what was not read is answered with a reset
+        while await reader.read(4096):
+            pass
+    writer.close()
+    (closed,) = await telnet.journal.wait_for(Disconnected)
+    (told,) = telnet.journal.of(Malformed)
+    assert (closed.reason, closed.detail) == ("protocol-error", told.what)
+    assert told.what == "line without end at log-in" and told.data == b"A" * 255
+
+
+async def test_a_script_typed_ahead_during_a_refusal_arrives_whole(tmp_path: Path) -> None:
+    trap = TelnetTrap(tmp_path)
+    trap.sensor.shared.refusal_seconds = 0.05
+    await trap.start()
+    reader, writer = await trap.connect()
+    script = b"".join(b"step %05d %s\n" % (number, b"x" * 100) for number in range(2_000))
+    writer.write(b"root\nwrong\nroot\npw\n" + script + b"exit\n")
+    while await reader.read(65_536):
+        pass
+    writer.close()
+    await trap.journal.wait_for(Disconnected)
+    assert b"".join(event.text + b"\n" for event in trap.journal.of(CommandEntered)) == script
+    await trap.sensor.stop()
 
 
 @pytest.mark.parametrize("garbage", [bytes(range(256)) * 400, b"\xff\xfa" + b"x" * 200_000, b"A" * 1_000_000])

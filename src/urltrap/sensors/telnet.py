@@ -21,7 +21,7 @@ from urltrap.sensors.jobs import JobDriver, Services
 from urltrap.sensors.machines import MACHINE_DOWN, Machines
 from urltrap.sensors.ports import Journal, Login
 from urltrap.sensors.session import Endpoints, Session
-from urltrap.wire.telnet.login import GaveUp, LoginDialogue, Outcome, Tried
+from urltrap.wire.telnet.login import MAX_AHEAD, GaveUp, LoginDialogue, Outcome, Tried
 from urltrap.wire.telnet.options import Data, Malformed, TelnetServer, TerminalType, WindowSize
 
 BACKLOG = 1024
@@ -189,13 +189,20 @@ class TelnetConnection(asyncio.Protocol):
             return
         self.session.bytes_in += len(data)
         try:
-            for event in self._wire.receive(data):
-                self._handle(event)
+            self._take(data)
+            if self._dialogue is not None and self._dialogue.backlog > MAX_AHEAD:
+                self.hold_input(True)
             self._flush()
         except Exception as error:
             self._shared.services.errors.report("telnet", error)
             self.session.failed(type(error).__name__)
             self.end("error")
+
+    def _take(self, data: bytes) -> None:
+        for event in self._wire.receive(data):
+            self._handle(event)
+            if self._reason is not None:
+                return
 
     def eof_received(self) -> bool:
         """The client sends no more: telnetd hangs up."""
@@ -251,6 +258,10 @@ class TelnetConnection(asyncio.Protocol):
         if isinstance(outcome, GaveUp):
             self._flush()
             self.end("server", "log-in failed")
+        elif isinstance(outcome, Malformed):
+            self._flush()
+            self.session.malformed(outcome.what, outcome.data)
+            self.end("protocol-error", outcome.what)
         elif isinstance(outcome, Tried):
             opens = self._shared.credentials.password_opens(
                 self.session.endpoints.src_ip, outcome.user, outcome.password
@@ -271,6 +282,8 @@ class TelnetConnection(asyncio.Protocol):
         if self._dialogue is not None and not self._ended:
             self._judge(self._dialogue.refused())
             self._flush()
+            if self._dialogue is not None and self._dialogue.backlog <= MAX_AHEAD:
+                self.hold_input(False)
 
     def _login_timed_out(self) -> None:
         if self._dialogue is not None:
@@ -316,6 +329,7 @@ class TelnetConnection(asyncio.Protocol):
             self._timer.cancel()
         self._look()
         self._driver.start()
+        self.hold_input(False)
         if dialogue.rest:
             self._driver.receive(dialogue.rest)
 

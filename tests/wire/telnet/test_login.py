@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urltrap.wire.telnet.login import MAX_FIELD, GaveUp, LoginDialogue, Tried
+from urltrap.wire.telnet.login import MAX_AHEAD, MAX_FIELD, MAX_LINE, GaveUp, LoginDialogue, Tried
+from urltrap.wire.telnet.options import Malformed
 
 
 def test_the_name_is_echoed_and_the_password_is_not() -> None:
@@ -67,9 +69,24 @@ def test_the_time_out_names_its_seconds() -> None:
     assert dialogue.take() == b"\r\nLogin timed out after 60 seconds\r\n"
 
 
-def test_an_endless_name_is_cut() -> None:
-    outcome = LoginDialogue("h").receive(b"a" * 5000 + b"\rx\r")
+def test_a_long_name_is_cut() -> None:
+    outcome = LoginDialogue("h").receive(b"a" * MAX_LINE + b"\rx\r")
     assert outcome == Tried(b"a" * MAX_FIELD, b"x")
+
+
+@pytest.mark.parametrize("before", [b"", b"root\r"])
+def test_a_line_without_end_is_malformed_whether_name_or_password(before: bytes) -> None:
+    dialogue = LoginDialogue("h")
+    assert dialogue.receive(before + b"a" * MAX_LINE) is None
+    outcome = dialogue.receive(b"a" * 1_000_000)
+    assert outcome == Malformed("line without end at log-in", b"a" * MAX_FIELD)
+    assert len(dialogue.take()) < 2 * MAX_FIELD
+
+
+def test_what_waits_for_an_answer_is_counted_and_kept() -> None:
+    dialogue = LoginDialogue("h")
+    dialogue.receive(b"root\rx\r" + b"y" * MAX_AHEAD)
+    assert dialogue.backlog == len(dialogue.rest) == MAX_AHEAD
 
 
 @given(st.lists(st.binary(max_size=300), max_size=10))
@@ -78,5 +95,5 @@ def test_no_input_breaks_it_and_its_memory_is_bounded(chunks: list[bytes]) -> No
     for chunk in chunks:
         if isinstance(dialogue.receive(chunk), Tried):
             dialogue.refused()
-        dialogue.take()
-    assert len(dialogue.rest) <= 65_536
+        assert len(dialogue.take()) <= 4 * len(chunk) + 2000
+    assert dialogue.backlog <= sum(map(len, chunks))

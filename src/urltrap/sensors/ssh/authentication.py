@@ -80,7 +80,7 @@ class AuthenticatingConnection(ServerTransport):
             self.username, self._service_name = user, service
         elif (user, service) != (self.username, self._service_name):
             old, new = (self.username, self._service_name), (user, service)
-            self.session.malformed("another user in the same connection", user)
+            self.was_malformed("another user in the same connection", user)
             self.say_goodbye(
                 packets.username_changed((_text(old[0]), _text(old[1])), (_text(new[0]), _text(new[1])))
             )

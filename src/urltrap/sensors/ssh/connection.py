@@ -100,9 +100,9 @@ class SshConnection(AuthenticatingConnection):
         self._force_close(None)
 
     def was_malformed(self, what: str, data: bytes) -> None:
-        """Record it; the connection is about to end."""
-        self.session.malformed(what, data)
+        """Record it; the connection is about to end, and what else goes wrong on the way there is no news."""
         if self._reason is None:
+            self.session.malformed(what, data)
             self._reason, self._detail = "protocol-error", what
 
     def broke(self, error: BaseException | None) -> None:

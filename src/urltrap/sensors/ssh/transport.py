@@ -219,6 +219,8 @@ class ServerTransport(SSHServerConnection):
     def data_received(self, data: bytes, datatype: Any = None) -> None:
         """Take bytes from the client, no more than can be worked off."""
         self.counted(len(data), 0)
+        if self._transport is None:
+            return  # what was on its way when we ended
         super().data_received(data, datatype)
         transport = self._transport
         if transport is None or self._read_paused:

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from urltrap.wire.telnet.options import Malformed
+
 MAX_TRIES = 3
 MAX_FIELD = 255
 """Characters of a name or password that are taken; BusyBox' own buffers are not longer."""
+MAX_LINE = 4095
+"""Characters that a terminal keeps of a line (N_TTY_BUF_SIZE - 1). Who sends more without ending it does not log in."""
+MAX_AHEAD = 65_536
+"""Characters that may wait for an answer to what was typed before them; a driver stops reading above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,8 @@ class GaveUp:
     """The last try failed, or the client ended its input: close the connection."""
 
 
-Outcome = Tried | GaveUp
+Outcome = Tried | GaveUp | Malformed
+"""`Malformed`: a line without end, told once; close the connection."""
 
 
 @dataclass(slots=True)
@@ -42,6 +49,7 @@ class LoginDialogue:
     _line: bytearray = field(default_factory=bytearray)
     _user: bytes | None = None
     _waiting: bytearray = field(default_factory=bytearray)
+    _length: int = 0
     _asked: bool = False
     _empty: int = 0
 
@@ -59,11 +67,14 @@ class LoginDialogue:
         """What was typed behind the password that was asked about last."""
         return bytes(self._waiting)
 
+    @property
+    def backlog(self) -> int:
+        """How many characters wait; above `MAX_AHEAD` no more should be read from the client."""
+        return len(self._waiting)
+
     def receive(self, data: bytes) -> Outcome | None:
         """Typed characters, in which a line ends with CR. Characters behind a `Tried` wait for its answer."""
         self._waiting += data
-        if len(self._waiting) > 65_536:
-            del self._waiting[65_536:]
         return None if self._asked else self._work()
 
     def accepted(self) -> None:
@@ -89,32 +100,42 @@ class LoginDialogue:
         self._out += f"{self.hostname} login: ".encode()
 
     def _work(self) -> Outcome | None:
-        while self._waiting:
-            byte = self._waiting.pop(0)
-            if byte == 13:
-                outcome = self._line_ended()
-                if outcome is not None:
-                    return outcome
-            elif byte in (3, 4) and (byte == 3 or not self._line):
-                return GaveUp()
-            elif byte in (8, 127):
-                if self._line:
-                    self._line.pop()
-                    if self._user is None:
-                        self._out += b"\b \b"
-            elif byte == 21:
+        typed, self._waiting = self._waiting, bytearray()
+        for used, byte in enumerate(typed, 1):
+            outcome = self._key(byte)
+            if outcome is not None:
+                self._waiting = typed[used:]
+                return outcome
+        return None
+
+    def _key(self, byte: int) -> Outcome | None:
+        if byte == 13:
+            return self._line_ended()
+        if byte in (3, 4) and (byte == 3 or not self._line):
+            return GaveUp()
+        self._length += 1
+        if self._length > MAX_LINE:
+            return Malformed("line without end at log-in", bytes(self._line))
+        if byte in (8, 127):
+            if self._line:
+                self._line.pop()
                 if self._user is None:
-                    self._out += b"\b \b" * len(self._line)
-                self._line.clear()
-            elif len(self._line) < MAX_FIELD:
-                self._line.append(byte)
-                if self._user is None:
-                    self._out += bytes((byte,)) if byte >= 32 else bytes((94, byte + 64))
+                    self._out += b"\b \b"
+        elif byte == 21:
+            if self._user is None:
+                self._out += b"\b \b" * len(self._line)
+            self._line.clear()
+            self._length = 0
+        elif len(self._line) < MAX_FIELD:
+            self._line.append(byte)
+            if self._user is None:
+                self._out += bytes((byte,)) if byte >= 32 else bytes((94, byte + 64))
         return None
 
     def _line_ended(self) -> Outcome | None:
         line = bytes(self._line)
         self._line.clear()
+        self._length = 0
         self._out += b"\r\n"
         if self._user is None:
             if not line.strip():
