@@ -162,7 +162,13 @@ def _sessions(connection: Connection, batch: Sequence[EventBase]) -> dict[str, d
     wanted = dict.fromkeys(event.session for event in batch if event.kind not in SESSIONLESS)  # type: ignore[attr-defined]
     loaded: dict[str, dict[str, Any]] = {}
     for part in in_parts(wanted):
-        for row in connection.execute(select(sessions).where(sessions.c.id.in_(part))).mappings():
+        there: Sequence[str] = part
+        if connection.dialect.name != "sqlite":
+            # Only rows that exist are locked: a lock on what is missing would stop others from adding theirs.
+            there = connection.execute(select(sessions.c.id).where(sessions.c.id.in_(part))).scalars().all()
+        # They are written back whole, so nobody else (another collector, a stage) may change them in between.
+        query = select(sessions).where(sessions.c.id.in_(there)).order_by(sessions.c.id).with_for_update()
+        for row in connection.execute(query).mappings() if there else ():
             loaded[row["id"]] = dict(row)
     return loaded
 
