@@ -60,6 +60,8 @@ OUTBOUND_CLIENTS = {
     "dns.resolver", "dns.asyncresolver", "dns.query", "dns.asyncquery",
 }  # fmt: skip
 OUTBOUND_ROOMS = {"egress", "journal", "store", "intel", "exchange", "ops"}
+# A door that lets in is no door out, though one library makes both: only its server's half may be used there.
+INBOUND_SERVERS = {"pipeline/fleet/https_server.py": {"aiohttp.web"}}
 
 MOST_LINES = 450
 
@@ -204,6 +206,7 @@ def test_only_the_rooms_with_a_door_bring_a_network_client() -> None:
         for path in modules(*(ROOMS - OUTBOUND_ROOMS))
         for line, module, name in imports(ast.parse(path.read_text("utf-8")))
         if within(module, name, OUTBOUND_CLIENTS)
+        and f"{module}.{name}" not in INBOUND_SERVERS.get(path.relative_to(SOURCE).as_posix(), ())
     ]
     assert not found, "\n".join(found)
 

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from urltrap.model.settings import BackupSettings, IntelSettings, Settings, SiteSettings, StoreSettings
+from urltrap.model.fleet_settings import FleetSettings
+from urltrap.model.settings import (
+    BackupSettings,
+    IntelSettings,
+    JournalSettings,
+    Settings,
+    SiteSettings,
+    StoreSettings,
+)
 from urltrap.model.watch_settings import AlertSettings
 from urltrap.ops.processes import NAMES, Launch, ProcessPlan, plan_processes, reachable_by, settings_for
 from urltrap.ops.worker import _RUNNERS
@@ -17,6 +25,22 @@ def test_who_is_asked_starts_before_who_asks() -> None:
 def test_a_site_that_is_switched_off_is_not_started() -> None:
     plans = plan_processes(Settings(site=SiteSettings(enabled=False)))
     assert "site" not in {plan.kind for plan in plans}
+
+
+def test_a_thin_sensor_traps_fetches_and_ships_and_nothing_else() -> None:
+    settings = Settings(journal=JournalSettings(ship="https://collector.example:8443"))
+    plans = plan_processes(settings)
+    assert {plan.kind for plan in plans} == {"fetcher", "trap", "shipper", "watch"}
+    assert not settings_for("watch", settings).backup.enabled, "nobody complains of backups that are not made"
+
+
+def test_a_collector_is_one_more_process_or_all_there_is() -> None:
+    fleet = FleetSettings(listen="127.0.0.1:8443", processes=2)
+    names = [plan.name for plan in plan_processes(Settings(fleet=fleet))]
+    assert names.index("collector-0") < names.index("collector-1") < names.index("trap-0")
+    only = Settings(fleet=fleet.model_copy(update={"only": True}))
+    assert [plan.name for plan in plan_processes(only)] == ["collector-0", "collector-1"]
+    assert "collector-0" not in {plan.name for plan in plan_processes(Settings())}
 
 
 def test_trap_and_fetcher_hold_no_secret_of_the_store() -> None:
@@ -36,9 +60,11 @@ def test_where_alerts_and_backups_go_is_known_to_whom_it_concerns() -> None:
         store=StoreSettings(url="postgresql://u:hunter2@db/x"),
         backup=BackupSettings(targets=["sftp://u:hunter3@host/x"]),
         alerts=AlertSettings(targets=["mailtos://u:hunter4@example.org"]),
+        fleet=FleetSettings(nats_password="hunter5"),
+        journal=JournalSettings(ship_token="campus-1.hunter6"),
     )
     knows = {
-        kind: [word for word in ("hunter2", "hunter3", "hunter4") if word in told]
+        kind: [word for word in ("hunter2", "hunter3", "hunter4", "hunter5", "hunter6") if word in told]
         for kind in NAMES
         if (
             told := Launch(ProcessPlan(kind, kind), Path("/d"), settings_for(kind, settings), None)
@@ -49,6 +75,7 @@ def test_where_alerts_and_backups_go_is_known_to_whom_it_concerns() -> None:
     assert knows == {
         "fetcher": [], "trap": [], "pipeline": ["hunter2", "hunter3"], "site": ["hunter2"],
         "backup": ["hunter2", "hunter3"], "watch": ["hunter4"], "outputs": [],
+        "shipper": ["hunter6"], "collector": ["hunter2", "hunter5"],
     }  # fmt: skip
 
 

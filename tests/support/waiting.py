@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import time
@@ -26,6 +27,14 @@ def until(done: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.05)
+
+
+async def eventually(done: Callable[[], bool]) -> None:
+    """`until` for what happens in this process, on this event loop or in a thread."""
+    deadline = time.monotonic() + SECONDS
+    while not done():
+        assert time.monotonic() < deadline, "it never happened"
+        await asyncio.sleep(0.002)
 
 
 def until_listening(port: int, process: subprocess.Popen[bytes], datagrams: bool = False) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -74,18 +75,20 @@ class _Place:
 class JournalReader:
     """Reads all writers below `directory`. Any number of readers may run beside the writers; one is for one thread.
 
-    `skipped_bytes` and `skipped_records` count what `skip` left out.
+    `wanted` says which writers `writers` and `wait` are about; without it, all. `skipped_bytes` and `skipped_records`
+    count what `skip` left out.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, wanted: Callable[[str], bool] = lambda writer: True) -> None:
         self.directory = directory
+        self._wanted = wanted
         self.skipped_bytes = 0
         self.skipped_records = 0
         self._places: dict[str, _Place] = {}
 
     def writers(self) -> list[str]:
-        """Names of all writers, sorted."""
-        return list_writers(self.directory)
+        """Names of the wanted writers, sorted."""
+        return [name for name in list_writers(self.directory) if self._wanted(name)]
 
     def read(
         self, writer: str, after: Position | None = None, limit: int = 1000

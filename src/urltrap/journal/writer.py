@@ -127,6 +127,13 @@ class JournalWriter:
             raise ValueError("no events to append")
         return self._append(data)
 
+    def append_records(self, payloads: Iterable[bytes]) -> Position:
+        """`append_all` for events that are JSON already (those of another machine), also of kinds not known here."""
+        data = b"".join(map(frame, payloads))
+        if not data:
+            raise ValueError("no records to append")
+        return self._append(data)
+
     def _append(self, data: bytes) -> Position:
         with self._lock:
             self._require_writable()

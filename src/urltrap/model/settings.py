@@ -8,6 +8,7 @@ from pydantic import Field
 
 from urltrap.model.analysis_settings import AnalysisSettings as AnalysisSettings
 from urltrap.model.base import Model
+from urltrap.model.fleet_settings import FleetSettings, ShipSettings
 from urltrap.model.intel_settings import IntelSettings as IntelSettings
 from urltrap.model.output_settings import OutputSettings
 from urltrap.model.watch_settings import AlertSettings, MetricsSettings
@@ -148,7 +149,7 @@ class EgressSettings(Model):
     )
 
 
-class JournalSettings(Model):
+class JournalSettings(ShipSettings):
     """The durable record of events."""
 
     segment_bytes: int = Field(default=64_000_000, ge=65_536, description="size at which a segment is closed")
@@ -266,5 +267,6 @@ class Settings(Model):
     metrics: MetricsSettings = MetricsSettings()
     alerts: AlertSettings = AlertSettings()
     site: SiteSettings = SiteSettings()
+    fleet: FleetSettings = FleetSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     testing: TestingSettings = TestingSettings()

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from urltrap.model.fleet_settings import FleetSettings, ShipSettings
 from urltrap.model.intel_settings import REVEAL, IntelKeys
 from urltrap.model.output_settings import OutputSettings
 from urltrap.model.settings import BackupSettings, IntelSettings, Settings, StoreSettings
 from urltrap.model.watch_settings import AlertSettings
 
-NAMES = ("fetcher", "pipeline", "site", "trap", "backup", "watch", "outputs")
+NAMES = ("fetcher", "pipeline", "site", "collector", "trap", "shipper", "backup", "watch", "outputs")
 """Order of start: who is asked starts before who asks."""
 
 
@@ -67,19 +68,31 @@ class Launch:
 
 def plan_processes(settings: Settings) -> list[ProcessPlan]:
     """The processes that these settings ask for, in order of start."""
-    plans = [ProcessPlan("fetcher", "fetcher"), ProcessPlan("pipeline", "pipeline")]
-    if settings.site.enabled:
-        plans.append(ProcessPlan("site", "site"))
+    if settings.fleet.only:
+        return _collectors(settings)
+    plans = [ProcessPlan("fetcher", "fetcher")]
+    if not settings.journal.ship:
+        plans.append(ProcessPlan("pipeline", "pipeline"))
+        if settings.site.enabled:
+            plans.append(ProcessPlan("site", "site"))
+        plans += _collectors(settings)
     if settings.sensors.ssh.enabled or settings.sensors.telnet.enabled:
         count = settings.sensors.workers or os.cpu_count() or 1
         plans += [ProcessPlan(f"trap-{index}", "trap", index, count) for index in range(count)]
-    if settings.backup.enabled:
+    if settings.journal.ship:
+        plans.append(ProcessPlan("shipper", "shipper"))
+    elif settings.backup.enabled:
         plans.append(ProcessPlan("backup", "backup"))
     if settings.metrics.enabled or settings.alerts.targets or settings.backup.enabled:
         plans.append(ProcessPlan("watch", "watch"))
     if settings.outputs.any:
         plans.append(ProcessPlan("outputs", "outputs"))
     return plans
+
+
+def _collectors(settings: Settings) -> list[ProcessPlan]:
+    count = settings.fleet.processes if settings.fleet.any else 0
+    return [ProcessPlan(f"collector-{index}", "collector", index, count) for index in range(count)]
 
 
 def settings_for(kind: str, settings: Settings) -> Settings:
@@ -89,7 +102,17 @@ def settings_for(kind: str, settings: Settings) -> Settings:
         settings = settings.model_copy(update={"alerts": AlertSettings()})
     if kind != "outputs":
         settings = settings.model_copy(update={"outputs": OutputSettings()})
-    if kind in ("trap", "fetcher", "outputs"):
+    if kind != "collector":
+        settings = settings.model_copy(update={"fleet": FleetSettings()})
+    if kind != "shipper":
+        unshipped = settings.journal.model_copy(update={"ship_token": ShipSettings().ship_token})
+        settings = settings.model_copy(update={"journal": unshipped})
+    if settings.journal.ship:
+        # A thin sensor has no store: there is nothing to back up, and nobody to complain that it is not.
+        settings = settings.model_copy(update={"backup": BackupSettings(enabled=False)})
+    if kind == "collector":
+        return settings.model_copy(update={"intel": IntelSettings(), "backup": BackupSettings()})
+    if kind in ("trap", "fetcher", "outputs", "shipper"):
         return settings.model_copy(
             update={"store": StoreSettings(), "intel": IntelSettings(), "backup": BackupSettings()}
         )

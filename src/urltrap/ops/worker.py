@@ -121,6 +121,26 @@ async def _site(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None
     await run_site(launch.settings, folder.root, ready=_ready, stop=stop)
 
 
+async def _shipper(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.journal.shipping.process import run_shipper
+
+    become(launch.user)
+    await run_shipper(launch.settings.journal, folder.root, ready=lambda: _ready([]), stop=stop)
+
+
+async def _collector(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.pipeline.fleet.process import run_collector
+
+    await run_collector(
+        launch.settings,
+        folder.root,
+        launch.plan.index,
+        ready=_ready,
+        stop=stop,
+        drop=lambda: become(launch.user),
+    )
+
+
 async def _backup(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
     from urltrap.ops.backup.process import run_backups
 
@@ -149,6 +169,8 @@ _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None
     "fetcher": _fetcher,
     "pipeline": _pipeline,
     "site": _site,
+    "collector": _collector,
+    "shipper": _shipper,
     "backup": _backup,
     "watch": _watch,
     "outputs": _outputs,

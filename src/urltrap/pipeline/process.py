@@ -13,6 +13,7 @@ from urltrap.egress.client import BlockingFetcherClient
 from urltrap.egress.interfaces import own_addresses
 from urltrap.intel.places import Places, default_folder
 from urltrap.journal import JournalReader
+from urltrap.journal.shipping.chunk import COLLECTED
 from urltrap.model.settings import Settings
 from urltrap.pipeline.freshening import keep_fresh, open_dumps, open_lists
 from urltrap.pipeline.laboratory import Laboratory
@@ -78,7 +79,8 @@ def _work(
     settings: Settings, data: Path, store: Store, ready: Callable[[], None], stop: threading.Event
 ) -> None:
     workshop = make_workshop(settings, data, store)
-    with JournalReader(data / "journal") as reader:
+    # What sensors elsewhere sent, the collector itself takes in: one reader per journal.
+    with JournalReader(data / "journal", lambda writer: not writer.startswith(COLLECTED)) as reader:
         line = Line(workshop, reader, stages(apart=True))
         fresh = (settings.intel, data, workshop, stop)
         threading.Thread(target=keep_fresh, args=fresh, name="fresh", daemon=True).start()

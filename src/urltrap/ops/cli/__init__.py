@@ -35,6 +35,7 @@ COMMANDS = {
     "backup": "backup",
     "restore": "restore",
     "forget": "forget",
+    "fleet": "fleet",
     "image": "image",
     "schema": "schema",
 }

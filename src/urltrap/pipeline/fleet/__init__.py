@@ -1,0 +1,1 @@
+"""A collector: takes in the journals of sensors elsewhere."""

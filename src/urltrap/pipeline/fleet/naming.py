@@ -1,0 +1,56 @@
+"""What becomes of a sensor's records at the collector: names that cannot meet those of another sensor.
+
+A sensor is believed what happened on it, never who it is: its name comes from its credential.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from urltrap.model.ids import new_ulid, ulid_time_ms
+
+REFUSED = {"decision.made"}
+"""Kinds that no sensor may send: people decide on the collector."""
+
+
+def fleet_session(sensor: str, session: str) -> str:
+    """The id of a sensor's session at the collector: the same moment, and a hash of both names behind it.
+
+    Two sensors with the same ids (a cloned machine, or one that lies) stay apart; the same one always gives the same.
+    """
+    try:
+        moment = ulid_time_ms(session)
+        return new_ulid(moment, hashlib.sha256(f"{sensor}\0{session}".encode()).digest()[:10])
+    except ValueError:
+        # Followed logs of other honeypots have ids of their own form.
+        return hashlib.sha256(f"{sensor}\0{session}".encode()).hexdigest()[:40]
+
+
+def renamed(sensor: str, record: bytes) -> bytes | None:
+    """A record as the collector keeps it; None for one that is no event or that a sensor may not send.
+
+    Works on the JSON, so that an event of a kind that only a newer version knows is kept as well.
+    """
+    try:
+        body: Any = json.loads(record)
+        if not isinstance(body, dict) or body.get("kind") in REFUSED:
+            return None
+        session = body["session"]
+        if not isinstance(session, str) or not session.isascii():
+            return None
+        body["session"] = fleet_session(sensor, session)
+        if "sensor" in body:
+            # "campus-1/ssh": which machine, and which of its services.
+            body["sensor"] = f"{sensor}/{body['sensor']}"[:80]
+        capture = body.get("capture")
+        if (
+            isinstance(capture, dict)
+            and isinstance(capture.get("for_session"), str)
+            and capture["for_session"]
+        ):
+            capture["for_session"] = fleet_session(sensor, capture["for_session"])
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except (ValueError, KeyError, RecursionError):
+        return None
