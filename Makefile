@@ -12,7 +12,8 @@ ASSETS := src/urltrap/site/static/build/manifest.json
 # Lock files are complete, so they are installed with --no-deps: pip would otherwise weigh newer
 # releases for a requirement with an extra (`coverage[toml]`), find one that has no hash, and stop.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
-TEST_WORKERS ?= 2
+# One more than two cores have: tests of the whole system mostly wait.
+TEST_WORKERS ?= 3
 
 PURE_ROOMS := model wire machine recover analysis judge
 comma := ,
@@ -127,7 +128,7 @@ floors:
 	$(BIN)/lint-imports
 
 tests:
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --cov --cov-report=
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/python -m coverage report --include='$(PURE_FILES)' --fail-under=87
 
 # ---- upkeep ----

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.store.conftest import terminal, visit
-from tests.support.databases import KINDS, database, stop_temporary_servers
+from tests.support.databases import KINDS, database
 
 from urltrap.journal import JournalWriter
 from urltrap.model.event import EventBase, Uploaded
@@ -116,12 +116,6 @@ def simple(tmp_path: Path) -> Iterator[Installation]:
     made = Installation(tmp_path / "data")
     yield made
     made.close()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _servers() -> Iterator[None]:
-    yield
-    stop_temporary_servers()
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.databases import KINDS, database, stop_temporary_servers
+from tests.support.databases import KINDS, database
+from tests.support.stores import empty_store
 
 from urltrap.model.event import (
     ClientIdentified,
@@ -21,16 +21,9 @@ from urltrap.model.event import (
     TerminalRequested,
 )
 from urltrap.model.ids import new_ulid
-from urltrap.store import Store, newest_schema, open_store
-from urltrap.store.schema import metadata
+from urltrap.store import Store, open_store
 
 START = datetime(2026, 11, 24, 4, 0, 0, 123456, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _servers() -> Iterator[None]:
-    yield
-    stop_temporary_servers()
 
 
 @pytest.fixture(params=KINDS)
@@ -40,42 +33,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
-@pytest.fixture(scope="session")
-def _shared_stores() -> Iterator[dict[str, Store]]:
-    """One store per database server: making a schema takes such a server seconds, emptying it does not."""
-    opened: dict[str, Store] = {}
-    with contextlib.ExitStack() as stack:
-        yield _Opening(opened, stack)
-        for store in opened.values():
-            store.close()
-
-
-class _Opening(dict[str, Store]):
-    def __init__(self, opened: dict[str, Store], stack: contextlib.ExitStack) -> None:
-        self._opened, self._stack = opened, stack
-
-    def __missing__(self, kind: str) -> Store:
-        url = self._stack.enter_context(database(kind, Path()))
-        self[kind] = self._opened[kind] = open_store(url)
-        return self[kind]
-
-
 @pytest.fixture(params=KINDS)
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, _shared_stores: dict[str, Store]
-) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """An empty store on each kind of database."""
-    if request.param == "sqlite":
-        opened = open_store(str(tmp_path / "urltrap.db"))
+    with empty_store(request.param, tmp_path) as opened:
         yield opened
-        opened.close()
-        return
-    shared = _shared_stores[request.param]
-    yield shared
-    with shared.begin() as connection:
-        for table in metadata.sorted_tables:
-            connection.execute(table.delete())
-        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num='{newest_schema()}'")
 
 
 @pytest.fixture
