@@ -3,8 +3,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from urltrap.ops.cli import COMMANDS, load_commands
-from urltrap.ops.cli.common import app
+from urltrap.ops.cli.common import CommandError, app
 
 
 def test_every_command_is_listed_under_the_module_that_defines_it() -> None:
@@ -32,3 +34,13 @@ def test_a_mistyped_command_is_told() -> None:
         [sys.executable, "-m", "urltrap.ops", "sesions"], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 2 and "No such command 'sesions'" in done.stderr
+
+
+def test_a_command_that_cannot_be_loaded_breaks_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(COMMANDS, "broken", "not_there")
+    load_commands(["--help"])
+    assert "urltrap: broken: cannot be loaded (ModuleNotFoundError" in capsys.readouterr().err
+    with pytest.raises(CommandError, match="broken: cannot be loaded"):
+        load_commands(["broken"])

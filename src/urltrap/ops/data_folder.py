@@ -98,10 +98,17 @@ class DataFolder:
 
 def existing(root: Path) -> DataFolder:
     """The data folder at `root`; DataFolderError where `urltrap init` has not been run there."""
-    folder = DataFolder(root.resolve())
-    if not folder.settings.is_file():
-        raise DataFolderError(f"{root} is not a data folder of urltrap; create it with: urltrap init {root}")
-    missing = [path.name for path in (folder.keys, folder.persona) if not path.exists()]
+    try:
+        folder = DataFolder(root.resolve())
+        if not folder.settings.is_file():
+            raise DataFolderError(
+                f"{root} is not a data folder of urltrap; create it with: urltrap init {root}"
+            )
+        missing = [path.name for path in (folder.keys, folder.persona) if not path.exists()]
+    except OSError as error:
+        raise DataFolderError(
+            f"{root} cannot be looked into: {error.strerror}; run urltrap as the user that the folder belongs to"
+        ) from error
     if missing:
         raise DataFolderError(
             f"{root} lacks {', '.join(missing)}: it was not made completely. "

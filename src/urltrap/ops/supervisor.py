@@ -1,7 +1,9 @@
 """`urltrap up`: runs the processes, each restarting alone, and says what they do.
 
 A process that ends is started again after a growing while (0.2 s doubling to 30 s, back to 0.2 s once it ran for a
-minute). The supervisor's death closes the pipes that its processes watch, so nothing is left behind.
+minute), and each end is one line that says why. Where a process that is needed cannot start at all, everything ends and
+`failure` says why: a trap that is half there would only look as if it caught nothing. The supervisor's death closes the
+pipes that its processes watch, so nothing is left behind.
 """
 
 from __future__ import annotations
@@ -20,11 +22,18 @@ import structlog
 
 from urltrap.model.settings import Settings
 from urltrap.ops.data_folder import DataFolder
+from urltrap.ops.failure import Failure, explain_os
 from urltrap.ops.processes import Launch, ProcessPlan, plan_processes, settings_for
 
 log = structlog.get_logger()
 
 FIRST_DELAY, LONGEST_DELAY, STEADY_AFTER = 0.2, 30.0, 60.0
+PATIENCE = 5.0
+"""Seconds for which a start is tried again: the processes of a supervisor that was killed let go of ports and files."""
+SLOW_START = 10.0
+"""Seconds after which a start that is still under way is told."""
+OPTIONAL = ("backup", "watch", "outputs")
+"""Kinds without which attackers are caught and URLs published."""
 
 
 @dataclass(slots=True)
@@ -37,6 +46,9 @@ class ProcessState:
     listen: list[str] = field(default_factory=list)
     restarts: int = 0
     since: float = 0.0
+    was_ready: bool = False
+    said: Failure | None = None
+    failed: Failure | None = None
 
 
 class Supervisor:
@@ -55,6 +67,10 @@ class Supervisor:
         self.states = [ProcessState(plan) for plan in plan_processes(settings)]
         self.stop = asyncio.Event()
         self.on_change = on_change
+        self.patience = PATIENCE
+        self.failure = ""
+        """Name of the process that could not start, and why; "" where all did."""
+        self._status_failed = False
 
     async def run(self) -> None:
         """Run everything until `stop` is set or SIGTERM or SIGINT comes; then end everything in order."""
@@ -65,22 +81,54 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             for state in self.states:
                 group.create_task(self._keep(state))
+            group.create_task(self._tell_slow_start())
         self.folder.status.unlink(missing_ok=True)
 
     async def _keep(self, state: ProcessState) -> None:
         delay = FIRST_DELAY
+        first = time.monotonic()
         while not self.stop.is_set():
             started = time.monotonic()
+            told, state.said = state.failed, None
             code = await self._run_once(state)
             if self.stop.is_set():
                 return
-            if time.monotonic() - started > STEADY_AFTER:
+            now = time.monotonic()
+            failed = state.failed = state.said or Failure(_ended(code))
+            if failed.trace and failed != told:
+                log.error("an error of our own", name=state.plan.name, exception=failed.trace)
+            if self._is_hopeless(state, failed, now - first):
+                self.failure = f"{state.plan.name} cannot start: {failed.reason}"
+                self.stop.set()
+                return
+            if now - started > STEADY_AFTER:
                 delay = FIRST_DELAY
             state.restarts += 1
-            log.warning("process ended, starting it again", name=state.plan.name, code=code, in_seconds=delay)
+            log.warning(
+                "process ended, starting it again",
+                name=state.plan.name,
+                reason=failed.reason,
+                in_seconds=delay,
+            )
+            self._changed()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), delay)
             delay = min(delay * 2, LONGEST_DELAY)
+
+    def _is_hopeless(self, state: ProcessState, failed: Failure, seconds: float) -> bool:
+        """Whether a process that is needed was never there and will not be."""
+        if state.was_ready or state.plan.kind in OPTIONAL:
+            return False
+        if failed.database and self.settings.store.url and not self.settings.store.url.startswith("sqlite"):
+            return False  # a server that starts after us is waited for
+        return failed.hopeless or seconds >= self.patience
+
+    async def _tell_slow_start(self) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.stop.wait(), SLOW_START)
+        waiting = [state.plan.name for state in self.states if not state.was_ready]
+        if waiting and not self.stop.is_set():
+            log.info("still starting; what was recorded before may have to be worked on first", names=waiting)
 
     async def _run_once(self, state: ProcessState) -> int:
         reading, writing = os.pipe()
@@ -95,6 +143,10 @@ class Supervisor:
                 pass_fds=[reading],
                 start_new_session=True,
             )
+        except OSError as error:
+            os.close(writing)
+            state.said = explain_os(error)
+            return 1
         finally:
             os.close(reading)
         try:
@@ -117,6 +169,7 @@ class Supervisor:
                     log.warning("process did not end in time and is killed", name=state.plan.name)
                     process.kill()
             stopping.cancel()
+            await asyncio.wait({watcher}, timeout=1)  # its last line says why
             watcher.cancel()
             return await ended
         except BrokenPipeError:
@@ -134,8 +187,11 @@ class Supervisor:
                 log.info("said", name=state.plan.name, line=line[:500])
                 continue
             if isinstance(message, dict) and message.get("ready"):
-                state.ready, state.listen = True, [str(address) for address in message.get("listen", [])]
+                state.ready = state.was_ready = True
+                state.listen = [str(address) for address in message.get("listen", [])]
+                state.failed = None
                 self._changed()
+            state.said = Failure.of_message(message) or state.said
 
     def _changed(self) -> None:
         body = {
@@ -152,12 +208,32 @@ class Supervisor:
             },
         }
         temporary = self.folder.status.with_suffix(".new")
-        temporary.write_text(json.dumps(body))
-        temporary.rename(self.folder.status)
+        try:
+            temporary.write_text(json.dumps(body))
+            temporary.rename(self.folder.status)
+            self._status_failed = False
+        except OSError as error:  # a full disk ends no process
+            if not self._status_failed:
+                log.warning("the status cannot be written", reason=explain_os(error).reason)
+            self._status_failed = True
         if self.on_change is not None:
             self.on_change()
 
     @property
-    def all_ready(self) -> bool:
-        """True once every process has said that it is ready."""
-        return all(state.ready for state in self.states)
+    def is_up(self) -> bool:
+        """True once every process has said that it is ready, or has failed and is one that can be done without."""
+        return all(
+            state.ready or (state.failed is not None and state.plan.kind in OPTIONAL) for state in self.states
+        )
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Name of each process that is not there, and why."""
+        return {s.plan.name: s.failed.reason for s in self.states if s.failed is not None and not s.ready}
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"it ended with status {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+    return f"it was ended by {name}" + ("; did the machine run out of memory?" if name == "SIGKILL" else "")

@@ -1,7 +1,8 @@
 """One process of urltrap: reads its launch line from the supervisor, runs, ends with it.
 
 Started as ``python -m urltrap.ops.worker FD``: FD is the reading end of a pipe whose first line is the launch; when
-the pipe closes, the supervisor is gone and so are we. Readiness is one JSON line on standard output.
+the pipe closes, the supervisor is gone and so are we. Readiness is one JSON line on standard output, and so is why it
+ended.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import structlog
 
 from urltrap.ops.data_folder import DataFolder
+from urltrap.ops.failure import explain
 from urltrap.ops.logs import configure_logs
 from urltrap.ops.processes import Launch, become
 
@@ -37,8 +39,8 @@ def main() -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(launch, descriptor))
-    except Exception:
-        log.exception("process ended by an error", process=launch.plan.name)
+    except Exception as error:
+        _say(explain(error).to_json())
         return 1
     return 0
 
@@ -62,7 +64,11 @@ def _first_line(pipe: Any) -> bytes:
 
 
 def _ready(listen: list[str]) -> None:
-    sys.stdout.write(json.dumps({"ready": True, "listen": listen}) + "\n")
+    _say(json.dumps({"ready": True, "listen": listen}))
+
+
+def _say(message: str) -> None:
+    sys.stdout.write(message + "\n")
     sys.stdout.flush()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import errno
 import json
 import resource
 import socket
@@ -35,6 +36,11 @@ _log = structlog.get_logger("trap")
 BACKLOG = 1024
 _FD_RESERVE = 256
 """Descriptors kept for the journal, the quarantine, the fetcher and whatever is opened for a moment."""
+_ADVICE = {
+    errno.EADDRINUSE: "stop the program that holds the port (ss -tlnp shows it), or change sensors.*.listen",
+    errno.EACCES: "ports below 1024 need root; start as root, or change sensors.*.listen",
+    errno.EADDRNOTAVAIL: "this machine has no such address; change sensors.*.listen",
+}
 _HOUSEKEEPING_SECONDS = 30.0
 _SO_ATTACH_REUSEPORT_CBPF = 51
 _SKF_NET_OFF = 0xFFF00000
@@ -245,10 +251,8 @@ def bind(address: str, workers: int = 1) -> socket.socket:
             _steer_by_source(sock, family, workers)
     except OSError as error:
         sock.close()
-        raise TrapError(
-            f"cannot listen on {address}: {error.strerror}; another program may hold the port, "
-            "or it is below 1024 and needs root; change sensors.*.listen"
-        ) from error
+        advice = _ADVICE.get(error.errno or 0, "look at sensors.*.listen")
+        raise TrapError(f"cannot listen on {address}: {error.strerror}; {advice}") from error
     sock.setblocking(False)
     return sock
 

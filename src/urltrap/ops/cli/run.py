@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +18,15 @@ from urltrap.exchange.outputs import make_outputs
 from urltrap.model.settings import Settings
 from urltrap.ops.cli.common import DEFAULT_DATA, CommandError, DataOption, app, console, open_folder
 from urltrap.ops.data_folder import DataFolder
+from urltrap.ops.failure import explain_os
 from urltrap.ops.logs import configure_logs
 from urltrap.ops.processes import reachable_by, target_user
 from urltrap.ops.supervisor import Supervisor
 
 log = structlog.get_logger()
+
+_SOCKET_PATH = 107
+"""Bytes of a Unix socket's name (unix(7))."""
 
 
 @app.command()
@@ -32,6 +38,7 @@ def up(data: DataOption = DEFAULT_DATA) -> None:
     except ValueError as error:
         raise CommandError(f"[outputs] in {folder.settings}: {error}") from error
     configure_logs("supervisor")
+    _prepare(folder, settings)
     user = _unprivileged(folder, settings)
     with only_one(folder):
         supervisor = Supervisor(settings, folder, user)
@@ -39,12 +46,41 @@ def up(data: DataOption = DEFAULT_DATA) -> None:
 
         def announce() -> None:
             nonlocal shown
-            if not shown and supervisor.all_ready:
+            if not shown and supervisor.is_up:
                 shown = True
                 _announce(supervisor, data)
 
         supervisor.on_change = announce
         asyncio.run(supervisor.run())
+    if supervisor.failure:
+        raise CommandError(f"NOT up: {supervisor.failure}")
+
+
+def _prepare(folder: DataFolder, settings: Settings) -> None:
+    """Make what is missing of the folders, and find out now whether they can be used."""
+    if len(os.fsencode(folder.fetcher_socket)) > _SOCKET_PATH:
+        raise CommandError(
+            f"NOT up: the path of the data folder is too long: {folder.fetcher_socket} has more than "
+            f"the {_SOCKET_PATH} bytes that a socket's name may have; use a folder with a shorter path"
+        )
+    try:
+        for path in folder.folders:
+            path.mkdir(mode=0o700, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path) as probe:
+                probe.write(bytes(65_536))
+                probe.flush()
+                os.fsync(probe.fileno())
+    except OSError as error:
+        error.filename = str(path)  # not that of the probe
+        raise CommandError(
+            f"NOT up: the data folder cannot be written: {explain_os(error).reason}"
+        ) from error
+    free, reserve = shutil.disk_usage(folder.journal).free, settings.journal.free_bytes_reserve
+    if free < reserve:
+        raise CommandError(
+            f"NOT up: {free / 1e6:.0f} MB are free at {folder.journal}, and {reserve / 1e6:.0f} MB are kept in "
+            "reserve: no event would be recorded; free some room, or lower journal.free_bytes_reserve"
+        )
 
 
 def _unprivileged(folder: DataFolder, settings: Settings) -> tuple[int, int] | None:
@@ -110,5 +146,6 @@ def _announce(supervisor: Supervisor, data: Path) -> None:
             )
         elif protocol == "telnet":
             lines.append(f"  attack  telnet {host} {port}")
+    lines += [f"  missing {name}: {reason}" for name, reason in supervisor.missing.items()]
     lines += [f"  list    urltrap urls --data {data}", "  stop    Ctrl-C", ""]
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
