@@ -25,6 +25,7 @@ ENV = {
     "URLTRAP_CREDENTIALS__ACCEPT": '["root:letmein-7"]',
     "URLTRAP_TESTING__PUBLIC_NETWORKS": '["127.0.0.0/8"]',
     "URLTRAP_PUBLISH__DELAY_MINUTES": "[0, 0]",
+    "URLTRAP_SUPERVISOR__USER": "nobody",
 }
 PASSWORD = "letmein-7"
 

@@ -237,7 +237,8 @@ class SupervisorSettings(Model):
     """The processes."""
 
     user: str = Field(
-        default="", description="user to become after binding when started as root; empty: nobody"
+        default="",
+        description="user to become after binding when started as root; empty: urltrap, which `urltrap init` makes",
     )
 
 

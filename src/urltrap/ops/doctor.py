@@ -15,7 +15,8 @@ from typing import Literal
 
 from urltrap.model.settings import Settings
 from urltrap.ops.data_folder import DataFolder
-from urltrap.ops.processes import reachable_by, target_user
+from urltrap.ops.processes import reachable_by
+from urltrap.ops.system_user import NoSuchUser, target_user
 
 State = Literal["ok", "note", "bad"]
 
@@ -127,13 +128,9 @@ def _files(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
 def _user(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
     try:
         user = target_user(settings.supervisor.user)
-    except KeyError:
-        yield Finding(
-            "user",
-            "bad",
-            f"supervisor.user {settings.supervisor.user!r} does not exist",
-            "useradd --system NAME",
-        )
+    except NoSuchUser as error:
+        words, _, remedy = str(error).partition("; ")
+        yield Finding("user", "bad", words, remedy)
         return
     if user is None:
         yield Finding("user", "ok", f"runs as uid {os.geteuid()}, not root")

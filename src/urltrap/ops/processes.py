@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,14 +130,6 @@ def settings_for(kind: str, settings: Settings) -> Settings:
 def _without_places(backup: BackupSettings) -> BackupSettings:
     """When backups are due, and nothing of where they go: those addresses and options may hold passwords."""
     return backup.model_copy(update={"targets": [], "target_options": {}})
-
-
-def target_user(name: str) -> tuple[int, int] | None:
-    """(uid, gid) that root becomes, None where we are not root; KeyError for a user that does not exist."""
-    if os.geteuid() != 0:
-        return None
-    entry = pwd.getpwnam(name or "nobody")
-    return entry.pw_uid, entry.pw_gid
 
 
 def become(user: tuple[int, int] | None) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
 from urltrap.machine.persona import Kind
+from urltrap.model.settings import Settings
 from urltrap.ops.cli.common import CommandError, app, console
-from urltrap.ops.data_folder import DataFolderError
+from urltrap.ops.data_folder import DataFolder, DataFolderError
 from urltrap.ops.init import init_data_folder
+from urltrap.ops.settings import SettingsError, load_settings
+from urltrap.ops.system_user import make_system_user
 
 
 @app.command()
@@ -40,5 +44,16 @@ def init(
         console.print(
             f"kept as it was: {', '.join(report.kept)}", highlight=False, markup=False, soft_wrap=True
         )
+    if os.geteuid() == 0 and not _settings(report.folder).supervisor.user:
+        said = make_system_user()
+        if said:
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
     console.print(f"settings: {report.folder.settings}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"start with: urltrap up --data {root}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _settings(folder: DataFolder) -> Settings:
+    try:
+        return load_settings(folder.settings, os.environ)
+    except SettingsError as error:
+        raise CommandError(str(error)) from error

@@ -20,8 +20,9 @@ from urltrap.ops.cli.common import DEFAULT_DATA, CommandError, DataOption, app, 
 from urltrap.ops.data_folder import DataFolder
 from urltrap.ops.failure import explain_os
 from urltrap.ops.logs import configure_logs
-from urltrap.ops.processes import reachable_by, target_user
+from urltrap.ops.processes import reachable_by
 from urltrap.ops.supervisor import Supervisor
+from urltrap.ops.system_user import NoSuchUser, target_user
 
 log = structlog.get_logger()
 
@@ -87,11 +88,8 @@ def _unprivileged(folder: DataFolder, settings: Settings) -> tuple[int, int] | N
     """The user that root becomes, with the folders handed to it; None (and a warning) where it could not work."""
     try:
         user = target_user(settings.supervisor.user)
-    except KeyError:
-        raise CommandError(
-            f"supervisor.user: no user {settings.supervisor.user!r} on this machine; "
-            "create it (useradd --system --no-create-home NAME) or leave the setting empty"
-        ) from None
+    except NoSuchUser as error:
+        raise CommandError(f"NOT up: {error}") from None
     if user is None:
         return None
     for path in (Path(__file__), Path(sys.executable), folder.root):
@@ -103,20 +101,19 @@ def _unprivileged(folder: DataFolder, settings: Settings) -> tuple[int, int] | N
                 folder=str(blocked),
             )
             return None
-    for path in (folder.root, folder.journal, folder.quarantine, folder.overlays, folder.run, folder.backups):
-        _hand_over(path, user)
+    hand_over(folder, user)
     return user
 
 
-def _hand_over(path: Path, user: tuple[int, int]) -> None:
-    """Give a folder and what is below it to the unprivileged user; keys/ and settings stay root's."""
-    for base, folders, files in os.walk(path):
-        if Path(base) == path and path.name not in ("journal", "quarantine", "overlays", "run", "backups"):
-            folders[:] = []
-            files = [name for name in files if name.startswith("urltrap.db")]
+def hand_over(folder: DataFolder, user: tuple[int, int]) -> None:
+    """Give the data folder to the unprivileged user; keys and settings, which root reads for him, stay root's."""
+    own = {str(path) for path in (folder.keys, folder.settings, folder.persona)}
+    for base, folders, files in os.walk(folder.root):
+        folders[:] = [name for name in folders if os.path.join(base, name) not in own]
         for place in (base, *(os.path.join(base, name) for name in files)):
-            if os.lstat(place).st_uid != user[0]:
-                os.chown(place, user[0], user[1], follow_symlinks=False)
+            status = os.lstat(place)
+            if (status.st_uid, status.st_gid) != user and place not in own:
+                os.chown(place, *user, follow_symlinks=False)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,61 @@
+"""The user that the processes become when they are started as root: one of urltrap's own.
+
+What several services share (`nobody`) is no user to own data: whoever breaks into one of them reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+
+SYSTEM_USER = "urltrap"
+USERADD = (
+    "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
+    "--shell", "/usr/sbin/nologin", SYSTEM_USER,
+)  # fmt: skip
+
+
+class NoSuchUser(Exception):
+    """The user to become does not exist; the message says how to make it."""
+
+
+def target_user(name: str) -> tuple[int, int] | None:
+    """(uid, gid) that root becomes, None where we are not root. `name`: as set, "" for urltrap's own.
+
+    Raises NoSuchUser.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(name or SYSTEM_USER)
+    except KeyError:
+        if name:
+            raise NoSuchUser(
+                f"supervisor.user: there is no user {name!r} on this machine; create it, or leave the setting empty"
+            ) from None
+        raise NoSuchUser(
+            f"started as root, and there is no user {SYSTEM_USER!r} to become afterwards; make it with: "
+            f"{' '.join(USERADD)} (urltrap init does so, too), or set supervisor.user to another"
+        ) from None
+    return entry.pw_uid, entry.pw_gid
+
+
+def make_system_user() -> str:
+    """Make urltrap's own user where there is none; in one sentence what was done or is to do, "" where it exists."""
+    try:
+        pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        pass
+    else:
+        return ""
+    try:
+        done = subprocess.run(USERADD, capture_output=True, text=True, timeout=60, check=False)
+        problem = " ".join(done.stderr.split()) if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problem = str(error)
+    if problem:
+        return (
+            f"the system user {SYSTEM_USER} could not be made ({problem}); make it with: {' '.join(USERADD)}"
+        )
+    return f"made the system user {SYSTEM_USER}, which the processes become"
