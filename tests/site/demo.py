@@ -324,10 +324,10 @@ class Demo:
                     )
                 )  # fmt: skip
 
-    def join(self, connection, key, host, first, last) -> str:  # type: ignore[no-untyped-def]
+    def join(self, connection, key, host, payload, first, last) -> str:  # type: ignore[no-untyped-def]
         """One campaign for each host's URLs."""
         name = "c" + digest(host)[:12]
-        for kind, value in (("url", key), ("host", host), ("payload", digest("payload" + host))):
+        for kind, value in (("url", key), ("host", host), *([("payload", payload)] if payload else [])):
             row = {"kind": kind, "value_sha256": digest(value), "value": value, "campaign": name, "at": first}
             insert_new(connection, campaign_members, [{**row, "why": f"lies on {host}"}])
         upsert(
@@ -340,10 +340,10 @@ class Demo:
                     "last_seen": last,
                     "merged_into": "",
                     "urls": 1,
-                    "payloads": 0,
+                    "payloads": 1 if payload else 0,
                 }
             ],
-            add=["urls"],
+            add=["urls", "payloads"],
             lowest=["first_seen"],
             highest=["last_seen"],
         )
@@ -383,7 +383,11 @@ class Demo:
             last if malicious and sources > 1 else self.now + timedelta(hours=3) if malicious else None
         )
         flags = ["private"] if held else []
-        campaign = "" if benign or held else self.join(connection, key, parsed.host, first, last)
+        campaign = (
+            ""
+            if benign or held
+            else self.join(connection, key, parsed.host, digest(url) if fetched else "", first, last)
+        )
         connection.execute(
             insert(urls).values(
                 key=key, url=parsed.text, scheme=parsed.scheme, host=parsed.host, port=parsed.port, first_seen=first,
