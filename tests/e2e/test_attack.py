@@ -3,9 +3,10 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
-from tests.support.running import Dropper, RunningTrap, eventually
+from tests.support.running import SECRETS, Dropper, RunningTrap, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -142,6 +143,24 @@ def test_a_port_forward_is_recorded_and_leads_nowhere(trap: RunningTrap) -> None
         )
 
     eventually(seen, "the forward is in its session")
+
+
+def test_no_secret_of_the_operator_comes_out_anywhere(trap: RunningTrap) -> None:
+    """Not in what attackers, pages, commands and logs show, nor in files, titles and environments of processes."""
+    shown = [
+        trap.ssh("env; set; cat /proc/self/environ /proc/1/environ /proc/*/cmdline").stdout.decode("latin-1")
+    ]
+    shown += [trap.get(path) for path in ("/", "/sessions", "/urls", "/operations", "/feed.json")]
+    shown += [trap.cli("status", "--json"), trap.cli("doctor", check=False), trap.log_text()]
+    for name, state in trap.status()["processes"].items():
+        folder = Path("/proc", str(state["pid"]))
+        environment = (folder / "environ").read_text()
+        assert "URLTRAP_" not in environment, name
+        if name in ("trap-0", "fetcher"):
+            shown.append(environment)
+        shown.append((folder / "cmdline").read_text())
+    shown += [path.read_bytes().decode("latin-1") for path in trap.folder.rglob("*") if path.is_file()]
+    assert [text[:200] for text in shown for secret in SECRETS if secret in text] == []
 
 
 def test_pages_answer_and_show_attackers_text_escaped(trap: RunningTrap) -> None:

@@ -12,7 +12,15 @@ from urltrap.model.settings import (
     StoreSettings,
 )
 from urltrap.model.watch_settings import AlertSettings
-from urltrap.ops.processes import NAMES, Launch, ProcessPlan, plan_processes, reachable_by, settings_for
+from urltrap.ops.processes import (
+    NAMES,
+    Launch,
+    ProcessPlan,
+    environment_for,
+    plan_processes,
+    reachable_by,
+    settings_for,
+)
 from urltrap.ops.worker import _RUNNERS
 
 
@@ -60,11 +68,10 @@ def test_where_alerts_and_backups_go_is_known_to_whom_it_concerns() -> None:
         store=StoreSettings(url="postgresql://u:hunter2@db/x"),
         backup=BackupSettings(targets=["sftp://u:hunter3@host/x"]),
         alerts=AlertSettings(targets=["mailtos://u:hunter4@example.org"]),
-        fleet=FleetSettings(nats_password="hunter5"),
-        journal=JournalSettings(ship_token="campus-1.hunter6"),
+        journal=JournalSettings(ship_token="campus-1.hunter5"),
     )
     knows = {
-        kind: [word for word in ("hunter2", "hunter3", "hunter4", "hunter5", "hunter6") if word in told]
+        kind: [word for word in ("hunter2", "hunter3", "hunter4", "hunter5") if word in told]
         for kind in NAMES
         if (
             told := Launch(ProcessPlan(kind, kind), Path("/d"), settings_for(kind, settings), None)
@@ -75,8 +82,21 @@ def test_where_alerts_and_backups_go_is_known_to_whom_it_concerns() -> None:
     assert knows == {
         "fetcher": [], "trap": [], "pipeline": ["hunter2", "hunter3"], "site": ["hunter2"],
         "backup": ["hunter2", "hunter3"], "watch": ["hunter4"], "outputs": [],
-        "shipper": ["hunter6"], "collector": ["hunter2", "hunter5"],
+        "shipper": ["hunter5"], "collector": ["hunter2"],
     }  # fmt: skip
+
+
+def test_no_process_inherits_settings_and_none_that_faces_attackers_other_programs_passwords() -> None:
+    given = {
+        "PATH": "/bin", "LC_ALL": "C.UTF-8", "PYTHONPATH": "/src", "PGPASSWORD": "hunter2",
+        "AWS_SECRET_ACCESS_KEY": "hunter3", "URLTRAP_STORE__URL": "postgresql://u:hunter4@db/x",
+    }  # fmt: skip
+    for kind in NAMES:
+        left = set(given) - set(environment_for(kind, given))
+        facing = (
+            {"PGPASSWORD", "AWS_SECRET_ACCESS_KEY"} if kind in ("trap", "fetcher", "collector") else set()
+        )
+        assert left == {"URLTRAP_STORE__URL"} | facing
 
 
 def test_a_launch_survives_its_pipe() -> None:

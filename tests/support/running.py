@@ -26,7 +26,14 @@ ENV = {
     "URLTRAP_TESTING__PUBLIC_NETWORKS": '["127.0.0.0/8"]',
     "URLTRAP_PUBLISH__DELAY_MINUTES": "[0, 0]",
     "URLTRAP_SUPERVISOR__USER": "nobody",
+    "URLTRAP_INTEL__ONLINE": "false",
+    "URLTRAP_INTEL__KEYS__VIRUSTOTAL": "secret-of-a-provider-4f3c0ffee",
+    "URLTRAP_BACKUP__TARGET_OPTIONS": '{ secret = "secret-of-a-target-5e7c0ffee" }',
+    "URLTRAP_ALERTS__TARGETS": '["json://u:secret-of-an-alert-6d1c0ffee@127.0.0.1:9/"]',
+    "PGPASSWORD": "secret-of-another-program-7b2c0ffee",
 }
+SECRETS = ("secret-of-a-provider", "secret-of-a-target", "secret-of-an-alert", "secret-of-another-program")
+"""What stands in the environment of every running system and must not come out anywhere."""
 PASSWORD = "letmein-7"
 
 

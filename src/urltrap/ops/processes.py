@@ -127,6 +127,23 @@ def settings_for(kind: str, settings: Settings) -> Settings:
     return settings
 
 
+_ORDINARY = frozenset(
+    {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "NO_COLOR", "VIRTUAL_ENV"}
+)
+_FACING_ATTACKERS = frozenset({"trap", "fetcher", "collector"})
+
+
+def environment_for(kind: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment that a process of this kind gets. Settings come through the pipe, so none of ours; and whoever
+    faces attackers gets no password of other programs (PGPASSWORD, AWS_SECRET_ACCESS_KEY) either."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("URLTRAP_")
+        and (kind not in _FACING_ATTACKERS or name in _ORDINARY or name.startswith(("LC_", "PYTHON")))
+    }
+
+
 def _without_places(backup: BackupSettings) -> BackupSettings:
     """When backups are due, and nothing of where they go: those addresses and options may hold passwords."""
     return backup.model_copy(update={"targets": [], "target_options": {}})

@@ -23,7 +23,7 @@ import structlog
 from urltrap.model.settings import Settings
 from urltrap.ops.data_folder import DataFolder
 from urltrap.ops.failure import Failure, explain_os
-from urltrap.ops.processes import Launch, ProcessPlan, plan_processes, settings_for
+from urltrap.ops.processes import Launch, ProcessPlan, environment_for, plan_processes, settings_for
 
 log = structlog.get_logger()
 
@@ -141,6 +141,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 pass_fds=[reading],
+                env=environment_for(state.plan.kind, os.environ),
                 start_new_session=True,
             )
         except OSError as error:
