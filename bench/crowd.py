@@ -57,7 +57,16 @@ SESSIONS = 10_000
 _GROUPS = 20  # a copy's addresses are those of every twentieth other one
 _SUFFIXES = 50  # and half of its passwords, of every fiftieth
 _URLS = 25
-COPIED = ("sessions", "events", "logins", "commands", "program_runs", "files", "recordings", "sightings")
+COPIED = (
+    "attacker_sessions",
+    "events",
+    "logins",
+    "commands",
+    "program_runs",
+    "files",
+    "recordings",
+    "sightings",
+)
 _START = (END - timedelta(days=1)).replace(hour=0)
 _COUNTRIES = ("CN", "US", "DE", "VN", "BR", "RU", "IN", "NL", "KR", "FR", "ID", "AR", "ZA", "")
 
@@ -277,7 +286,7 @@ def copy(store: Store, day: Day, number: int) -> None:
 
     address = "CAST(:octet AS TEXT) || substr(o.src_ip, 2)"
     changed: dict[str, dict[str, str]] = {
-        "sessions": {
+        "attacker_sessions": {
             "id": "c.new",
             "started": "o.started + :shift",
             "ended": "o.ended + :shift",
@@ -303,7 +312,7 @@ def copy(store: Store, day: Day, number: int) -> None:
         )
         for name in COPIED:
             table = sessions.metadata.tables[name]
-            key = "id" if name == "sessions" else "session"
+            key = "id" if name == "attacker_sessions" else "session"
             columns = {column.name: f"o.{column.name}" for column in table.columns}
             columns[key] = "c.new"
             if "at" in columns:

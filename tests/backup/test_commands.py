@@ -48,14 +48,14 @@ def test_restore_into_another_folder_leaves_the_running_one_alone(closed: Instal
     said = run("restore", "--data", root, "--into", into)
     assert said.exit_code == 0 and f"start: urltrap up --data {into}" in said.output
     assert (file_contents(root), database_contents(closed.folder.store_url(""))) == before
-    assert database_contents(f"sqlite:///{into / 'urltrap.db'}")[0]["sessions"] == 5
+    assert database_contents(f"sqlite:///{into / 'urltrap.db'}")[0]["attacker_sessions"] == 5
 
 
 def test_at_takes_the_newest_backup_of_then_or_before(closed: Installation) -> None:
     first, second = list_manifests(closed.vault.local)[0]
     into = closed.folder.root.parent / "earlier"
     assert run("restore", "--data", closed.folder.root, "--into", into, "--at", first.made).exit_code == 0
-    assert database_contents(f"sqlite:///{into / 'urltrap.db'}")[0]["sessions"] == 3
+    assert database_contents(f"sqlite:///{into / 'urltrap.db'}")[0]["attacker_sessions"] == 3
     said = run("restore", "--data", closed.folder.root, "--into", into, "--at", "2001-01-01")
     assert said.exit_code == 1 and "there is no backup (of that time)" in said.output
     said = run("restore", "--data", closed.folder.root, "--into", into, "--at", "yesterday")

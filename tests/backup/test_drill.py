@@ -15,13 +15,14 @@ from urltrap.ops.backup.manifest import list_manifests
 from urltrap.ops.backup.pieces import JournalCopy
 from urltrap.ops.backup.restoring import restore
 from urltrap.ops.backup.target import Target
-from urltrap.store import Store, open_store
+from urltrap.store import Store, cowrie_views, open_store
 from urltrap.store.schema import metadata
 
 
 def empty(url: str) -> None:
     store: Store = open_store(url)
     with store.begin() as connection:
+        cowrie_views.drop(connection)
         for table in metadata.sorted_tables:
             connection.exec_driver_sql(f"DROP TABLE {table.name}")
         connection.exec_driver_sql("DROP TABLE alembic_version")

@@ -74,7 +74,7 @@ def test_aged_addresses_keep_their_network_and_newer_ones_everything(store: Stor
     assert coarsen(store, START - timedelta(days=30)) == 3
     assert everywhere(store, ADDRESS) == []
     assert everywhere(store, "2001:db8:1:2") == []
-    assert "sessions" in everywhere(store, "198.51.100.9")
+    assert "attacker_sessions" in everywhere(store, "198.51.100.9")
     found = {row.id: row.src_ip for row in sessions.page(store).rows}
     assert found[session_id(1)] == "198.51.100.0"
     assert found[session_id(4)] == "192.0.2.0" and found[session_id(5)] == "192.0.2.200"
@@ -93,7 +93,9 @@ def test_aged_addresses_keep_their_network_and_newer_ones_everything(store: Stor
 def test_an_address_that_is_forgotten_is_nowhere_and_its_figures_stay(store: Store) -> None:
     fill(store)
     before = overview.counters(store, START)
-    assert {"sessions", "events", "floods", "addresses", "sightings"} <= set(everywhere(store, ADDRESS))
+    assert {"attacker_sessions", "events", "floods", "addresses", "sightings"} <= set(
+        everywhere(store, ADDRESS)
+    )
     assert forget(store, ADDRESS) == 1
     assert everywhere(store, ADDRESS) == []
     after = overview.counters(store, START)
@@ -101,7 +103,7 @@ def test_an_address_that_is_forgotten_is_nowhere_and_its_figures_stay(store: Sto
     detail = sessions.detail(store, session_id(1))
     assert detail is not None and detail.summary.src_ip == "0.0.0.0"
     assert forget(store, ADDRESS) == 0
-    assert "sessions" in everywhere(store, "198.51.100.9")
+    assert "attacker_sessions" in everywhere(store, "198.51.100.9")
 
 
 def test_old_raw_events_go_before_their_sessions_do(store: Store) -> None:
@@ -113,7 +115,7 @@ def test_old_raw_events_go_before_their_sessions_do(store: Store) -> None:
     assert left == {session_id(2), session_id(5), "F"}
     assert len(sessions.page(store).rows) == 5
     gone = expire(store, START - timedelta(days=30), START - timedelta(days=30))
-    assert gone["sessions"] == 3 and gone["commands"] == 3 and gone["logins"] == 3
+    assert gone["attacker_sessions"] == 3 and gone["commands"] == 3 and gone["logins"] == 3
     assert {row.id for row in sessions.page(store).rows} == {session_id(2), session_id(5)}
     assert overview.counters(store, START).sessions == 5, "figures stay"
 

@@ -92,7 +92,9 @@ def test_a_failure_in_the_middle_of_a_batch_leaves_no_trace_of_it(store: Store) 
     with pytest.raises(RuntimeError, match="killed here"):
         ingest(store, "w", visit(2, b"ls"), (1, 200))
     sqlalchemy_event.remove(store.engine, "before_cursor_execute", fail)
-    assert any(statement.startswith("INSERT INTO sessions") for statement in seen), "nothing came before it"
+    assert any(statement.startswith("INSERT INTO attacker_sessions") for statement in seen), (
+        "nothing came before it"
+    )
     assert contents(store) == before
     assert watermark(store, "w") == Mark(1, 100)
     ingest(store, "w", visit(2, b"ls"), (1, 200))

@@ -15,7 +15,7 @@ from tests.support.databases import database
 from urltrap.model.capture import Capture
 from urltrap.model.event import Captured, EventBase
 from urltrap.model.ids import new_ulid
-from urltrap.store import Store, open_store, partitions
+from urltrap.store import Store, cowrie_views, open_store, partitions
 from urltrap.store.compare import checksums
 from urltrap.store.forgetting import expire
 from urltrap.store.intake import ingest
@@ -74,6 +74,7 @@ def test_a_table_of_before_is_divided_with_nothing_lost(parted: Store) -> None:
         # As it was before there were parts.
         connection.exec_driver_sql("CREATE TABLE plain (LIKE events INCLUDING DEFAULTS)")
         connection.exec_driver_sql("INSERT INTO plain SELECT * FROM events")
+        cowrie_views.drop(connection)
         connection.exec_driver_sql("DROP TABLE events")
         connection.exec_driver_sql("ALTER TABLE plain RENAME TO events")
         connection.exec_driver_sql("ALTER TABLE events ADD CONSTRAINT pk_events PRIMARY KEY (session, seq)")

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, Table, func, inspect, select
+from sqlalchemy import table as named
 
 from urltrap.store.schema import metadata
 
@@ -19,11 +20,16 @@ def tables_of(connection: Connection) -> list[Table]:
     return [table for table in metadata.sorted_tables if table.name in there]
 
 
-def row_counts(connection: Connection) -> dict[str, int]:
-    """Rows of every table."""
+def row_counts(connection: Connection, wanted: Iterable[str] | None = None) -> dict[str, int]:
+    """Rows of every table; or of those named in `wanted` that are there, which may be of an older schema."""
+    if wanted is None:
+        names = [table.name for table in tables_of(connection)]
+    else:
+        there = set(inspect(connection).get_table_names())
+        names = [name for name in wanted if name in there]
     return {
-        table.name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-        for table in tables_of(connection)
+        name: int(connection.execute(select(func.count()).select_from(named(name))).scalar_one())
+        for name in names
     }
 
 

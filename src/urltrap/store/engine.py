@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from urltrap.store import partitions
+from urltrap.store import cowrie_views, partitions
 from urltrap.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreNewer, StoreUnavailable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -82,13 +82,26 @@ def open_store(url: str, *, migrate: bool = True) -> Store:
     store = Store(_engine(url))
     try:
         _upgrade(store, migrate)
-        if migrate and store.dialect == "postgresql":
-            with store.begin() as connection:
-                partitions.prepare(connection, datetime.now(UTC))
+        if migrate:
+            _prepare(store)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _prepare(store: Store) -> None:
+    """What is made anew at a start where it is missing: the tables of the next months, Cowrie's views."""
+    if store.dialect == "postgresql":
+        with store.begin() as connection:
+            partitions.prepare(connection, datetime.now(UTC))
+    with store.connect() as connection:
+        current = cowrie_views.current(connection)
+    if not current:
+        with store.begin() as connection:
+            # Of two that start together, one waits for the other's lock and finds it done.
+            if not cowrie_views.current(connection):
+                cowrie_views.make(connection)
 
 
 def _engine(url: str) -> Engine:
@@ -260,6 +273,7 @@ def _upgrade(store: Store, migrate: bool) -> None:
     # The lock is taken before looking again: of two processes that start together one waits and finds it done.
     with store.begin() as connection:
         if MigrationContext.configure(connection).get_current_revision() != head:
+            cowrie_views.drop(connection)
             command.upgrade(_config(connection), "head")
         if store.dialect in ("mysql", "mariadb"):
             _compare_bytes(connection)

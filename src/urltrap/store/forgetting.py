@@ -33,6 +33,7 @@ from urltrap.store.schema import (
     troubles,
     url_sources,
 )
+from urltrap.store.schema_cowrie import answers, environment, not_found
 from urltrap.store.types import from_micros, to_micros
 from urltrap.store.upsert import insert_new, upsert
 
@@ -41,7 +42,9 @@ ChangeAddress = Callable[[str], str]
 
 _COARSE_UNTIL = "addresses.coarse_until"
 _PART = 500
-_DETAILS = (logins, commands, program_runs, forwards, files, recordings, troubles)
+_DETAILS = (
+    logins, commands, program_runs, forwards, files, recordings, troubles, answers, environment, not_found,
+)  # fmt: skip
 
 
 def coarse(address: str) -> str:

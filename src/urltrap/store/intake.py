@@ -15,7 +15,7 @@ from urltrap.store.bulk import insert_rows
 from urltrap.store.engine import Store
 from urltrap.store.errors import StoreLocked
 from urltrap.store.rollups import add_tallies, count_places
-from urltrap.store.rows import SESSIONLESS, Batch, classify
+from urltrap.store.rows import SESSIONLESS, Batch, classify, client_key, name_number
 from urltrap.store.schema import (
     addresses,
     artifacts,
@@ -27,6 +27,7 @@ from urltrap.store.schema import (
     sessions,
     watermarks,
 )
+from urltrap.store.schema_cowrie import client_names, sensor_names
 from urltrap.store.types import from_micros
 from urltrap.store.upsert import insert_new, upsert
 
@@ -185,6 +186,7 @@ def _write(connection: Connection, batch: Batch) -> None:
     )
     for name, rows in batch.tables.items():
         insert_rows(connection, metadata.tables[name], rows)
+    _name(connection, batch)
     add_tallies(connection, {key: (value, second, n) for key, (value, second, n) in batch.tallies.items()})
     upsert(
         connection,
@@ -239,6 +241,23 @@ def _write(connection: Connection, batch: Batch) -> None:
     done = [key for key, outcome in batch.captured.items() if outcome != "limited"]
     for part in in_parts(done):
         connection.execute(delete(jobs).where(jobs.c.stage == "capture", jobs.c.subject.in_(part)))
+
+
+def _name(connection: Connection, batch: Batch) -> None:
+    """Keep the names of sensors and clients with their numbers."""
+    insert_new(
+        connection,
+        sensor_names,
+        [{"sensor": sensor, "number": name_number(sensor.encode())} for sensor in batch.sensors],
+    )
+    insert_new(
+        connection,
+        client_names,
+        [
+            {"client_key": client_key(version), "number": name_number(version), "version": version}
+            for version in batch.clients
+        ],
+    )
 
 
 def _mark_bursts(connection: Connection, batch: Batch) -> None:

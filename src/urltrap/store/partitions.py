@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from urltrap.model.ids import new_ulid
+from urltrap.store import cowrie_views
 
 _LOCK = 7_531_902
 _AHEAD = 3
@@ -87,6 +88,8 @@ def _there(connection: Connection) -> set[str]:
 
 
 def _divide(connection: Connection, months: list[datetime]) -> None:
+    viewed = cowrie_views.current(connection)
+    cowrie_views.drop(connection)  # which would go on reading the table that goes away
     connection.exec_driver_sql("ALTER TABLE events RENAME TO events_whole")
     connection.exec_driver_sql("ALTER TABLE events_whole RENAME CONSTRAINT pk_events TO pk_events_whole")
     connection.exec_driver_sql(
@@ -98,6 +101,8 @@ def _divide(connection: Connection, months: list[datetime]) -> None:
         _make(connection, month)
     connection.exec_driver_sql(f"INSERT INTO events ({_COLUMNS}) SELECT {_COLUMNS} FROM events_whole")
     connection.exec_driver_sql("DROP TABLE events_whole")
+    if viewed:
+        cowrie_views.make(connection)
 
 
 def _make(connection: Connection, month: datetime) -> None:
@@ -117,7 +122,9 @@ def _rest_holds(connection: Connection, month: datetime) -> bool:
 
 def _oldest(connection: Connection) -> datetime | None:
     """The month of the oldest session whose id is a ULID; None where there is none."""
-    micros = connection.exec_driver_sql("SELECT min(started) FROM sessions WHERE length(id) = 26").scalar()
+    micros = connection.exec_driver_sql(
+        "SELECT min(started) FROM attacker_sessions WHERE length(id) = 26"
+    ).scalar()
     return None if micros is None else _month_of(datetime.fromtimestamp(micros / 1_000_000, UTC))
 
 

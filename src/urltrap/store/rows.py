@@ -21,6 +21,7 @@ from urltrap.model.event import (
     Disconnected,
     DownloadAnswered,
     DownloadAsked,
+    EnvironmentSet,
     EventBase,
     FileWritten,
     FloodCounted,
@@ -49,6 +50,11 @@ def url_key(url: str) -> str:
 def client_key(version: bytes) -> str:
     """What sessions are looked up by for the client that they said they are."""
     return hashlib.sha256(version).hexdigest()[:16]
+
+
+def name_number(name: bytes) -> int:
+    """A number of 48 bits for a name, where others expect one; the same in every store."""
+    return int.from_bytes(hashlib.sha256(name).digest()[:6], "big")
 
 
 def blank_session(session: str, at: datetime) -> dict[str, Any]:
@@ -88,6 +94,8 @@ class Batch:
     artifacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[tuple[str, str], datetime] = field(default_factory=dict)
     captured: dict[str, str] = field(default_factory=dict)
+    sensors: set[str] = field(default_factory=set)
+    clients: set[bytes] = field(default_factory=set)
 
     def add(self, event: EventBase) -> None:
         """Add one event that the store does not have."""
@@ -146,6 +154,7 @@ def _connected(batch: Batch, event: Connected) -> None:
         session[name] = getattr(event, name)
     session["connected"] = True
     session["started"] = event.at
+    batch.sensors.add(event.sensor)
     batch.count(event.at, event.sensor, "sessions")
     batch.address(event.at, event.src_ip, sessions=1)
     batch.tally(event, "address", event.src_ip.encode())
@@ -158,6 +167,7 @@ def _identified(batch: Batch, event: ClientIdentified) -> None:
     session["hassh"] = event.hassh[:32] or session["hassh"]
     session["hassh_algorithms"] = event.hassh_algorithms or session["hassh_algorithms"]
     if event.version:
+        batch.clients.add(event.version)
         batch.tally(event, "client", event.version)
 
 
@@ -201,6 +211,8 @@ def _program(batch: Batch, event: ProgramRun) -> None:
         "program_runs", event, name=event.argv[0] if event.argv else b"", argv=b"\0".join(event.argv),
         path=event.path.replace("\0", ""), outcome=event.outcome, status=event.status,
     )  # fmt: skip
+    if event.outcome == "not-found":
+        batch.row("not_found", event, at=event.at, text=b" ".join(event.argv))
 
 
 def _written(batch: Batch, event: FileWritten) -> None:
@@ -233,6 +245,10 @@ def _asked(batch: Batch, event: DownloadAsked) -> None:
 
 
 def _answered(batch: Batch, event: DownloadAnswered) -> None:
+    batch.row(
+        "answers", event, at=event.at, url=event.url, sha256=event.sha256,
+        outcome=event.outcome.replace("\0", ""),
+    )  # fmt: skip
     if event.sha256:
         batch.sessions[event.session]["artifacts"] += 1
 
@@ -245,6 +261,10 @@ def _forward(batch: Batch, event: ForwardAsked) -> None:
         first_bytes=event.first_bytes,
     )  # fmt: skip
     batch.count(event.at, session["sensor"], "forwards")
+
+
+def _variable(batch: Batch, event: EnvironmentSet) -> None:
+    batch.row("environment", event, at=event.at, name=event.name, value=event.value)
 
 
 def _frames(batch: Batch, event: TerminalFrames) -> None:
@@ -314,6 +334,7 @@ _HANDLERS: dict[type[EventBase], Callable[[Batch, Any], None]] = {
     Uploaded: _uploaded,
     DownloadAsked: _asked,
     DownloadAnswered: _answered,
+    EnvironmentSet: _variable,
     ForwardAsked: _forward,
     TerminalFrames: _frames,
     Malformed: _trouble,

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, SmallInteger
 
 import urltrap.store.schema_analysis  # its tables belong to the same metadata
 import urltrap.store.schema_capture
+import urltrap.store.schema_cowrie
 import urltrap.store.schema_intel  # its tables belong to the same metadata  # noqa: F401
 from urltrap.store.tables import ADDRESS as _ADDRESS
 from urltrap.store.tables import HASH as _HASH
@@ -52,7 +53,7 @@ dead_letters = _table(
 )
 
 sessions = _table(
-    "sessions",
+    "attacker_sessions",  # `sessions` is Cowrie's name for its own, which cowrie_views makes
     _need("id", _SESSION, primary_key=True),
     _need("sensor", String(80)),
     _need("protocol", String(16)),
@@ -86,12 +87,12 @@ sessions = _table(
     Column("bytes_out", BigInteger),
     _need("close_reason", String(16)),
     _need("close_detail", LongText),
-    Index(None, "started", "id"),
-    Index(None, "src_ip", "started"),
-    Index(None, "classed", "started"),
-    Index(None, "hassh", "started"),
-    Index(None, "sensor", "started"),
-    Index(None, "client_key", "started"),
+    Index("ix_sessions_started_id", "started", "id"),
+    Index("ix_sessions_src_ip_started", "src_ip", "started"),
+    Index("ix_sessions_classed_started", "classed", "started"),
+    Index("ix_sessions_hassh_started", "hassh", "started"),
+    Index("ix_sessions_sensor_started", "sensor", "started"),
+    Index("ix_sessions_client_key_started", "client_key", "started"),
 )
 
 logins = _table(

@@ -19,6 +19,7 @@ from urltrap.ops.backup.manifest import FileEntry, Manifest
 from urltrap.ops.backup.sealing import free_bytes, object_name, unseal
 from urltrap.ops.backup.target import Target
 from urltrap.ops.data_folder import DataFolder
+from urltrap.store import cowrie_views
 from urltrap.store.engine import explained
 
 Step = Callable[[str], None]
@@ -207,5 +208,6 @@ def _require_empty(url: str, force: bool) -> None:
             for table in tables:
                 ending = " CASCADE" if connection.dialect.name == "postgresql" else ""
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quote(table)}{ending}")
+            cowrie_views.drop(connection)  # a function of theirs outlives its views
     finally:
         engine.dispose()
