@@ -101,3 +101,17 @@ def test_the_table_of_addresses_is_bounded() -> None:
     for number in range(MAX_ADDRESSES + 50):
         credentials.password_opens(f"a{number}", b"root", b"x")
     assert len(credentials._sources) == MAX_ADDRESSES
+
+
+def test_who_changed_the_password_on_his_machine_does_not_get_in_with_the_one_that_was_set() -> None:
+    changed = {"192.0.2.1": b"mine"}
+
+    def authority(address: str, _user: bytes, password: bytes) -> bool | None:
+        return password == changed[address] if address in changed else None
+
+    credentials = Credentials(
+        CredentialSettings(accept=["root:set"]), b"s" * 32, ["root"], authority=authority
+    )
+    assert not credentials.password_opens("192.0.2.1", b"root", b"set")
+    assert credentials.password_opens("192.0.2.1", b"root", b"mine")
+    assert credentials.password_opens("192.0.2.2", b"root", b"set")

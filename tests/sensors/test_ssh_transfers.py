@@ -13,7 +13,7 @@ import asyncssh
 import pytest
 
 from urltrap.machine.persona import generate
-from urltrap.model.event import CommandEntered, Disconnected, Uploaded
+from urltrap.model.event import BudgetSpent, CommandEntered, Disconnected, Uploaded
 from urltrap.model.settings import SessionLimits
 from urltrap.quarantine.quarantine import Quarantine
 from urltrap.sensors.emulated import EmulatedMachines, load_base_image
@@ -191,6 +191,14 @@ async def test_an_upload_beyond_the_limit_fails_like_a_full_disk(
         with pytest.raises(asyncssh.SFTPFailure):
             async with sftp.open("/tmp/far", "wb") as file:
                 await file.write(b"x", offset=1 << 40)
+        with pytest.raises(asyncssh.SFTPFailure):
+            async with sftp.open("/tmp/half", "wb") as file:
+                await file.write(b"x" * 800)
+                await file.write(b"x" * 800)
+    await trap.journal.wait_for(Disconnected)
+    half = [event for event in trap.journal.of(Uploaded) if event.path == b"/tmp/half"]
+    assert [(event.size, event.complete) for event in half] == [(800, False)]
+    assert [event.what for event in trap.journal.of(BudgetSpent)] == ["upload_bytes"]
 
 
 async def test_asyncssh_finds_openssh_extensions_and_the_home_directory(real: Trap) -> None:

@@ -40,14 +40,24 @@ def _translated() -> Iterator[None]:
 
 
 class MachineFiles:
-    """`wire.sftp.Files` over a machine. `limit` bounds the bytes that all files being written hold together."""
+    """`wire.sftp.Files` over a machine. `limit` bounds the bytes that all files being written hold together; `full` is
+    called where they are met."""
 
-    def __init__(self, view: FileSystem, home: str, via: UploadVia, uploaded: Uploaded, limit: int) -> None:
+    def __init__(
+        self,
+        view: FileSystem,
+        home: str,
+        via: UploadVia,
+        uploaded: Uploaded,
+        limit: int,
+        full: Callable[[], None] = lambda: None,
+    ) -> None:
         self.view = view
         self._home = home
         self.via = via
         self.uploaded = uploaded
         self.room = limit
+        self.full = full
         self._names: dict[str, dict[int, str]] = {}
 
     def path(self, path: bytes) -> str:
@@ -221,6 +231,7 @@ class _Writing:
         self._data = bytearray(before)
         self._append = append
         self._held = 0
+        self._cut = False
 
     def attributes(self) -> Attributes:
         with _translated():
@@ -238,6 +249,8 @@ class _Writing:
             offset = len(self._data)
         grown = offset + len(data) - len(self._data)
         if grown > self._files.room:
+            self._cut = True
+            self._files.full()
             raise TransferError(FAILURE, "No space left on device")
         if grown > 0:
             self._files.room -= grown
@@ -263,7 +276,7 @@ class _Writing:
         self._files.room += self._held
         self._held = 0
         # The artifact is kept even where the machine has no room for the file.
-        self._files.uploaded(self._files.via, self._named, data, complete)
+        self._files.uploaded(self._files.via, self._named, data, complete and not self._cut)
         with _translated():
             stat = self._files.view.stat(self._path)
             self._files.view.put(self._path, BytesContent(data), mode=stat.mode & 0o7777)
@@ -282,6 +295,9 @@ def machine_files(connection: Any, channel: int, via: UploadVia) -> MachineFiles
     def uploaded(way: UploadVia, path: bytes, data: bytes, complete: bool) -> None:
         connection.files.uploaded(way, path, data, channel, complete=complete)
 
-    return MachineFiles(
-        machine.view(account.uid), account.home, via, uploaded, connection.budget.limits.upload_bytes
-    )
+    limit = connection.budget.limits.upload_bytes
+
+    def full() -> None:
+        connection.session.spent("upload_bytes", limit, channel)
+
+    return MachineFiles(machine.view(account.uid), account.home, via, uploaded, limit, full)
