@@ -52,10 +52,10 @@ class FleetSettings(Model):
     certificate: str = Field(default="", description="PEM file; empty: one of our own, which sensors pin")
     key: str = Field(default="", description="PEM file of its key")
     nats: str = Field(
-        default="", pattern=r"^(nats://\S+)?$", description="broker nats://HOST:PORT; empty: none"
+        default="",
+        pattern=r"^(nats://\S+)?$",
+        description="broker nats://HOST:PORT with JetStream and TLS; empty: none",
     )
-    nats_user: str = Field(default="collector", description="the collectors' account at the broker")
-    nats_password: Secret = Field(default=_NONE, description="its password")
     nats_ca: str = Field(default="", description="file of the authority that vouches for the broker")
     processes: int = Field(default=1, ge=1, le=16, description="collector processes of this machine")
     only: bool = Field(

@@ -9,6 +9,7 @@ from pathlib import Path
 from urltrap.journal.shipping.chunk import sensor_name
 from urltrap.journal.shipping.https import HttpsTransport
 from urltrap.journal.shipping.keeping import Keeper
+from urltrap.journal.shipping.nats import NatsTransport
 from urltrap.journal.shipping.shipper import Shipper
 from urltrap.journal.shipping.spool import Spool
 from urltrap.journal.shipping.state import ShippingState
@@ -30,10 +31,10 @@ def own_name(settings: ShipSettings) -> str:
 
 def make_transport(settings: ShipSettings, stream: str) -> Transport:
     """The way that `journal.ship` names. ValueError, with what to do, where the settings cannot be used."""
-    own_name(settings)
-    return HttpsTransport(
-        settings.ship, settings.ship_token.get_secret_value(), stream, settings.ship_fingerprint, settings.ship_ca
-    )  # fmt: skip
+    name, token = own_name(settings), settings.ship_token.get_secret_value()
+    if settings.ship.startswith("nats://"):
+        return NatsTransport(settings.ship, name, token, stream, settings.ship_ca)
+    return HttpsTransport(settings.ship, token, stream, settings.ship_fingerprint, settings.ship_ca)
 
 
 async def run_shipper(

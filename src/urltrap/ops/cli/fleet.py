@@ -23,9 +23,10 @@ from urltrap.ops.cli.common import (
 from urltrap.ops.data_folder import DataFolder
 from urltrap.pipeline.fleet.accounts import AccountError, Accounts
 from urltrap.pipeline.fleet.beats import Beats
+from urltrap.pipeline.fleet.broker_configuration import broker_configuration
 from urltrap.pipeline.fleet.certificate import CertificateError, certificate_files, fingerprint
 from urltrap.pipeline.fleet.overview import SensorState, fleet_overview
-from urltrap.pipeline.fleet.process import beats_folder
+from urltrap.pipeline.fleet.process import beats_folder, collector_key
 from urltrap.store import StoreError, open_store
 
 group = typer.Typer(help="The sensors that send their journals to this collector.", no_args_is_help=False)
@@ -102,6 +103,12 @@ def add(
         f"# On the sensor, in urltrap.toml, under [journal]. The token is not shown again.\n{text}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
+    if where.startswith("nats://"):
+        console.print(
+            "# ship_ca = FILE, where no authority of the sensor's system vouches for the broker. Give the broker what\n"
+            "# `urltrap fleet broker` prints now, and reload it.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
     if not settings.fleet.any:
         console.print(
             "This machine does not collect yet: set fleet.listen or fleet.nats and start urltrap.",
@@ -110,9 +117,25 @@ def add(
 
 
 @group.command()
+def broker(data: DataOption = DEFAULT_DATA) -> None:
+    """Print the configuration of a NATS broker for this collector and its sensors. It holds no secret."""
+    folder, _ = open_folder(data)
+    accounts = _accounts(folder)
+    try:
+        console.print(
+            broker_configuration(collector_key((folder.keys / "secret").read_bytes()), accounts.all()),
+            highlight=False, markup=False, soft_wrap=True, end="",
+        )  # fmt: skip
+    except AccountError as error:
+        raise CommandError(str(error)) from error
+    finally:
+        accounts.close()
+
+
+@group.command()
 def remove(name: NameArgument, data: DataOption = DEFAULT_DATA) -> None:
     """Refuse a sensor from now on; what it sent stays."""
-    folder, _ = open_folder(data)
+    folder, settings = open_folder(data)
     accounts = _accounts(folder)
     try:
         accounts.remove(name)
@@ -121,6 +144,8 @@ def remove(name: NameArgument, data: DataOption = DEFAULT_DATA) -> None:
     finally:
         accounts.close()
     console.print(f"{name} is refused from now on; what it sent stays", markup=False, highlight=False)
+    if settings.fleet.nats:
+        console.print("Give the broker what `urltrap fleet broker` prints now, and reload it.", markup=False)
 
 
 def _accounts(folder: DataFolder) -> Accounts:

@@ -8,10 +8,11 @@ import hmac
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from urltrap.journal.shipping.broker import BrokerKey
 from urltrap.journal.shipping.chunk import sensor_name
 
 FOLDER = "fleet"
@@ -26,11 +27,12 @@ class AccountError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One sensor's: its name, when it was added (ISO 8601, UTC), and the hash of its token."""
+    """One sensor's: its name, when it was added (ISO 8601, UTC), the hash of its token, and its key at a broker."""
 
     name: str
     added: str
     sha256: str
+    nkey: str
 
 
 class Accounts:
@@ -60,6 +62,11 @@ class Accounts:
         self._refresh()
         return sorted(self._accounts)
 
+    def all(self) -> list[Account]:
+        """All accounts, by name."""
+        self._refresh()
+        return [self._accounts[name] for name in sorted(self._accounts)]
+
     def add(self, name: str, now: datetime | None = None) -> str:
         """Make an account; its token, which nobody can tell again. AccountError where there is one of that name."""
         try:
@@ -74,7 +81,8 @@ class Accounts:
         # 256 random bits: nothing can be guessed, so a plain hash is enough.
         token = f"{name}.{secrets.token_urlsafe(32)}"
         added = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-        self._write({**self._accounts, name: Account(name, added, _hash(token))})
+        account = Account(name, added, _hash(token), BrokerKey(token.encode()).public)
+        self._write({**self._accounts, name: account})
         return token
 
     def remove(self, name: str) -> None:
@@ -121,7 +129,7 @@ class Accounts:
         self._read = version
 
     def _write(self, accounts: dict[str, Account]) -> None:
-        body = [{"name": a.name, "added": a.added, "sha256": a.sha256} for a in accounts.values()]
+        body = [asdict(account) for account in accounts.values()]
         temporary = f"{_FILE}.{secrets.token_hex(8)}.new"
         owner = os.fstat(self._fd)
         try:

@@ -21,6 +21,7 @@ from urltrap.journal.shipping.transport import Beat
 from urltrap.pipeline.fleet.accounts import AccountError, Accounts
 from urltrap.pipeline.fleet.beats import Beats
 from urltrap.pipeline.fleet.collecting import Collector, NotYet, OutOfPlace
+from urltrap.pipeline.fleet.receiving import MAX_ARTIFACT
 from urltrap.quarantine import (
     ArtifactTooLargeError,
     InvalidDigestError,
@@ -29,9 +30,6 @@ from urltrap.quarantine import (
     QuarantineFullError,
 )
 from urltrap.store import StoreError
-
-MAX_ARTIFACT = 64_000_000
-"""Bytes of one payload; a sensor keeps none that is longer."""
 
 _BODY_SECONDS = 120.0
 _BODIES_AT_ONCE = 8

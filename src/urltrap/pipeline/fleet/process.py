@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from urltrap.journal.shipping.broker import BrokerKey
 from urltrap.model.settings import Settings
 from urltrap.pipeline.fleet.accounts import Accounts
 from urltrap.pipeline.fleet.beats import Beats
 from urltrap.pipeline.fleet.certificate import server_context
 from urltrap.pipeline.fleet.collecting import Collector, collector_writer
 from urltrap.pipeline.fleet.https_server import HttpsServer
+from urltrap.pipeline.fleet.nats_consumer import NatsConsumer
+from urltrap.pipeline.fleet.receiving import Receiving
 from urltrap.quarantine import Quarantine
 from urltrap.store import open_store
 
@@ -19,6 +23,11 @@ from urltrap.store import open_store
 def beats_folder(data: Path) -> Path:
     """Where the newest word of each sensor is."""
     return data / "run" / "fleet"
+
+
+def collector_key(secret: bytes) -> BrokerKey:
+    """The key of this installation's collectors at a broker, from its secret."""
+    return BrokerKey(b"collector\0" + secret)
 
 
 async def run_collector(
@@ -35,19 +44,36 @@ async def run_collector(
     """
     secret = await asyncio.to_thread((data / "keys" / "secret").read_bytes)
     accounts = Accounts(data)
-    tls = server_context(settings.fleet, accounts.folder)
+    tls = server_context(settings.fleet, accounts.folder) if settings.fleet.listen else None
     drop()
     store = await asyncio.to_thread(open_store, settings.store.url or f"sqlite:///{data / 'urltrap.db'}")
     collector = Collector(data / "journal", collector_writer(secret, index), store, settings.journal)
     quarantine = await asyncio.to_thread(Quarantine, data / "quarantine")
-    server = HttpsServer(collector, accounts, Beats(beats_folder(data)), quarantine)
+    beats = Beats(beats_folder(data))
+    # Payloads go to the machine that examines them, and there to one process.
+    receiving = Receiving(quarantine) if index == 0 and not settings.fleet.only else None
+    server = HttpsServer(collector, accounts, beats, quarantine)
+    consuming: asyncio.Task[None] | None = None
+    doors: list[str] = []
     try:
-        host, _, port = settings.fleet.listen.rpartition(":")
-        listening = await server.start(host.strip("[]"), int(port), tls)
-        ready([f"https {listening}"])
+        if tls is not None:
+            host, _, port = settings.fleet.listen.rpartition(":")
+            doors.append(f"https {await server.start(host.strip('[]'), int(port), tls)}")
+        if settings.fleet.nats:
+            key, ca = collector_key(secret), settings.fleet.nats_ca
+            consumer = NatsConsumer(settings.fleet.nats, key, collector, beats, receiving, ca)
+            # Not waited for: a broker that is away is no reason not to be there for those who come by HTTPS.
+            consuming = asyncio.create_task(consumer.run())
+        ready(doors)
         await stop.wait()
     finally:
+        if consuming is not None:
+            consuming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await consuming
         await server.close()
+        if receiving is not None:
+            receiving.close()
         await collector.close()
         store.close()
         accounts.close()
