@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.support.waiting import free_port, until_listening
 
-from urltrap.model.fleet_settings import FleetSettings
 from urltrap.pipeline.fleet.accounts import Accounts
 from urltrap.pipeline.fleet.broker_configuration import broker_configuration
-from urltrap.pipeline.fleet.certificate import certificate_files
 from urltrap.pipeline.fleet.process import collector_key
 
 SECRET = b"s" * 32
@@ -31,8 +35,42 @@ def nats_server() -> str:
     return program
 
 
+def _certificate(folder: Path, addresses: Sequence[str]) -> tuple[Path, Path]:
+    """Certificate and key of a broker that clients find as localhost and at `addresses`."""
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(secret.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [
+                    x509.DNSName("localhost"),
+                    *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+                ]
+            ),
+            critical=False,
+        )
+        .sign(secret, hashes.SHA256())
+    )
+    certificate, key = folder / "broker.crt", folder / "broker.key"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        secret.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return certificate, key
+
+
 class TestBroker:
-    """A broker in `folder`, for the accounts of the collector whose data folder is `data`."""
+    """A broker in `folder` for the collector that has these accounts, and `KEY`. `names`: more of its addresses."""
 
     __test__ = False
 
@@ -46,6 +84,7 @@ class TestBroker:
         prefix: Sequence[str] = (),
         more: str = "",
         tls: bool = True,
+        names: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.accounts = accounts
@@ -53,7 +92,7 @@ class TestBroker:
         self._prefix, self._more, self._tls = prefix, more, tls
         self._program = nats_server()
         folder.mkdir(parents=True, exist_ok=True)
-        self.ca, self._key = certificate_files(FleetSettings(), folder)
+        self.ca, self._key = _certificate(folder, names)
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

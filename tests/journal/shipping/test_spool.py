@@ -95,6 +95,17 @@ def test_how_much_waits_is_counted_from_the_mark(writer: JournalWriter, spool: S
     assert spool.waiting("trap-0", Position(0, 0)).segments == 1
 
 
+def test_a_new_segment_without_records_is_nothing_that_waits(
+    journal: Path, settings: JournalSettings, spool: Spool
+) -> None:
+    with JournalWriter(journal, "trap-0", settings) as writer:
+        write(writer, *visit(1))
+        end = writer.position
+    with JournalWriter(journal, "trap-0", settings):
+        assert len(spool.segments("trap-0")) == 2
+        assert spool.waiting("trap-0", end).bytes == 0
+
+
 def test_what_a_collector_wrote_here_is_not_shipped_on(
     journal: Path, settings: JournalSettings, spool: Spool
 ) -> None:

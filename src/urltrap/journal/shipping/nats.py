@@ -20,7 +20,7 @@ from urltrap.journal.shipping.chunk import Chunk, encode_chunk
 from urltrap.journal.shipping.transport import Beat, Behind, TransportAway, TransportRefused
 from urltrap.quarantine import Quarantine
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 15.0
 """After so long a chunk is sent again; it takes the place of the first one at the broker."""
 
 _ASK_SECONDS = 10.0

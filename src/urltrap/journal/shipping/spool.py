@@ -52,7 +52,7 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._sizes: dict[Path, int] = {}
+        self._extents: dict[Path, tuple[int, int]] = {}
         self._archives: dict[str, tuple[Path, Source]] = {}
 
     def writers(self) -> list[str]:
@@ -99,10 +99,10 @@ class Spool:
             if segment.number < after.segment:
                 continue
             try:
-                size = self._size(segment)
+                begin, size = self._extent(segment)
             except FileNotFoundError:
                 continue
-            left = size - after.offset if segment.number == after.segment else size
+            left = size - (after.offset if segment.number == after.segment else begin)
             if left > 0:
                 total, count = total + left, count + 1
         return Waiting(total, count)
@@ -122,7 +122,7 @@ class Spool:
         """Begin again with the writer's archives: one of them was replaced."""
         if writer in self._archives:
             self._archives.pop(writer)[1].close()
-        self._sizes.clear()
+        self._extents.clear()
 
     def close(self) -> None:
         """Free what is open; the spool can be used again."""
@@ -140,19 +140,20 @@ class Spool:
             self._archives[writer] = (segment.path, source)
         return source
 
-    def _size(self, segment: Segment) -> int:
-        """Length before compression."""
-        if not segment.archived:
-            return segment.path.stat().st_size
-        if segment.path not in self._sizes:
-            source = open_source(segment.path, True)
-            try:
-                self._sizes[segment.path] = source.size()
-            except zstandard.ZstdError:
-                self._sizes[segment.path] = 0
-            finally:
-                source.close()
-        return self._sizes[segment.path]
+    def _extent(self, segment: Segment) -> tuple[int, int]:
+        """Where its records begin, and its length before compression; nothing where that cannot be read."""
+        if segment.path in self._extents:
+            return self._extents[segment.path]
+        source = open_source(segment.path, segment.archived)
+        try:
+            extent = decode_header(source.read(0, HEADER_LIMIT))[1], source.size()
+        except (zstandard.ZstdError, ValueError):
+            return 0, 0
+        finally:
+            source.close()
+        if segment.archived:
+            self._extents[segment.path] = extent
+        return extent
 
 
 @dataclass(frozen=True, slots=True)
