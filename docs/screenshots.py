@@ -87,6 +87,7 @@ def pages(store: Store) -> dict[str, str]:
         "domain": f"/domains/{quote(domain)}",
         "operations": "/operations",
         "feeds": "/feeds",
+        "api": "/api",
     }
 
 

@@ -76,7 +76,7 @@ def pages_of(store: Store) -> list[str]:
     (domain, _), *_ = intel.busiest_domains(store, 1)
     return [
         "/", "/?range=30d", "/sessions", "/logins", f"/sessions/{session.id}", "/urls", f"/urls/{url.id}", "/artifacts",
-        f"/artifacts/{artifact}", "/feeds", "/urls?role=payload", "/families", f"/families/{quote(url.family)}",
+        f"/artifacts/{artifact}", "/feeds", "/api", "/urls?role=payload", "/families", f"/families/{quote(url.family)}",
         "/campaigns", f"/campaigns/{url.campaign}", f"/hosts/{quote(url.host)}", f"/addresses/{session.src_ip}",
         f"/networks/{session.asn}", "/domains", f"/domains/{quote(domain)}", "/operations",
     ]  # fmt: skip

@@ -7,14 +7,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from urltrap.model.settings import Settings
+from urltrap.site.api import PREFIX, create_api, manual, problems
 from urltrap.site.assets import BUILD, STATIC, Assets
 from urltrap.site.context import Clock, Site, make_templates, utc_now
 from urltrap.site.live import LiveUpdates
@@ -61,6 +63,12 @@ def create_app(
             templates.get_template("error.html").render(now=now(), path="", **errors.FAILED), 500
         )
 
+    async def refused(request: Request, error: Exception) -> Response:
+        # An address with a line end in it belongs to no application that is mounted.
+        room = problems if request.url.path.startswith(f"{PREFIX}/") else errors
+        answer: Response = await room.HANDLERS[HTTPException](request, error)
+        return answer
+
     app = FastAPI(
         title="urltrap",
         lifespan=lifespan,
@@ -69,11 +77,13 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         middleware=[Middleware(Guard, hosts=Hosts(listen or settings.site.listen), failed=failed)],
-        exception_handlers=errors.HANDLERS,
+        exception_handlers={**errors.HANDLERS, HTTPException: refused},
     )
-    app.state.site = Site(store, settings, now, templates, live, Editions(now), data, now())
+    site = Site(store, settings, now, templates, live, Editions(now), data, now())
+    app.state.site = site
+    app.mount(PREFIX, create_api(site))
     app.mount("/static/build", _KeptFiles(directory=BUILD))
     app.mount("/static", StaticFiles(directory=STATIC))
-    for router in ROUTERS:
+    for router in (*ROUTERS, manual.router):
         app.include_router(router)
     return app

@@ -75,6 +75,7 @@ def make_templates(assets: Assets, settings: Settings) -> Environment:
         number=words.number,
         counted=words.counted,
         size=words.size,
+        coded=words.coded,
         duration=words.duration,
         day=lambda moment: moment.strftime("%Y-%m-%d"),
         second=lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S"),

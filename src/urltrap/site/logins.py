@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
 
+from urltrap.model.base import Model, RawBytes, Utc
 from urltrap.store import Store
 from urltrap.store.queries.narrowing import few_values, how_often
 from urltrap.store.queries.shared import PAGE, contains, make_cursor, read_cursor
@@ -30,24 +31,22 @@ class LoginFilter:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LoginRow:
+class LoginRow(Model):
     """One try, with the session that it belongs to."""
 
     session: str
     seq: int
-    at: datetime
+    at: Utc
     sensor: str
     src_ip: str
     method: str
-    username: bytes
-    password: bytes | None
+    username: RawBytes
+    password: RawBytes | None
     key_fingerprint: str
     accepted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LoginPage:
+class LoginPage(Model):
     """Tries, newest first. `next` goes into the next call as its cursor; None at the end."""
 
     rows: list[LoginRow]
@@ -99,7 +98,9 @@ def page(store: Store, wanted: LoginFilter, cursor: str | None = None, limit: in
     ]  # fmt: skip
     last = rows[-1] if rows else None
     more = last is not None and len(found) > limit
-    return LoginPage(rows, make_cursor(last.at, f"{last.session}-{last.seq}") if last and more else None)
+    return LoginPage(
+        rows=rows, next=make_cursor(last.at, f"{last.session}-{last.seq}") if last and more else None
+    )
 
 
 def _matching(connection: Connection, wanted: LoginFilter) -> tuple[list[Any], bool]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from markupsafe import Markup
+
 VERDICTS = {
     "malicious-confirmed": ("Malicious, confirmed", "A reputation list names this URL or its payload."),
     "malicious-observed": ("Malicious, observed", "An attacker's session fetched a program from it and used it."),
@@ -154,3 +156,11 @@ def _span(seconds: int) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+def coded(text: str) -> Markup:
+    """Our own text with what stands between backticks as code."""
+    return Markup("").join(
+        Markup("<code>%s</code>" if number % 2 else "%s") % part
+        for number, part in enumerate(text.split("`"))
+    )

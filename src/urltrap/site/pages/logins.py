@@ -25,16 +25,19 @@ class LoginsQuery(Query):
     since: Moment = None
     cursor: Cursor = None
 
+    def wanted(self) -> login_queries.LoginFilter:
+        """As the store takes it."""
+        return login_queries.LoginFilter(
+            username=None if self.username is None else self.username.encode(),
+            password=None if self.password is None else self.password.encode(),
+            accepted=None if self.accepted is None else self.accepted == "yes",
+            partial=self.match == "part",
+            since=self.since,
+        )
+
 
 @get(router, "/logins")
 def logins(request: Request, query: Annotated[LoginsQuery, FromQuery()]) -> HTMLResponse:
     """The list, newest first."""
-    wanted = login_queries.LoginFilter(
-        username=None if query.username is None else query.username.encode(),
-        password=None if query.password is None else query.password.encode(),
-        accepted=None if query.accepted is None else query.accepted == "yes",
-        partial=query.match == "part",
-        since=query.since,
-    )
-    page = login_queries.page(site_of(request).store, wanted, query.cursor)
+    page = login_queries.page(site_of(request).store, query.wanted(), query.cursor)
     return render(request, "logins.html", page=page, query=query, filters=query.filters())
