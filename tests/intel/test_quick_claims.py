@@ -29,7 +29,7 @@ def lived_through(store: Store, seed: int) -> list[object]:
     chance, now, seen = random.Random(seed), START, list[object]()
     with store.begin() as connection:
         windows.declare(connection, "p", {"minute": 3, "day": 9, "month": 40})
-        windows.declare(connection, "q", {})
+        windows.declare(connection, "q", {"month": 1000})
     for _ in range(120):
         now += timedelta(seconds=chance.choice((-30, 0, 0, 1, 20, 61, 3700)))
         provider = chance.choice("pq")

@@ -1,8 +1,8 @@
 """The everyday claim of look-ups on SQLite, by the driver itself: about four times as many per second.
 
-It decides nothing of its own: where anything is out of the ordinary (a breaker, a window that begins or is spent, a
-claim of a dead worker, a question that was answered before, nothing ready) it changes nothing and gives None, and the
-general way in `lookups` is taken.
+It decides nothing of its own: where anything is out of the ordinary (a breaker, no window or one that begins or is
+spent, a claim of a dead worker, a question that was answered before, nothing ready) it changes nothing and gives None,
+and the general way in `lookups` is taken.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ AGAIN = 1000
 """Added to the priority of a question that was answered before: it goes behind all new ones, and may use a fifth of
 the provider's day, counted in a window of its own."""
 
-_OVERDUE = "SELECT 1 FROM lookups WHERE state IN ('later', 'claimed') AND due <= ? LIMIT 1"
-_BREAKER = "SELECT state FROM provider_breakers WHERE provider = ?"
-_WINDOWS = "SELECT span, starts, used, most FROM provider_windows WHERE provider = ?"
+_STATE = (
+    "SELECT span, starts, used, most, "
+    "EXISTS (SELECT 1 FROM lookups WHERE state IN ('later', 'claimed') AND due <= ?), "
+    "EXISTS (SELECT 1 FROM provider_breakers AS b WHERE b.provider = w.provider AND b.state <> 'closed') "
+    "FROM provider_windows AS w WHERE provider = ?"
+)
 _READY = (
     "SELECT rowid, subject_kind, subject, priority, attempts, negatives FROM lookups "
     "WHERE provider = ? AND state = 'ready' ORDER BY priority, due LIMIT ?"
@@ -80,15 +83,12 @@ def _take(
     cursor: Any, provider: str, now: datetime, worker: str, limit: int, end: datetime
 ) -> list[Taken] | None:
     moment = to_micros(now)
-    if cursor.execute(_OVERDUE, (moment,)).fetchone():
-        return None
-    breaker = cursor.execute(_BREAKER, (provider,)).fetchone()
-    if breaker and breaker[0] != "closed":
-        return None
-    granted = limit
-    for span, starts, used, most in cursor.execute(_WINDOWS, (provider,)).fetchall():
+    windows = cursor.execute(_STATE, (moment, provider)).fetchall()
+    granted = limit if windows else 0
+    for span, starts, used, most, overdue, broken in windows:
         length = _LENGTHS.get(span)
-        if starts < (moment - moment % length if length else to_micros(span_start(span, now))):
+        start = moment - moment % length if length else to_micros(span_start(span, now))
+        if overdue or broken or starts < start:
             return None
         granted = min(granted, most - used)
     if granted <= 0:
@@ -98,5 +98,6 @@ def _take(
         return None
     cursor.execute(_BURN, (len(taken), provider))
     lease = to_micros(end)
-    cursor.executemany(_CLAIM, [(lease, worker, moment, row.rowid) for row in taken])
+    for row in taken:
+        cursor.execute(_CLAIM, (lease, worker, moment, row.rowid))
     return taken
