@@ -14,7 +14,7 @@ from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.content import PackedContent
 
-_POSIX = re.compile(r"^<?([A-Za-z+-]{3,}[0-9]*)>?([+-]?\d{1,2})(?::(\d{2}))?$")
+_POSIX = re.compile(r"^(?:<([A-Za-z0-9+-]{3,})>|([A-Za-z]{3,}))([+-]?\d{1,2})(?::(\d{2}))?$")
 
 
 _EPOCH = datetime(1970, 1, 1)
@@ -89,13 +89,15 @@ def zone_of(p: Process, name: str | None = None) -> Zone:
         match = _POSIX.match(wanted)
         path = wanted if wanted.startswith("/") else f"/usr/share/zoneinfo/{wanted}"
         if match:
-            sign = -1 if not match[2].startswith("-") else 1
-            offset = sign * (abs(int(match[2])) * 3600 + int(match[3] or 0) * 60)
-            return Zone((), (), (offset, match[1]))
+            sign = -1 if not match[3].startswith("-") else 1
+            offset = sign * (abs(int(match[3])) * 3600 + int(match[4] or 0) * 60)
+            return Zone((), (), (offset, match[1] or match[2]))
     try:
         content = p.fs.content(path)
     except SysError:
-        return UTC_ZONE
+        # What looks like a name is shown as one, as glibc does.
+        named = re.match("[A-Za-z]{3,}", wanted or "")
+        return Zone((), (), (0, named[0])) if named else UTC_ZONE
     # A file of the image is never changed: it is read once.
     if isinstance(content, BytesContent | PackedContent):
         return _zone_in(content)

@@ -4,107 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._cmd import quotes
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._system import gnu_usage, is_device
+from urltrap.machine.programs._when import parse
 from urltrap.machine.programs._zone import Local, local
 from urltrap.machine.programs.registry import program
 
-_UNITS = {
-    "sec": 1,
-    "second": 1,
-    "min": 60,
-    "minute": 60,
-    "hour": 3600,
-    "day": 86_400,
-    "week": 604_800,
-    "fortnight": 1_209_600,
-}
-_RELATIVE = re.compile(
-    r"([+-]?\s*\d*)\s*(sec|second|min|minute|hour|day|week|fortnight|month|year)s?(\s+ago)?$"
-)
-_TAIL = re.compile(r"(.*\d\S*)\s+([+-]\s*\d+\s+[a-z]+|\d+\s+[a-z]+\s+ago)$", re.I)
-_ZONE = re.compile(r"(?<=\d)\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)$|\s(UTC|GMT)(?=\s+\d{4}$)", re.I)
-_FORMATS = (
-    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y%m%d %H:%M:%S", "%Y%m%d", "%m/%d/%Y", "%Y/%m/%d",
-    "%d %b %Y", "%b %d %Y", "%H:%M:%S", "%H:%M", "%Y-%m-%dT%H:%M:%S", "%d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y",
-    "%a, %d %b %Y %H:%M:%S",
-)  # fmt: skip
-
-
-def parse(p: Process, text: str, now: float, zone: str | None = None) -> float | None:
-    """The moment that -d means (the forms that scripts use), in `zone` (None: the machine's); None where it is not
-    understood."""
-    words = text.strip().lower()
-    if words in ("", "now", "today"):
-        return now
-    if words == "yesterday":
-        return now - 86_400
-    if words == "tomorrow":
-        return now + 86_400
-    if re.fullmatch(r"@-?\d{1,11}(\.\d+)?", words):
-        return float(words[1:])
-    words = re.sub(r"^(next|last)\s+", lambda m: "1 " if m[1] == "next" else "-1 ", words)
-    if match := _RELATIVE.match(words.removeprefix("now").strip()):
-        return _moved(now, match)
-    if match := _TAIL.match(text.strip()):
-        base = parse(p, match[1], now, zone)
-        step = _RELATIVE.match(match[2].lower())
-        return None if base is None or step is None else _moved(base, step)
-    return _absolute(p, text.strip(), now, zone)
-
-
-def _moved(now: float, match: re.Match[str]) -> float | None:
-    """`now` and what a match of _RELATIVE adds."""
-    count = int(match[1].replace(" ", "") or 1) if match[1].strip() not in ("+", "-") else 1
-    count = -count if match[3] else count
-    if abs(count) > 100_000_000:
-        return None
-    if match[2] in ("month", "year"):
-        return _months(now, count * (12 if match[2] == "year" else 1))
-    return now + count * _UNITS[match[2]]
-
-
-def _absolute(p: Process, text: str, now: float, zone: str | None) -> float | None:
-    offset: int | None = None
-    if (found := _ZONE.search(text)) and not re.fullmatch(r"\d{4}-\d{4}", text[-9:]):
-        name = found[1] or found[2]
-        if name[0] in "+-":
-            minutes = int(name[1:3]) * 60 + int(name[-2:])
-            offset = (-minutes if name[0] == "-" else minutes) * 60
-        else:
-            offset = 0
-        text = (text[: found.start()] + text[found.end() :]).strip()
-    fraction = 0.0
-    if part := re.search(r"(?<=:\d\d)[.,](\d{1,9})", text):
-        fraction = float(f"0.{part[1]}")
-        text = text[: part.start()] + text[part.end() :]
-    here = local(p, now, zone)
-    for pattern in _FORMATS:
-        try:
-            when = datetime.strptime(text, pattern)
-        except ValueError:
-            continue
-        if when.year == 1900:
-            when = when.replace(year=here.clock.year, month=here.clock.month, day=here.clock.day)
-        wall = when.replace(tzinfo=UTC).timestamp() + fraction
-        if offset is None:
-            # The offset that holds then, not now: summer time.
-            offset = local(p, wall - here.offset, zone).offset
-        return wall - offset
-    return None
-
-
-def _months(now: float, count: int) -> float:
-    clock = datetime.fromtimestamp(now, UTC)
-    month = clock.year * 12 + clock.month - 1 + count
-    if not 12 <= month < 9999 * 12:
-        return now
-    first = clock.replace(year=month // 12, month=month % 12 + 1, day=1)
-    return (first + timedelta(days=clock.day - 1)).timestamp()
+_FIRST, _BEHIND = -62_135_596_800, 253_402_300_800
+"""The years 1 to 9999."""
 
 
 def expand(pattern: str, here: Local, when: float) -> str:
@@ -116,7 +28,7 @@ def expand(pattern: str, here: Local, when: float) -> str:
             out.append(pattern[at])
             at += 1
             continue
-        match = re.compile(r"%([-_0^#]*)(\d*)(:{0,3})([A-Za-z%+])").match(pattern, at)
+        match = re.compile(r"%([-_0^#+]*)(\d*)(:{0,3})([A-Za-z%+])").match(pattern, at)
         if match is None:
             out.append("%")
             at += 1
@@ -133,8 +45,9 @@ def _field(letter: str, flags: str, width: str, colons: str, here: Local, when: 
         "Z": lambda: here.zone,
         "z": lambda: _offset(here.offset, colons), "e": lambda: f"{clock.day:2d}", "k": lambda: f"{clock.hour:2d}",
         "l": lambda: f"{clock.hour % 12 or 12:2d}", "n": lambda: "\n", "t": lambda: "\t", "%": lambda: "%",
-        "D": lambda: f"{clock:%m/%d/%y}", "F": lambda: f"{clock:%Y-%m-%d}", "T": lambda: f"{clock:%H:%M:%S}",
-        "R": lambda: f"{clock:%H:%M}", "r": lambda: f"{clock:%I:%M:%S %p}", "c": lambda: f"{clock:%a %b} "
+        "D": lambda: f"{clock:%m/%d/%y}", "F": lambda: f"{clock.year:04d}-{clock:%m-%d}",
+        "T": lambda: f"{clock:%H:%M:%S}", "R": lambda: f"{clock:%H:%M}", "r": lambda: f"{clock:%I:%M:%S %p}",
+        "c": lambda: f"{clock:%a %b} "
         f"{clock.day:2d} {clock:%H:%M:%S %Y}",
         "x": lambda: f"{clock:%m/%d/%y}", "X": lambda: f"{clock:%H:%M:%S}", "h": lambda: f"{clock:%b}",
         "C": lambda: f"{clock.year // 100:02d}",
@@ -143,22 +56,35 @@ def _field(letter: str, flags: str, width: str, colons: str, here: Local, when: 
     }  # fmt: skip
     if letter in plain:
         text = plain[letter]()
-    elif letter in "aAbBdHIjmMpSUVwWyYgG":
+    elif letter in "YG":
+        text = f"{clock.year if letter == 'Y' else clock.isocalendar().year:04d}"
+    elif letter in "aAbBdHIjmMpSUVwWyg":
         text = clock.strftime(f"%{letter}")
     else:
         return ""
     if "-" in flags:
         text = text.lstrip("0 ") or "0"
     elif "_" in flags and text[:1] == "0":
-        text = text.lstrip("0").rjust(len(text))
-    if "^" in flags or "#" in flags:
+        text = (text.lstrip("0") or "0").rjust(len(text))
+    if "#" in flags and letter in "pZ":
+        text = text.lower()
+    elif "^" in flags or "#" in flags:
         text = text.upper()
-    return text.rjust(int(width[:3]), "0" if text.isdigit() else " ") if width and letter != "N" else text
+    fill = "0" if text.isdigit() and "_" not in flags else " "
+    if not width or letter == "N":
+        return text
+    if fill == " " and text.strip().isdigit():
+        text = text.lstrip("0 ") or "0"
+    return text.rjust(int(width[:3]), fill)
 
 
 def _offset(seconds: int, colons: str) -> str:
     sign, seconds = ("-" if seconds < 0 else "+"), abs(seconds)
-    return f"{sign}{seconds // 3600:02d}{':' if colons else ''}{seconds % 3600 // 60:02d}"
+    hours, minutes, seconds = seconds // 3600, seconds % 3600 // 60, seconds % 60
+    if colons == ":::" and not minutes and not seconds:
+        return f"{sign}{hours:02d}"
+    shown = f"{sign}{hours:02d}{':' if colons else ''}{minutes:02d}"
+    return f"{shown}:{seconds:02d}" if colons == "::" or (colons == ":::" and seconds) else shown
 
 
 @program("date")
@@ -193,10 +119,17 @@ def date(p: Process) -> Run:
                 "ns": "T%H:%M:%S,%N%:z",
             }
             if value not in tails:
-                return (yield from gnu_usage(p, f"invalid argument '{value}' for '--iso-8601'"))
+                return (
+                    yield from _bad_choice(
+                        p, value, "--iso-8601", ("hours", "minutes", "date", "seconds", "ns")
+                    )
+                )
             pattern = "%Y-%m-%d" + tails[value]
         elif name == "--rfc-3339":
-            pattern = {"date": "%Y-%m-%d", "ns": "%Y-%m-%d %H:%M:%S.%N%:z"}.get(value, "%Y-%m-%d %H:%M:%S%:z")
+            forms = {"date": "", "seconds": " %H:%M:%S%:z", "ns": " %H:%M:%S.%N%:z"}
+            if value not in forms:
+                return (yield from _bad_choice(p, value, "--rfc-3339", tuple(forms)))
+            pattern = "%Y-%m-%d" + forms[value]
         elif name == "--version":
             yield from p.out("date (GNU coreutils) 9.1\n")
             return 0
@@ -208,10 +141,13 @@ def date(p: Process) -> Run:
                 return 1
         elif name in ("f", "--file"):
             lines = value
+    sources = {"d": "d", "--date": "d", "f": "f", "--file": "f", "r": "r", "--reference": "r"}
+    if len({sources[name] for name, _ in options if name in sources}) > 1 and not is_device(p):
+        return (yield from gnu_usage(p, "the options to specify dates for printing are mutually exclusive"))
     for name, value in options:
         if name in ("d", "--date", "s", "--set"):
             when = parse(p, value, p.now(), zone)
-            if when is None or not -6e10 < when < 2.5e11:
+            if when is None or not _FIRST <= when < _BEHIND:
                 yield from p.err(f"{p.argv[0]}: invalid date '{value}'\n")
                 return 1
             if name in ("s", "--set") and p.uid:
@@ -230,6 +166,16 @@ def date(p: Process) -> Run:
     assert when is not None
     yield from p.out(_shown(p, when, pattern, zone))
     return 0
+
+
+def _bad_choice(p: Process, value: str, option: str, choices: tuple[str, ...]) -> Run:
+    left, right = quotes(p)
+    listed = "".join(f"  - {left}{each}{right}\n" for each in choices)
+    problem = f"invalid argument {left}{value}{right} for {left}{option}{right}"
+    yield from p.err(
+        f"{p.argv[0]}: {problem}\nValid arguments are:\n{listed}Try '{p.argv[0]} --help' for more information.\n"
+    )
+    return 1
 
 
 def _shown(p: Process, when: float, pattern: str, zone: str | None) -> str:

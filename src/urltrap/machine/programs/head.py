@@ -11,7 +11,8 @@ from urltrap.machine.programs._cmd import Cmd, Gen, command, paths_or_stdin
 from urltrap.machine.programs._lines import Source
 
 _UNITS = {
-    "": 1, "b": 512, "kB": 1000, "K": 1024, "k": 1024, "KiB": 1024, "MB": 1000**2, "M": 1024**2, "m": 1024**2,
+    "": 1, "b": 512, "kB": 1000, "KB": 1000,
+    "K": 1024, "k": 1024, "KiB": 1024, "MB": 1000**2, "M": 1024**2, "m": 1024**2,
     "MiB": 1024**2, "GB": 1000**3, "G": 1024**3, "GiB": 1024**3, "T": 1024**4, "P": 1024**5, "E": 1024**6,
 }  # fmt: skip
 _LONG = {

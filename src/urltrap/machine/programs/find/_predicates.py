@@ -13,8 +13,8 @@ from urltrap.machine.programs._modes import parse_mode
 from urltrap.machine.programs._paths import base_name
 from urltrap.machine.programs._regex import BadRegex, compile_posix
 from urltrap.machine.programs._system import group_names, names
+from urltrap.machine.programs._when import parse as parse_moment
 from urltrap.machine.programs.find._entry import Entry, Wrong, quoted
-from urltrap.machine.programs.touch import parse_date
 from urltrap.machine.shell.glob import compile_pattern
 
 Predicate = Callable[[Entry], bool]
@@ -249,7 +249,7 @@ class Predicates:
     def _newer(self, word: str) -> Predicate:
         value = self.value(word)
         if word == "-newermt":
-            moment = parse_date(self.c, value)
+            moment = parse_moment(self.c.p, value, self.c.p.now())
             if moment is None:
                 shown = shell_quote(value, True)
                 raise Wrong(f"I cannot figure out how to interpret {shown} as a date or time")
