@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, event, func, insert, select, text
+from sqlalchemy import Connection, event, func, insert, select, text, update
 
 from urltrap.model.event import (
     ClientIdentified,
@@ -28,7 +28,7 @@ from urltrap.model.event import (
 )
 from urltrap.model.ids import new_ulid
 from urltrap.model.sighting import Recovered
-from urltrap.store import Store
+from urltrap.store import Store, spans
 from urltrap.store.bulk import insert_rows
 from urltrap.store.intake import ingest
 from urltrap.store.rollups import EVER, tally_key
@@ -38,6 +38,7 @@ from urltrap.store.schema import (
     captures,
     facts,
     jobs,
+    missing,
     places,
     sessions,
     tallies,
@@ -92,6 +93,7 @@ def fill(store: Store, scale: float) -> None:
             if number % 10 == 0:
                 say(f"{number + 1} days")
         derive(store, day)
+        spans.roll(store, END)
         say("figures, URLs, look-ups")
     say("indexes")
     with store.begin() as connection:
@@ -394,6 +396,7 @@ def derive(store: Store, day: Day) -> None:
                 for (what, value, second), n in ever.items()
             ],
         )
+        connection.execute(update(missing).values(n=missing.c.n * DAYS, sessions=missing.c.sessions * DAYS))
         _addresses(connection, sources, where)
         counted: Counter[tuple[datetime, str, int]] = Counter()
         for (moment, address), n in by_day.items():

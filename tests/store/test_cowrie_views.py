@@ -23,8 +23,9 @@ from urltrap.model.event import (
 )
 from urltrap.store import Store, cowrie_views, open_store
 from urltrap.store.compare import checksums
-from urltrap.store.engine import _config, newest_schema, schema_of
+from urltrap.store.engine import newest_schema, schema_of
 from urltrap.store.intake import ingest
+from urltrap.store.migrating import config
 from urltrap.store.schema import facts
 
 KEY = "SHA256:AAAAexampleexampleexampleexampleexampleexam"
@@ -183,7 +184,7 @@ def test_the_migration_goes_both_ways_and_takes_along_what_raw_events_tell(kind:
             before = checksums(connection)
         with store.begin() as connection:
             cowrie_views.drop(connection)
-            command.downgrade(_config(connection), "0007")
+            command.downgrade(config(connection), "0007")
         assert schema_of(store) == "0007"
         store.close()
         store = open_store(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import structlog
@@ -23,7 +23,7 @@ from urltrap.journal.folder import list_segments, writer_folder
 from urltrap.journal.format import unframe
 from urltrap.journal.source import open_source
 from urltrap.model.settings import JournalSettings
-from urltrap.store import Store
+from urltrap.store import Store, spans
 from urltrap.store.intake import DeadLetter, ingest, watermark
 
 BATCH = 2000
@@ -48,14 +48,21 @@ class Intake:
         self._complained: set[tuple[str, str]] = set()
         self._segments: dict[str, int] = {}
         self._archived_at: datetime | None = None
+        self._rolled: date | None = None
 
     def step(self) -> int:
         """Take one batch of every writer; how many records. StoreError where the store is away: nothing is lost."""
         return sum(self._take(writer) for writer in self._reader.writers())
 
     def tidy(self) -> None:
-        """Archive and expire closed segments that the store has committed; now and then, and harmless to repeat."""
+        """Archive and expire closed segments that the store has committed; now and then, and harmless to repeat.
+
+        Once a day, besides, the sums of the last days are moved on.
+        """
         now = self._now()
+        if self._rolled != now.date():
+            spans.roll(self._store, now)
+            self._rolled = now.date()
         if self._archived_at is not None and (now - self._archived_at).total_seconds() < _ARCHIVE_SECONDS:
             return
         self._archived_at = now

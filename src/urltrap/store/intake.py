@@ -14,7 +14,7 @@ from urltrap.model.event import EventBase
 from urltrap.store.bulk import insert_rows
 from urltrap.store.engine import Store
 from urltrap.store.errors import StoreLocked
-from urltrap.store.rollups import add_tallies, count_places
+from urltrap.store.rollups import add_tallies, count_missing, count_places
 from urltrap.store.rows import SESSIONLESS, Batch, classify, client_key, name_number
 from urltrap.store.schema import (
     addresses,
@@ -184,6 +184,7 @@ def _write(connection: Connection, batch: Batch) -> None:
         list(batch.sessions.values()),
         replace=[column.name for column in sessions.c if column.name != "id"],
     )
+    count_missing(connection, batch.ran, batch.missed)
     for name, rows in batch.tables.items():
         insert_rows(connection, metadata.tables[name], rows)
     _name(connection, batch)

@@ -1,7 +1,8 @@
 """Figures that are kept while writing, so that pages read a few rows instead of counting events.
 
-`tallies` counts values per day, and once more for all time under the day EVER; `places` counts sessions per day,
-country and network, and follows when an address is placed (again).
+`tallies` counts values per day, and once more for all time under the day EVER (`spans` sums the last days), `missing`
+programs that the machine does not have; `places` counts sessions per day, country and network, and follows when an
+address is placed (again).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from urltrap.store.schema import addresses, places, tallies
+from urltrap.store import spans
+from urltrap.store.schema import addresses, missing, places, program_runs, tallies
 from urltrap.store.types import from_micros, to_micros
 from urltrap.store.upsert import upsert_tuples
 
@@ -46,7 +48,38 @@ def add_tallies(connection: Connection, counted: Tallies) -> None:
         ever[what, key] = (value, second, n + before[2] if before else n)
     rows = [(*key, *counts) for key, counts in counted.items()]
     rows += [(0, *key, *counts) for key, counts in ever.items()]
+    spans.add_late(connection, counted)
     upsert_tuples(connection, tallies, _TALLY, rows, add=["n"])
+
+
+def count_missing(
+    connection: Connection, ran: Mapping[str, int], missed: Mapping[tuple[str, bytes, str], int]
+) -> None:
+    """Add program runs by outcome, and those in vain by (outcome, name, session): to be called before they are rows."""
+    met = _met(connection, missed)
+    counted: dict[tuple[str, bytes], list[int]] = {}
+    for (outcome, name, session), n in missed.items():
+        entry = counted.setdefault((outcome, name), [0, 0])
+        entry[0] += n
+        entry[1] += (session, outcome, name) not in met
+    rows = [(outcome, tally_key(b""), b"", n, 0) for outcome, n in ran.items()]
+    rows += [(outcome, tally_key(name), name, n, new) for (outcome, name), (n, new) in counted.items()]
+    upsert_tuples(
+        connection, missing, ("outcome", "key", "name", "n", "sessions"), rows, add=["n", "sessions"]
+    )
+
+
+def _met(connection: Connection, missed: Mapping[tuple[str, bytes, str], int]) -> set[tuple[str, str, bytes]]:
+    """(session, outcome, name) of earlier batches: such a session is counted already."""
+    met: set[tuple[str, str, bytes]] = set()
+    for part in _parts(sorted({session for _, _, session in missed})):
+        rows = connection.execute(
+            select(program_runs.c.session, program_runs.c.outcome, program_runs.c.name).where(
+                program_runs.c.session.in_(part), program_runs.c.outcome.in_({key[0] for key in missed})
+            )
+        )
+        met.update((row.session, row.outcome, bytes(row.name)) for row in rows)
+    return met
 
 
 def count_places(connection: Connection, sessions: Mapping[tuple[int, str], int]) -> None:
@@ -104,6 +137,7 @@ def rename_addresses(connection: Connection, renamed: Mapping[str, str]) -> None
             if row.day > EVER:
                 counted[to_micros(row.day), "address", tally_key(keys[row.key].encode())] += row.n
         connection.execute(tallies.delete().where(*mine))
+        spans.forget_keys(connection, "address", part)
         add_tallies(connection, {key: (values[key[2]], b"", n) for key, n in counted.items()})
 
 

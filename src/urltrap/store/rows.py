@@ -39,6 +39,9 @@ from urltrap.store.types import DAY, HOUR, to_micros
 SESSIONLESS = ("url.captured", "decision.made", "flood.counted")
 """Kinds that say nothing about a session of an attacker's own."""
 
+MISSED = ("not-found", "not-executable", "not-implemented")
+"""Outcomes of a program that the machine does not have."""
+
 _COMPRESSOR = zstandard.ZstdCompressor(level=3)
 
 
@@ -96,6 +99,9 @@ class Batch:
     captured: dict[str, str] = field(default_factory=dict)
     sensors: set[str] = field(default_factory=set)
     clients: set[bytes] = field(default_factory=set)
+    ran: Counter[str] = field(default_factory=Counter)
+    missed: Counter[tuple[str, bytes, str]] = field(default_factory=Counter)
+    """(outcome, name, session) → runs of programs that the machine does not have."""
 
     def add(self, event: EventBase) -> None:
         """Add one event that the store does not have."""
@@ -207,10 +213,15 @@ def _command(batch: Batch, event: CommandEntered) -> None:
 
 def _program(batch: Batch, event: ProgramRun) -> None:
     batch.sessions[event.session]["programs"] += 1
+    name = event.argv[0] if event.argv else b""
     batch.row(
-        "program_runs", event, name=event.argv[0] if event.argv else b"", argv=b"\0".join(event.argv),
+        "program_runs", event, name=name, argv=b"\0".join(event.argv),
         path=event.path.replace("\0", ""), outcome=event.outcome, status=event.status,
     )  # fmt: skip
+    if event.outcome in MISSED:
+        batch.missed[event.outcome, name, event.session] += 1
+    else:
+        batch.ran[event.outcome] += 1
     if event.outcome == "not-found":
         batch.row("not_found", event, at=event.at, text=b" ".join(event.argv))
 

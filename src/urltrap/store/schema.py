@@ -12,6 +12,11 @@ import urltrap.store.schema_analysis  # its tables belong to the same metadata
 import urltrap.store.schema_capture
 import urltrap.store.schema_cowrie
 import urltrap.store.schema_intel  # its tables belong to the same metadata  # noqa: F401
+from urltrap.store.schema_figures import hourly as hourly
+from urltrap.store.schema_figures import missing as missing
+from urltrap.store.schema_figures import places as places
+from urltrap.store.schema_figures import spans as spans
+from urltrap.store.schema_figures import tallies as tallies
 from urltrap.store.tables import ADDRESS as _ADDRESS
 from urltrap.store.tables import HASH as _HASH
 from urltrap.store.tables import SESSION as _SESSION
@@ -19,7 +24,7 @@ from urltrap.store.tables import count as _count
 from urltrap.store.tables import metadata as metadata
 from urltrap.store.tables import need as _need
 from urltrap.store.tables import table as _table
-from urltrap.store.types import Blob, Coordinate, Digest, Json, LongText, Micros
+from urltrap.store.types import Blob, Coordinate, Json, LongText, Micros
 
 # --- what the journal said -------------------------------------------------------------------------------------------
 
@@ -203,7 +208,7 @@ decisions = _table(
     Index(None, "subject_sha256"),
 )
 
-# --- roll-ups that intake keeps, so that pages never scan ------------------------------------------------------------
+# --- roll-ups that intake keeps, so that pages never scan (others: schema_figures) -----------------------------------
 
 addresses = _table(
     "addresses",
@@ -225,34 +230,6 @@ addresses = _table(
     Index(None, "sessions"),
     Index(None, "place_version"),
     Index(None, "last_seen", "country"),
-)
-
-hourly = _table(
-    "hourly",
-    _need("hour", Micros, primary_key=True),
-    _need("sensor", String(80), primary_key=True),
-    _need("what", String(24), primary_key=True),
-    _need("n", BigInteger),
-)
-
-tallies = _table(
-    "tallies",
-    _need("day", Micros, primary_key=True),
-    _need("what", String(16), primary_key=True),
-    _need("key", Digest, primary_key=True),
-    _need("value", Blob),
-    _need("second", Blob),
-    _need("n", BigInteger),
-    Index(None, "what", "key"),
-    Index(None, "what", "day", "n"),
-)
-
-places = _table(  # sessions per day; the day 1970-01-01 stands for all time
-    "places",
-    _need("day", Micros, primary_key=True),
-    _need("country", String(2), primary_key=True),
-    _need("asn", BigInteger, primary_key=True, autoincrement=False),  # 0: unknown
-    _need("n", BigInteger),
 )
 
 # --- URLs and what is known of them ----------------------------------------------------------------------------------

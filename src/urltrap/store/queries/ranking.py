@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from urltrap.store.rollups import EVER
-from urltrap.store.schema import tallies, watermarks
+from urltrap.store.schema import spans, tallies, watermarks
+from urltrap.store.spans import Span, beginning_at
 from urltrap.store.types import DAY, from_micros, to_micros
 
 _DEPTHS = (150, 1500)
@@ -32,7 +33,8 @@ def most_frequent(
     """(key, count) of the `limit` most frequent values from the day that begins at `since` (None: of all time).
 
     `besides`: counts by key to be added, of the part of a day before `since`. Fagin's threshold algorithm: the longest
-    lists of each day are read until no value outside of them can be among the first.
+    lists of each day, or of a span of days that is summed already, are read until no value outside of them can be among
+    the first.
     """
     if since is None:
         rows = connection.execute(
@@ -43,10 +45,11 @@ def most_frequent(
         )
         return [(row.key, int(row.n)) for row in rows]
     extra = Counter(besides or {})
-    days = _days(connection, since)
+    span = beginning_at(connection, what, since)
+    days = _days(connection, from_micros(span.end) if span else since)
     if len(days) <= _MOST_DAYS:
         for depth in _DEPTHS:
-            found = _by_threshold(connection, what, limit, days, extra, depth)
+            found = _by_threshold(connection, what, limit, days, span, extra, depth)
             if found is not None:
                 return found
     n = func.sum(tallies.c.n)
@@ -71,32 +74,42 @@ def _days(connection: Connection, since: datetime) -> list[datetime]:
 
 
 def _by_threshold(
-    connection: Connection, what: str, limit: int, days: list[datetime], extra: Counter[bytes], depth: int
+    connection: Connection,
+    what: str,
+    limit: int,
+    days: list[datetime],
+    span: Span | None,
+    extra: Counter[bytes],
+    depth: int,
 ) -> list[tuple[bytes, int]] | None:
     candidates = set(extra)
     unseen = 0
-    longest = (
-        select(tallies.c.key, tallies.c.n)
-        .where(tallies.c.what == what)
-        .order_by(tallies.c.n.desc())
-        .limit(depth)
+    by_day, in_span = (
+        tallies.c.what == what,
+        (spans.c.what == what, spans.c.days == (span.days if span else 0)),
     )
-    for day in days:
-        rows = connection.execute(longest.where(tallies.c.day == day)).all()
+    lists = [select(tallies.c.key, tallies.c.n).where(by_day, tallies.c.day == day) for day in days]
+    if span:
+        lists.append(select(spans.c.key, spans.c.n).where(*in_span))
+    for values in lists:
+        n = values.selected_columns["n"]
+        rows = connection.execute(values.order_by(n.desc()).limit(depth)).all()
         candidates.update(row.key for row in rows)
         if len(rows) == depth:
             unseen += rows[-1].n
     counts = Counter(extra)
-    if days:
-        listed = sorted(candidates)
-        for start in range(0, len(listed), _PART):
+    listed = sorted(candidates)
+    for start in range(0, len(listed), _PART):
+        part = listed[start : start + _PART]
+        if span:
+            found_in = connection.execute(
+                select(spans.c.key, spans.c.n).where(*in_span, spans.c.key.in_(part))
+            )
+            counts.update({row.key: int(row.n) for row in found_in})
+        if days:
             summed = connection.execute(
                 select(tallies.c.key, func.sum(tallies.c.n).label("n"))
-                .where(
-                    tallies.c.what == what,
-                    tallies.c.key.in_(listed[start : start + _PART]),
-                    tallies.c.day >= days[0],
-                )
+                .where(by_day, tallies.c.key.in_(part), tallies.c.day.in_(days))
                 .group_by(tallies.c.key)
             )
             counts.update({row.key: int(row.n) for row in summed})

@@ -1,0 +1,169 @@
+"""Figures kept while writing are what a scan of the rows gives: after any intake, repeated, late, renamed, aged."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+from tests.store.conftest import session_id, visit
+
+from urltrap.model.event import EventBase, LoginTried, ProgramRun
+from urltrap.store import Store, spans
+from urltrap.store.forgetting import coarsen, expire, forget
+from urltrap.store.intake import ingest
+from urltrap.store.queries import gaps as gap_queries
+from urltrap.store.queries import top as top_queries
+from urltrap.store.queries.ranking import midnight_after
+from urltrap.store.rollups import EVER
+from urltrap.store.schema import logins, missing, program_runs, sessions, tallies
+from urltrap.store.schema import spans as spans_table
+from urltrap.store.types import DAY, from_micros, to_micros
+
+NOON = datetime.fromisoformat("2026-11-24T12:00:00Z")
+
+
+def crowd(dice: random.Random, numbers: range, oldest: int) -> list[list[EventBase]]:
+    """Sessions of the last `oldest` days with passwords and programs of few kinds."""
+    made = []
+    for number in numbers:
+        at = NOON - timedelta(days=dice.randrange(oldest), minutes=dice.randrange(600))
+        events = visit(
+            number, b"id", address=f"198.51.{dice.randrange(2)}.{dice.randrange(5)}", at=at, logins=0
+        )
+        for _ in range(dice.randrange(4)):
+            events.append(
+                LoginTried(
+                    session=session_id(number), seq=len(events), at=at, method="password",
+                    username=dice.choice((b"root", b"admin")), password=b"pw%d" % dice.randrange(9), accepted=False,
+                )
+            )  # fmt: skip
+        for _ in range(dice.randrange(5)):
+            outcome = dice.choice(("ran", "builtin", "not-found", "not-found", "not-implemented"))
+            events.append(
+                ProgramRun(
+                    session=session_id(number), seq=len(events), at=at, argv=[dice.choice((b"", b"wgett", b"lua"))],
+                    outcome=outcome,
+                )
+            )  # fmt: skip
+        made.append(events)
+    return made
+
+
+def take(store: Store, dice: random.Random, visits: list[list[EventBase]]) -> None:
+    """Take events in as batches of any size and order of sessions, some of them twice."""
+    events = [event for visited in visits for event in visited]
+    place = 0
+    while place < len(events):
+        end = place + dice.randrange(1, 60)
+        ingest(store, "w", events[place:end], (1, end))
+        if dice.random() < 0.4:
+            begin = max(0, place - dice.randrange(40))
+            ingest(store, "w", events[begin:end], (1, end))
+        place = end
+
+
+def spans_agree(store: Store, now: datetime) -> None:
+    """Every span holds the sums of its days, no more and no less."""
+    today = to_micros(now) // DAY * DAY
+    with store.connect() as connection:
+        for days, kinds in spans.KINDS.items():
+            summed = {
+                (row.what, row.key): int(row.n)
+                for row in connection.execute(
+                    select(tallies.c.what, tallies.c.key, func.sum(tallies.c.n).label("n"))
+                    .where(
+                        tallies.c.what.in_(kinds),
+                        tallies.c.day >= from_micros(today - days * DAY),
+                        tallies.c.day < from_micros(today),
+                    )
+                    .group_by(tallies.c.what, tallies.c.key)
+                )
+            }
+            there = connection.execute(select(spans_table).where(spans_table.c.days == days))
+            assert {(row.what, row.key): row.n for row in there} == summed, days
+
+
+def figures_agree(store: Store, now: datetime, addresses: bool = True) -> None:
+    """Top lists and gaps are what the rows themselves say.
+
+    Not `addresses` where some have aged: an address that came again since is counted under its own name still.
+    """
+    with store.connect() as connection:
+        tries = connection.execute(select(logins.c.password, logins.c.at)).all()
+        sources = connection.execute(select(sessions.c.src_ip, sessions.c.started)).all()
+        runs = connection.execute(select(program_runs)).all()
+    for days in (1, 7, 30):
+        since = now - timedelta(days=days)
+        begin = from_micros(to_micros(since) // DAY * DAY)
+        counted = Counter(row.password for row in tries if row.at >= begin)
+        top = {row.value: row.count for row in top_queries.top(store, "password", 100, since)}
+        assert top == counted, days
+        counted = Counter(row.src_ip.encode() for row in sources if row.started >= since)
+        top = {row.value: row.count for row in top_queries.top(store, "address", 100, since)}
+        assert top == counted or not addresses, days
+        assert sum(top.values()) == counted.total(), days
+    wanted = Counter((row.name, row.outcome) for row in runs if row.outcome.startswith("not-"))
+    met = Counter((name, outcome) for name, outcome, _ in {(r.name, r.outcome, r.session) for r in runs})
+    found = gap_queries.gaps(store, 100)
+    assert {(row.name, row.outcome): (row.count, row.sessions) for row in found.rows} == {
+        key: (n, met[key]) for key, n in wanted.items()
+    }
+    assert found.outcomes == Counter(row.outcome for row in runs)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kept_figures_are_those_of_a_scan_after_any_intake(store: Store, seed: int) -> None:
+    dice = random.Random(seed)
+    take(store, dice, crowd(dice, range(30), 45))
+    figures_agree(store, NOON)  # before anything was summed
+    assert spans.roll(store, NOON)
+    spans_agree(store, NOON)
+    take(store, dice, crowd(dice, range(20, 50), 45))  # some known, some late, some of today
+    spans_agree(store, NOON)
+    figures_agree(store, NOON)
+
+
+def test_spans_move_on_day_by_day_and_by_leaps_and_never_back(store: Store) -> None:
+    dice = random.Random(3)
+    take(store, dice, crowd(dice, range(30), 12))
+    for days in (-12, -11, -9, -3, 0, 2, 29, 80):
+        now = NOON + timedelta(days=days)
+        assert spans.roll(store, now)
+        spans_agree(store, now)
+        assert not spans.roll(store, now)
+        assert not spans.roll(store, now - timedelta(days=1))
+        spans_agree(store, now)
+    with store.connect() as connection:
+        assert connection.execute(select(spans_table)).all() == []
+
+
+def test_what_ages_or_is_forgotten_leaves_the_sums_right(store: Store) -> None:
+    dice = random.Random(4)
+    take(store, dice, crowd(dice, range(40), 28))
+    spans.roll(store, NOON)
+    coarsen(store, NOON - timedelta(days=9))
+    forget(store, "198.51.1.2")
+    spans_agree(store, NOON)
+    figures_agree(store, NOON, addresses=False)
+    before = gap_queries.gaps(store, 100)
+    expire(store, NOON - timedelta(days=20), NOON - timedelta(days=20))
+    spans_agree(store, NOON)
+    assert gap_queries.gaps(store, 100) == before, "figures stay when their sessions leave"
+
+
+def test_a_list_is_read_by_day_where_no_span_begins_with_it(store: Store) -> None:
+    dice = random.Random(5)
+    take(store, dice, crowd(dice, range(30), 40))
+    spans.roll(store, NOON - timedelta(days=2))  # the pipeline stood still since
+    figures_agree(store, NOON)
+    since = NOON - timedelta(days=11, hours=3)
+    with store.connect() as connection:
+        assert spans.beginning_at(connection, "address", midnight_after(since)) is None
+        ever = connection.execute(
+            select(func.sum(tallies.c.n)).where(tallies.c.day == EVER, tallies.c.what == "password")
+        ).scalar()
+        assert connection.execute(select(func.count()).select_from(missing)).scalar_one() > 0
+    assert sum(row.count for row in top_queries.top(store, "password", 100)) == ever
