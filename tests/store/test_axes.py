@@ -9,8 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from urltrap.model.views import SessionFilter
-from urltrap.store import engine as engine_module
-from urltrap.store import open_store
+from urltrap.store import migrating, open_store
 from urltrap.store.queries import sessions
 from urltrap.store.schema import urls
 
@@ -21,7 +20,7 @@ def test_an_older_store_gets_its_axes_from_its_verdicts(tmp_path: Path) -> None:
     path = tmp_path / "urltrap.db"
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        command.upgrade(engine_module._config(connection), "0005")
+        command.upgrade(migrating.config(connection), "0005")
         for key, classes in (
             (
                 KEY,

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, update
 from sqlalchemy.schema import CreateIndex, CreateTable
 from tests.store.conftest import visit
@@ -17,6 +20,7 @@ from urltrap.store import (
     StoreLocked,
     StoreNewer,
     StoreUnavailable,
+    migrating,
     open_store,
 )
 from urltrap.store import engine as engine_module
@@ -33,6 +37,22 @@ def test_the_migrations_make_exactly_the_schema(store: Store) -> None:
     with store.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": counts})
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_schema_is_alembic_s_head(store: Store) -> None:
+    with store.connect() as connection:
+        script = ScriptDirectory.from_config(migrating.config(connection))
+        assert MigrationContext.configure(connection).get_current_revision() == script.get_current_head()
+    assert engine_module.newest_schema() == script.get_current_head() == engine_module.schema_of(store)
+
+
+def test_a_store_that_is_up_to_date_opens_without_alembic(tmp_path: Path) -> None:
+    open_store(str(tmp_path / "urltrap.db")).close()
+    opening = (
+        "import sys; from urltrap.store import open_store; open_store(sys.argv[1]).close(); "
+        "assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", opening, str(tmp_path / "urltrap.db")], check=True)
 
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://"])
