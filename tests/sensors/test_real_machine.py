@@ -11,7 +11,7 @@ import pytest
 
 from urltrap.machine.persona import generate
 from urltrap.machine.power import PowerPlan
-from urltrap.model.event import CommandEntered, Disconnected, DownloadAnswered, FileWritten
+from urltrap.model.event import CommandEntered, Disconnected, DownloadAnswered, FileWritten, ProgramRun
 from urltrap.model.settings import SessionLimits
 from urltrap.quarantine.quarantine import Quarantine
 from urltrap.sensors.emulated import EmulatedMachines, load_base_image
@@ -55,6 +55,22 @@ async def test_a_shell_without_terminal_reads_its_commands_from_standard_input(r
     async with real.connect() as client, asyncio.timeout(20):
         result = await client.run(input="echo one\necho two >&2\nexit 5\n")
     assert (result.stdout, result.stderr, result.exit_status) == ("one\n", "two\n", 5)
+
+
+async def test_what_the_systems_own_start_files_run_is_no_news_and_what_he_adds_to_them_is(
+    real: Trap,
+) -> None:
+    async def visit(typed: str) -> list[bytes]:
+        before = len(real.journal.of(ProgramRun))
+        async with real.connect() as client, asyncio.timeout(20):
+            process = await client.create_process(term_type="xterm")
+            process.stdin.write(typed + "\nexit\n")
+            await process.wait()
+        return [b" ".join(event.argv) for event in real.journal.of(ProgramRun)[before:]]
+
+    assert await visit("echo 'touch /tmp/planted' >> ~/.bashrc") == [b"echo touch /tmp/planted", b"exit"]
+    ran = await visit("true")
+    assert b"touch /tmp/planted" in ran and ran[-1] == b"exit"
 
 
 async def test_a_user_whose_account_is_gone_is_thrown_out(real: Trap) -> None:

@@ -110,6 +110,7 @@ class FileSystem(Protocol):
     def truncate(self, path: str, size: int) -> None: ...
     def attributes(self, path: str) -> str: ...  # flags of lsattr that are set, e.g. "ia"
     def set_attributes(self, path: str, flags: str) -> None: ...  # chattr: all flags, "" removes them
+    def shipped(self, path: str) -> bool: ...  # nothing is there, or what the image has, unchanged
     def access(self, path: str, want: int) -> bool: ...  # want: 4 read | 2 write | 1 execute
 
 
@@ -350,6 +351,10 @@ class Process(Protocol):
 
     def unwritten(self) -> None:
         """Nobody wrote this part of the program yet: it is counted as such (`urltrap gaps`)."""
+        ...
+
+    def mute_programs(self, muted: bool) -> None:
+        """Journal no programs of this job (True), or those from now on: what the system itself does at a log-in."""
         ...
 
     def fact(self, event: type[EventBase], **fields: Any) -> None: ...

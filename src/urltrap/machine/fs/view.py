@@ -36,6 +36,19 @@ class FileView:
         """stat(2), or lstat(2) where `follow` is False."""
         return self.tree.stat_of(self._who, self.tree.find(self._who, path, follow=follow))
 
+    def shipped(self, path: str) -> bool:
+        """True where nothing is there, or what the image has, unchanged."""
+        overlay = self.tree.overlay
+        try:
+            node = self.tree.find(self._who, path).node
+        except SysError:
+            return True
+        return node is None or (
+            node.number < len(overlay.image.nodes)
+            and node.number not in overlay.nodes
+            and node.number not in overlay.entries
+        )
+
     def listdir(self, path: str) -> list[str]:
         """Names in a directory, without "." and ".."."""
         return self.tree.listdir(self._who, path)

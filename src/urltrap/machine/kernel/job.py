@@ -17,7 +17,7 @@ from urltrap.machine.kernel.pace import Pace
 from urltrap.machine.kernel.process import KernelProcess
 from urltrap.machine.kernel.signals import NUMBERS, SIGKILL, SIGWINCH
 from urltrap.machine.kernel.waiting import WaitQueue
-from urltrap.model.event import BudgetSpent, EventBase
+from urltrap.model.event import BudgetSpent, EventBase, ProgramRun
 from urltrap.model.settings import SessionLimits
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class KernelJob:
         self.turn = 0
         self.alive = 0
         self.held = 0
+        self.muted = False
+        """True while programs run that nobody asked for."""
         self.overdrawn = False
         self.on_wake: Callable[[], None] | None = None
         self.leader: KernelProcess | None = None
@@ -270,6 +272,8 @@ class KernelJob:
 
     def fact(self, event: type[EventBase], fields: dict[str, Any]) -> None:
         """Something to journal."""
+        if self.muted and event is ProgramRun:
+            return
         self.effects.append(Fact(event, fields))
 
     def spent(self, what: str, limit: int) -> None:

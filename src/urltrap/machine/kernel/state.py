@@ -289,6 +289,10 @@ class ProcessState:
         """Nobody wrote this part of the program yet."""
         self.outcome = "not-implemented"
 
+    def mute_programs(self, muted: bool) -> None:
+        """Journal no programs of this job (True), or those from now on: what the system itself does at a log-in."""
+        self.job.muted = muted
+
     def fact(self, event: type[EventBase], **fields: Any) -> None:
         """Something to journal."""
         self.job.fact(event, fields)

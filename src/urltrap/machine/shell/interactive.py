@@ -27,14 +27,25 @@ if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
 
 _MAX_FILE = 1_000_000
+_SYSTEM_FILES = ("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc")
 _MAX_HISTORY = 1000
 _MAX_ENTERED = 65_536
 """Bytes of an entered line that are recorded."""
 
 
 def start_files(sh: Shell, *, profile: bool, rc: bool, rc_file: str | None = None) -> Gen[None]:
-    """Read profile and rc files, as the dialect does."""
-    home = sh.getvar("HOME")
+    """Read profile and rc files, as the dialect does. What those of the system run is no news of an attacker's."""
+    home = sh.getvar("HOME").rstrip("/")
+    own = [f"{home}/{name}" for name in (".bash_profile", ".bash_login", ".profile", ".bashrc")]
+    named = [path for path in (rc_file, sh.getvar("ENV")) if path]
+    sh.p.mute_programs(not named and all(map(sh.p.fs.shipped, (*_SYSTEM_FILES, *own))))
+    try:
+        yield from _start_files(sh, home, profile=profile, rc=rc, rc_file=rc_file)
+    finally:
+        sh.p.mute_programs(False)
+
+
+def _start_files(sh: Shell, home: str, *, profile: bool, rc: bool, rc_file: str | None) -> Gen[None]:
     if sh.interactive and sh.dialect.bash:
         # Before the files: Debian's look whether PS1 is set to know that the shell is interactive.
         if sh.vars.get("PS1") is None:
@@ -45,7 +56,7 @@ def start_files(sh: Shell, *, profile: bool, rc: bool, rc_file: str | None = Non
         yield from _read(sh, "/etc/profile")
         candidates = ("/.bash_profile", "/.bash_login", "/.profile") if sh.dialect.bash else ("/.profile",)
         for name in candidates:
-            if (yield from _read(sh, home.rstrip("/") + name)):
+            if (yield from _read(sh, home + name)):
                 break
     if not sh.interactive:
         return
@@ -53,7 +64,7 @@ def start_files(sh: Shell, *, profile: bool, rc: bool, rc_file: str | None = Non
         if rc and not sh.login:
             if rc_file is None:
                 yield from _read(sh, "/etc/bash.bashrc")
-            yield from _read(sh, rc_file if rc_file is not None else home.rstrip("/") + "/.bashrc")
+            yield from _read(sh, rc_file if rc_file is not None else home + "/.bashrc")
     else:
         path = sh.getvar("ENV")
         if path:
