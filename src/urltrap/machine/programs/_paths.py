@@ -66,6 +66,11 @@ def same_file(p: Process, one: str, other: str) -> bool:
 def confirm(p: Process, question: str) -> Generator[Any, Any, bool]:
     """Ask on standard error, read one line of the answer."""
     yield from p.err(question)
+    return (yield from read_answer(p))[:1].lower() == b"y"
+
+
+def read_answer(p: Process) -> Generator[Any, Any, bytes]:
+    """One line of standard input with its newline; without where the input ended, or goes on for too long."""
     answer = bytearray()
     while len(answer) < 1000:
         try:
@@ -74,7 +79,7 @@ def confirm(p: Process, question: str) -> Generator[Any, Any, bool]:
             if problem.errno == errno.EINTR:
                 continue
             break
+        answer += char
         if not char or char == b"\n":
             break
-        answer += char
-    return answer[:1].lower() == b"y"
+    return bytes(answer)

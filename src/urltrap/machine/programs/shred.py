@@ -62,11 +62,7 @@ def _passes(p: Process, count: int) -> list[int | None]:
 
 
 def _drawn(p: Process, choices: list[int], count: int) -> list[int]:
-    taken = []
-    for _ in range(count):
-        draw = int.from_bytes(p.random_bytes(4), "little")
-        taken.append(choices.pop(draw % len(choices)))
-    return taken
+    return [choices.pop(p.random(len(choices))) for _ in range(count)]
 
 
 def _three(pattern: int) -> bytes:
