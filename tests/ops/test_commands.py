@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from urltrap.ops.cli import COMMANDS, load_commands
-from urltrap.ops.cli.common import CommandError, app
+from urltrap.ops.cli.common import CommandError, app, program
+
+from .commands import run
 
 
 def test_every_command_is_listed_under_the_module_that_defines_it() -> None:
@@ -44,3 +47,28 @@ def test_a_command_that_cannot_be_loaded_breaks_no_other(
     assert "urltrap: broken: cannot be loaded (ModuleNotFoundError" in capsys.readouterr().err
     with pytest.raises(CommandError, match="broken: cannot be loaded"):
         load_commands(["broken"])
+
+
+def test_the_program_is_named_as_it_can_be_called_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = tmp_path / "bin" / "urltrap"
+    found.parent.mkdir()
+    found.write_text("")
+    found.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    for path, argument, name in (
+        ("/usr/bin", str(found), "bin/urltrap"),
+        (str(found.parent), str(found), "urltrap"),
+        ("/usr/bin", "/srv/other/urltrap", "/srv/other/urltrap"),
+        ("/usr/bin", "/src/urltrap/ops/__main__.py", "urltrap"),
+    ):
+        monkeypatch.setenv("PATH", path)
+        monkeypatch.setattr(sys, "argv", [argument])
+        assert program() == name
+
+
+def test_an_unknown_class_or_verdict_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    for command, option in (("sessions", "--class"), ("urls", "--verdict")):
+        done = run(command, option, "nonsense", "--data", tmp_path)
+        assert done.exit_code == 1 and "'nonsense'; known: " in done.output

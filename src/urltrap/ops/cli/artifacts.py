@@ -12,11 +12,8 @@ from urltrap.ops.cli.common import (
     JsonOption,
     LimitOption,
     app,
-    print_json,
-    print_table,
 )
-from urltrap.ops.cli.paging import rows_of
-from urltrap.ops.cli.store import opened_store
+from urltrap.ops.cli.paging import print_rows
 from urltrap.store.queries import artifacts as artifact_queries
 
 
@@ -30,23 +27,19 @@ def artifacts(
     as_json: JsonOption = False,
 ) -> None:
     """List payloads, most recently seen first."""
-    with opened_store(data) as (store, _):
-        found = list(rows_of(lambda cursor, size: artifact_queries.page(store, kind, cursor, size), limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
+    print_rows(
+        data,
+        lambda store, cursor, size: artifact_queries.page(store, kind, cursor, size),
+        limit,
+        as_json,
         "artifacts",
         ("last seen (UTC)", "SHA-256*", "bytes", "what", "came by", "times"),
-        (
-            (
-                row.last_seen.strftime("%m-%d %H:%M:%S"),
-                row.artifact.sha256,
-                row.artifact.size,
-                "" if row.analysis is None else f"{row.analysis.kind} {row.analysis.architecture}".strip(),
-                row.via,
-                row.times,
-            )
-            for row in found
+        lambda row: (
+            row.last_seen.strftime("%m-%d %H:%M:%S"),
+            row.artifact.sha256,
+            row.artifact.size,
+            "" if row.analysis is None else f"{row.analysis.kind} {row.analysis.architecture}".strip(),
+            row.via,
+            row.times,
         ),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from pydantic import BaseModel
@@ -60,6 +61,20 @@ def open_folder(data: Path) -> tuple[DataFolder, Settings]:
         return folder, load_settings(folder.settings, os.environ)
     except (DataFolderError, SettingsError) as error:
         raise CommandError(str(error)) from error
+
+
+def program() -> str:
+    """How this program is called again: "urltrap", or its path where the shell would not find it by that."""
+    called = Path(sys.argv[0])
+    if called.name != "urltrap" or shutil.which("urltrap") == str(called.absolute()):
+        return "urltrap"
+    return os.path.relpath(called) if called.absolute().is_relative_to(Path.cwd()) else str(called)
+
+
+def check_choice(kind: Any, given: str | None, what: str) -> None:
+    """CommandError where `given` is not one of the words of the Literal `kind`."""
+    if given is not None and given not in get_args(kind):
+        raise CommandError(f"no {what} {given!r}; known: {', '.join(get_args(kind))}")
 
 
 def visible(value: object) -> str:

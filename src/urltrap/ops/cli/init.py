@@ -10,7 +10,7 @@ import typer
 
 from urltrap.machine.persona import Kind
 from urltrap.model.settings import Settings
-from urltrap.ops.cli.common import CommandError, app, console
+from urltrap.ops.cli.common import CommandError, app, console, program
 from urltrap.ops.data_folder import DataFolder, DataFolderError
 from urltrap.ops.init import init_data_folder
 from urltrap.ops.settings import SettingsError, load_settings
@@ -49,7 +49,7 @@ def init(
         if said:
             console.print(said, highlight=False, markup=False, soft_wrap=True)
     console.print(f"settings: {report.folder.settings}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"start with: urltrap up --data {root}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"start with: {program()} up --data {root}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _settings(folder: DataFolder) -> Settings:

@@ -16,7 +16,7 @@ import structlog
 
 from urltrap.exchange.outputs import make_outputs
 from urltrap.model.settings import Settings
-from urltrap.ops.cli.common import DEFAULT_DATA, CommandError, DataOption, app, console, open_folder
+from urltrap.ops.cli.common import DEFAULT_DATA, CommandError, DataOption, app, console, open_folder, program
 from urltrap.ops.data_folder import DataFolder
 from urltrap.ops.failure import explain_os
 from urltrap.ops.logs import configure_logs
@@ -123,7 +123,9 @@ def only_one(folder: DataFolder) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CommandError(f"urltrap is already running on {folder.root}; see: urltrap status") from None
+            raise CommandError(
+                f"urltrap is already running on {folder.root}; see: {program()} status --data {folder.root}"
+            ) from None
         yield
 
 
@@ -139,10 +141,11 @@ def _announce(supervisor: Supervisor, data: Path) -> None:
         host = "127.0.0.1" if host in ("0.0.0.0", "") else "::1" if host == "[::]" else host.strip("[]")
         if protocol == "ssh":
             lines.append(
-                f"  attack  ssh -p {port} root@{host}        (any password; the second or third try gets in)"
+                f"  attack  ssh -p {port} root@{host}        (any password; the second or third try gets in,"
+                " and from then on that one)"
             )
         elif protocol == "telnet":
-            lines.append(f"  attack  telnet {host} {port}")
+            lines.append(f"  attack  telnet {host} {port}        (log in as root, in the same way)")
     lines += [f"  missing {name}: {reason}" for name, reason in supervisor.missing.items()]
-    lines += [f"  list    urltrap urls --data {data}", "  stop    Ctrl-C", ""]
+    lines += [f"  list    {program()} urls --data {data}", "  stop    Ctrl-C", ""]
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)

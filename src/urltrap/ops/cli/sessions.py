@@ -20,12 +20,14 @@ from urltrap.ops.cli.common import (
     JsonOption,
     LimitOption,
     app,
+    check_choice,
     console,
     print_json,
     print_table,
+    program,
     visible,
 )
-from urltrap.ops.cli.paging import rows_of
+from urltrap.ops.cli.paging import print_rows
 from urltrap.ops.cli.replay import play
 from urltrap.ops.cli.store import opened_store
 from urltrap.sensors.recording import MAX_BYTES
@@ -50,28 +52,23 @@ def sessions(
     as_json: JsonOption = False,
 ) -> None:
     """List sessions, newest first."""
-    if classed is not None and classed not in get_args(SessionClass):
-        raise CommandError(f"no class {classed!r}; known: {', '.join(get_args(SessionClass))}")
+    check_choice(SessionClass, classed, "class")
     wanted = SessionFilter(classed=classed, src_ip=address, text=text)
-    with opened_store(data) as (store, _):
-        found = list(rows_of(lambda cursor, size: session_queries.page(store, wanted, cursor, size), limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
+    print_rows(
+        data,
+        lambda store, cursor, size: session_queries.page(store, wanted, cursor, size),
+        limit,
+        as_json,
         "sessions",
         ("started (UTC)", "id", "from*", "class", "log-in*", "cmds", "URLs"),
-        (
-            (
-                s.started.strftime("%m-%d %H:%M:%S"),
-                s.id,
-                f"{s.src_ip} {s.country}".strip(),
-                f"{s.protocol} {s.classed}",
-                f"{_login(s)} ({s.login_tries})",
-                s.commands,
-                s.urls,
-            )
-            for s in found
+        lambda s: (
+            s.started.strftime("%m-%d %H:%M:%S"),
+            s.id,
+            f"{s.src_ip} {s.country}".strip(),
+            f"{s.protocol} {s.classed}",
+            f"{_login(s)} ({s.login_tries})",
+            s.commands,
+            s.urls,
         ),
     )
 
@@ -93,7 +90,7 @@ def show(
     with opened_store(data) as (store, _):
         found = session_queries.detail(store, session, limit=limit)
     if found is None:
-        raise CommandError(f"no session {session[:40]!r}; see: urltrap sessions --data {data}")
+        raise CommandError(f"no session {session[:40]!r}; see: {program()} sessions --data {data}")
     if as_json:
         print_json(found)
         return
@@ -117,7 +114,7 @@ def show(
         console.print(f"more events follow; --limit {limit * 10} shows them", style="dim")
     if found.recorded:
         console.print(
-            f"replay the terminal: urltrap replay {summary.id} --data {data}", style="dim", soft_wrap=True
+            f"replay the terminal: {program()} replay {summary.id} --data {data}", style="dim", soft_wrap=True
         )
 
 
@@ -147,7 +144,7 @@ def replay(
         found = session_queries.recording(store, session, channel)
     if found is None:
         raise CommandError(
-            f"nothing was recorded for {session[:40]!r}; see: urltrap show {session[:40]} --data {data}"
+            f"nothing was recorded for {session[:40]!r}; see: {program()} show {session[:40]} --data {data}"
         )
     if as_json:
         print_json(found)

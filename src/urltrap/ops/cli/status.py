@@ -16,6 +16,7 @@ from urltrap.ops.cli.common import (
     open_folder,
     print_json,
     print_table,
+    program,
 )
 from urltrap.store.backups import backup_state
 
@@ -31,7 +32,7 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
         pass  # it runs, as somebody else
     except (FileNotFoundError, ProcessLookupError):
         raise CommandError(
-            f"urltrap is not running on {data}; start it with: urltrap up --data {data}"
+            f"urltrap is not running on {data}; start it with: {program()} up --data {data}"
         ) from None
     now = datetime.now(UTC)
     state = backup_state(folder.root)

@@ -16,12 +16,14 @@ from urltrap.ops.cli.common import (
     JsonOption,
     LimitOption,
     app,
+    check_choice,
     console,
     print_json,
     print_table,
+    program,
     visible,
 )
-from urltrap.ops.cli.paging import rows_of
+from urltrap.ops.cli.paging import print_rows
 from urltrap.ops.cli.store import opened_store
 from urltrap.store.queries import urls as url_queries
 
@@ -36,15 +38,17 @@ def urls(
     as_json: JsonOption = False,
 ) -> None:
     """List URLs, most recently seen first. Tables show them defanged, --json as they are."""
-    if verdict is not None and verdict not in get_args(VerdictName):
-        raise CommandError(f"no verdict {verdict!r}; known: {', '.join(get_args(VerdictName))}")
+    check_choice(VerdictName, verdict, "verdict")
     wanted = UrlFilter(verdict=verdict, host=host, text=text)
-    with opened_store(data) as (store, _):
-        found = list(rows_of(lambda cursor, size: url_queries.page(store, wanted, cursor, size), limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table("URLs", ("last seen (UTC)", "URL*", "verdict", "seen", "last answer"), map(_row, found))
+    print_rows(
+        data,
+        lambda store, cursor, size: url_queries.page(store, wanted, cursor, size),
+        limit,
+        as_json,
+        "URLs",
+        ("last seen (UTC)", "URL*", "verdict", "seen", "last answer"),
+        _row,
+    )
 
 
 def _row(row: UrlRow) -> tuple[object, ...]:
@@ -70,7 +74,7 @@ def url(
     with opened_store(data) as (store, _):
         found = url_queries.detail(store, name)
     if found is None:
-        raise CommandError(f"no such URL; see: urltrap urls --data {data} --text PART")
+        raise CommandError(f"no such URL; see: {program()} urls --data {data} --text PART")
     if as_json:
         print_json(found)
         return
