@@ -1,14 +1,20 @@
 """Judging: URLs per second from prepared evidence and through the store, and how well confidences are calibrated.
 
 `python bench/judge.py [URLS.csv]` prints one JSON line; `--fit` prints the weights of a URL's spelling, fitted again.
-The list (url, label, threat, tags, date, source) is split twice. By day: half of the days are for fitting, the others
-for the test. By time: what is older than a date is for fitting, what is newer for the test, for several dates. Undated
-URLs go by their host, half of the hosts to each side, in both. The shipped weights were fitted on what is on the
-fitting side of every split: half of the days before the first of those dates, half of the undated hosts.
+The protocol, which `docs/judging.md` explains: the list (url, label, threat, tags, date, source) is split twice. By
+day: half of the days are for fitting, the others for the test. By time: what is older than a date is for fitting, what
+is newer for the test, for several dates. Undated URLs go by their host, half of the hosts to each side, in both. The
+shipped weights were fitted on what is on the fitting side of every split: half of the days before the first of those
+dates, half of the undated hosts. No weight was chosen by looking at a test side.
 
-A URL is judged by what urltrap would hold on that day: one whose source is a dump that it reads counts as listed by
-that dump, one that comes from attackers' commands as named by a command; all others by their spelling and the shipped
-list of hosts alone.
+A URL is judged three ways. *others*: by its spelling, the shipped list of hosts, and what dumps of other sources than
+the one that gave its label list up to its day: the label is nowhere in the evidence. *left_out*: the same, with
+weights that were fitted without that source. *own_dump*: as one whose source is a dump that urltrap reads, listed by
+that very dump, and one from attackers' commands as named by a command: label and evidence are one, and what it says is
+only that a listing is believed.
+
+Each error is told with the part of it where we claim too much, and before the limit that is put on what a spelling
+alone may give.
 """
 
 from __future__ import annotations
@@ -20,15 +26,16 @@ import math
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from urltrap.intel import known
 from urltrap.judge import Evidence, Payload, judge
 from urltrap.judge.calibration import SIGNS
+from urltrap.judge.fitted import SHIPPED, Spelling
 from urltrap.judge.lexical import signs
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.event import (
@@ -113,49 +120,120 @@ def load(path: Path) -> list[Labelled]:
     return rows
 
 
-def evidence(item: Labelled, *, more: bool = True) -> Evidence:
-    """What the product would hold about it on that day; without `more` its spelling and host alone."""
-    url = item.url
-    listed: tuple[Observation, ...] = ()
-    if item.provider and more:
-        listed = (
-            Observation(
-                provider=item.provider, subject_kind="url", subject=url.text, at=NOW, result="listed", detail="this URL"
-            ),
-        )  # fmt: skip
-    return Evidence(
-        url=url.text, host=url.host, port=url.port, scheme=url.scheme, first_seen=NOW, secret="bench",
-        raw_address=host_address(url.host) is not None, observations=listed, labels=KNOWN.labels(url.host),
-        commanded=item.commanded and more,
+@dataclass
+class Dumps:
+    """What each source lists, by URL, by host and path, and by host, with the days."""
+
+    listed: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def of(cls, rows: Sequence[Labelled]) -> Dumps:
+        """The dumps that the list is made of."""
+        made = cls()
+        for item in rows:
+            if item.provider:
+                for key in _keys(item.url):
+                    made.listed[key].append((item.provider, item.date))
+        return made
+
+    def others(self, item: Labelled) -> tuple[Observation, ...]:
+        """What sources other than its own say of a URL up to its day; each one the most exact that it says."""
+        said: dict[str, Observation] = {}
+        for key, kind, detail in zip(_keys(item.url), ("url", "url", "host"), DETAILS, strict=True):
+            for provider, day in self.listed.get(key, ()):
+                if provider != item.provider and (not item.date or day <= item.date):
+                    said.setdefault(provider, _listing(provider, item.url, kind, detail))
+        return tuple(said.values())
+
+
+DETAILS = ("this URL", "host and path", "other URLs of this host")
+
+
+def _keys(url: Url) -> tuple[tuple[str, ...], ...]:
+    return (url.text,), (url.host, url.path.partition("?")[0]), (url.host, "", "")
+
+
+def _listing(provider: str, url: Url, kind: str, detail: str) -> Observation:
+    return Observation.model_validate(
+        {"provider": provider, "subject_kind": kind, "subject": url.text, "at": NOW, "result": "listed",
+         "detail": detail}
     )  # fmt: skip
 
 
-def calibration_error(judged: Sequence[tuple[Verdict, bool]], bins: int = 10) -> float:
-    """Expected calibration error: the mean distance of confidence and truth over equally wide bins."""
+def evidence(item: Labelled, dumps: Dumps | None = None) -> Evidence:
+    """What the product would hold about it; without `dumps` its own one, and the command that named it."""
+    url = item.url
+    if dumps is not None:
+        listed = dumps.others(item)
+    else:
+        listed = (_listing(item.provider, url, "url", "this URL"),) if item.provider else ()
+    return Evidence(
+        url=url.text, host=url.host, port=url.port, scheme=url.scheme, first_seen=NOW, secret="bench",
+        raw_address=host_address(url.host) is not None, observations=listed, labels=KNOWN.labels(url.host),
+        commanded=item.commanded and dumps is None,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Error:
+    """Distances of confidence and truth: all, where too much was claimed, and all before the limit."""
+
+    error: float
+    claimed_too_much: float
+    before_the_limit: float
+    urls: int
+
+    def __str__(self) -> str:
+        return f"{self.error} ({self.claimed_too_much} too much, {self.before_the_limit} unlimited, n={self.urls})"
+
+
+def distances(said: Sequence[tuple[float, bool]], bins: int = 10) -> tuple[float, float]:
+    """Expected calibration error over equally wide bins of percentages, and the part of it that claims too much."""
     sums = [[0.0, 0.0] for _ in range(bins)]
-    for verdict, malicious in judged:
-        place = sums[min(bins - 1, verdict.confidence * bins // 100)]
-        place[0] += verdict.confidence / 100
+    for percent, malicious in said:
+        place = sums[min(bins - 1, int(percent * bins) // 100)]
+        place[0] += percent / 100
         place[1] += malicious
-    return sum(abs(said - true) for said, true in sums) / max(1, len(judged))
+    off = [claimed - true for claimed, true in sums]
+    return sum(map(abs, off)) / max(1, len(said)), sum(max(0.0, one) for one in off) / max(1, len(said))
 
 
-def error_over(rows: Sequence[Labelled], *, more: bool = True) -> float:
+def calibration_error(judged: Sequence[tuple[Verdict, bool]]) -> float:
+    """The mean distance of confidence and truth."""
+    return distances([(verdict.confidence, malicious) for verdict, malicious in judged])[0]
+
+
+def unlimited(verdict: Verdict) -> int:
+    """The confidence before it was limited."""
+    return verdict.confidence - sum(reason.weight for reason in verdict.reasons if reason.code == "limited")
+
+
+def error_over(rows: Sequence[Labelled], dumps: Dumps | None = None, spelling: Spelling = SHIPPED) -> Error:
     """The calibration error of judging these."""
-    judged = [(judge(evidence(item, more=more), NOW, (0, 0)), item.malicious) for item in rows]
-    return round(calibration_error(judged), 4)
+    judged = [(judge(evidence(item, dumps), NOW, (0, 0), spelling), item.malicious) for item in rows]
+    error, too_much = distances([(verdict.confidence, malicious) for verdict, malicious in judged])
+    before = distances([(unlimited(verdict), malicious) for verdict, malicious in judged])[0]
+    return Error(round(error, 4), round(too_much, 4), round(before, 4), len(rows))
+
+
+def without(source: str, rows: Sequence[Labelled], dumps: Dumps) -> Error:
+    """The error over what a source gave and the benign, on the test side by day, with weights that never saw it."""
+    weights = fit([item for item in rows if not (item.malicious and item.provider == source)])
+    spelling = Spelling(weights.pop("prior"), weights)
+    tested = [item for item in rows if item.held_back and (not item.malicious or item.provider == source)]
+    return error_over(tested, dumps, spelling)
 
 
 def fit(rows: Sequence[Labelled]) -> dict[str, float]:
-    """Log-odds of each sign and of "prior", by logistic regression with a ridge, over what no dump lists."""
+    """Log-odds of each sign and of "prior", by logistic regression with a ridge, over the fitting side."""
     counted: Counter[tuple[frozenset[str], bool]] = Counter()
     for item in rows:
-        if item.fits and not item.provider:
+        if item.fits:
             url = item.url
             shown = signs(url.scheme, url.host, url.port, url.path, host_address(url.host) is not None)
             counted[shown, item.malicious] += 1
     weights = dict.fromkeys((*SIGNS, "prior"), 0.0)
-    for _ in range(400):
+    for _ in range(300):
         slope = dict.fromkeys(weights, 0.0)
         bend = dict.fromkeys(weights, 1e-6)
         for (shown, malicious), n in counted.items():
@@ -215,15 +293,20 @@ def main() -> None:
     figures: dict[str, object] = {"bench": "judge", "prepared_urls_per_second": round(speed())}
     if path.exists():
         rows = load(path)
-        held_back = [item for item in rows if item.held_back]
-        benign = [judge(evidence(item), NOW, (0, 0)) for item in rows if not item.malicious]
+        dumps = Dumps.of(rows)
+        splits = {"days": [item for item in rows if item.held_back]} | {
+            cut: [item for item in rows if item.is_after(cut)] for cut in CUTS
+        }
+        benign = [judge(evidence(item, dumps), NOW, (0, 0)) for item in rows if not item.malicious]
         figures |= {
-            "held_back": len(held_back),
-            "calibration_error_by_day": error_over(held_back),
-            "calibration_error_by_time": {
-                cut: error_over([item for item in rows if item.is_after(cut)]) for cut in CUTS
+            "protocol": "error (part that claims too much, error before the limit of a spelling); weights from the "
+            "fitting side alone; dated splits, undated URLs by host",
+            "error_by_others": {name: str(error_over(tested, dumps)) for name, tested in splits.items()},
+            "error_left_out": {
+                source or "commands": str(without(source, rows, dumps)) for source in (*DUMPS.values(), "")
             },
-            "calibration_error_by_spelling_alone": error_over(held_back, more=False),
+            "error_by_own_dump": {name: str(error_over(tested)) for name, tested in splits.items()},
+            "listed_by_others": sum(bool(dumps.others(item)) for item in rows if item.malicious),
             "benign": len(benign),
             "benign_from_60": sum(verdict.confidence >= 60 for verdict in benign),
             "benign_malicious": sum(verdict.verdict.startswith("malicious-") for verdict in benign),

@@ -38,7 +38,7 @@ _CHEAP = frozenset(
 
 @lru_cache(maxsize=8192)
 def signs(scheme: str, host: str, port: int, path: str, is_address: bool) -> frozenset[str]:
-    """Names of the signs that a canonical URL shows; their weights are `calibration.SIGNS`."""
+    """Names of the signs that a canonical URL shows; their weights are in `fitted`."""
     found = set()
     bare = path in ("", "/")
     name = path.partition("?")[0].rstrip("/").rpartition("/")[2]

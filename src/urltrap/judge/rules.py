@@ -16,6 +16,7 @@ from urltrap.judge.calibration import EVIDENCE, SIGNS, SPELLING_ALONE, Weighed, 
 from urltrap.judge.classify import classify, false_positive_risk, family_of
 from urltrap.judge.engines import confirms, is_listing, reports
 from urltrap.judge.evidence import Evidence, Payload
+from urltrap.judge.fitted import SHIPPED, Spelling
 from urltrap.judge.lexical import signs
 from urltrap.judge.publication import publish_after
 from urltrap.judge.tools import is_tool
@@ -46,7 +47,9 @@ class _Scale:
         )
 
 
-def judge(evidence: Evidence, at: datetime, delay_minutes: tuple[int, int]) -> Verdict:
+def judge(
+    evidence: Evidence, at: datetime, delay_minutes: tuple[int, int], spelling: Spelling = SHIPPED
+) -> Verdict:
     """The verdict on a URL at the moment `at`, with its class, and its reasons in the order in which they weigh."""
     scale = _Scale()
     listed = _listed(evidence, scale)
@@ -54,7 +57,7 @@ def judge(evidence: Evidence, at: datetime, delay_minutes: tuple[int, int]) -> V
     known = _known(evidence, payload, scale)
     _behaviour(evidence, scale)
     benign = _context(evidence, scale)
-    _spelling(evidence, scale)
+    _spelling(evidence, spelling, scale)
     verdict = _verdict(evidence, listed, payload, known, benign)
     if evidence.carries_own_address:
         scale.add("withheld", "an address of a sensor stands in it: it is not published", "none")
@@ -69,7 +72,7 @@ def judge(evidence: Evidence, at: datetime, delay_minutes: tuple[int, int]) -> V
         or any(reports(item) for item in evidence.observations)
     ):
         most, why = SPELLING_ALONE, "a name alone does not say more, however it is spelt"
-    points, reasons = confidence(scale.weighed, most, why)
+    points, reasons = confidence(scale.weighed, most, why, spelling.prior)
     return Verdict(
         url=evidence.url, verdict=verdict, confidence=points, reasons=reasons, at=at, rules=RULES,
         publish_after=publish_after(evidence, verdict, at, delay_minutes),
@@ -238,11 +241,10 @@ def _context(evidence: Evidence, scale: _Scale) -> bool:
     return benign
 
 
-def _spelling(evidence: Evidence, scale: _Scale) -> None:
+def _spelling(evidence: Evidence, spelling: Spelling, scale: _Scale) -> None:
     found = signs(evidence.scheme, evidence.host, evidence.port, _path(evidence), evidence.raw_address)
     for sign in sorted(found):
-        logit, text = SIGNS[sign]
-        scale.weighed.append(Weighed(f"url.{sign}", text, logit))
+        scale.weighed.append(Weighed(f"url.{sign}", SIGNS[sign], spelling.weights[sign]))
 
 
 def _path(evidence: Evidence) -> str:
