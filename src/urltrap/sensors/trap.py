@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import gc
 import json
 import resource
 import socket
@@ -159,6 +160,8 @@ async def _run(
             )
             await ssh.start(ssh_sockets)
             await telnet.start(telnet_sockets)
+            gc.collect()
+            gc.freeze()  # the image and the modules live as long as the process: no use in looking at them again
             ready(
                 [f"ssh {_name(sock)}" for sock in ssh_sockets]
                 + [f"telnet {_name(sock)}" for sock in telnet_sockets]

@@ -11,12 +11,13 @@ import contextlib
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
 from asyncssh.misc import MACError, ProtocolError
 from asyncssh.packet import SSHPacket, UInt32
 
+from urltrap.sensors.ssh.gathering import GatheringTransport
 from urltrap.sensors.ssh.kex import as_the_server_does, expected_messages
 from urltrap.wire.ssh import packets
 from urltrap.wire.ssh.fingerprint import KexInit, parse_kexinit
@@ -79,6 +80,10 @@ class ServerTransport(SSHServerConnection):
             self._force_close(None)
 
     # ---- start ----
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over a new connection."""
+        super().connection_made(GatheringTransport(cast(asyncio.Transport, transport), self._loop))  # type: ignore[arg-type]
 
     def _send_version(self) -> None:
         delay = self.profile.banner_delay_ms / 1000
@@ -271,6 +276,8 @@ class ServerTransport(SSHServerConnection):
         if transport is None:
             return
         self._transport = None
+        if isinstance(transport, GatheringTransport):
+            transport.flush()
         if (transport.get_write_buffer_size() and not self._write_paused) or self._last_words:
             transport.close()
             self._loop.call_later(_FLUSH_SECONDS, transport.abort)
