@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import os
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -127,28 +128,71 @@ def test_recorded_feeds_are_found_by_exact_url_host_and_path_and_host(
     assert answers[0].since == datetime(2021, 3, 14, 7, 14, 6, tzinfo=UTC)
 
 
-def test_malicious_urls_imported_as_a_dump_are_all_found_again(tmp_path: Path, shared_data: Path) -> None:
-    with (shared_data / "urls.csv").open(newline="") as lines:
+def test_all_malicious_urls_imported_as_a_dump_are_found_exactly_by_host_and_path_and_by_host(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    with (shared_data / "urls.csv").open(encoding="utf-8", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["label"] == "malicious"]
-    text = "url,threat\n" + "".join(
-        f'"{row["url"]}","{row["threat"]}"\n' for row in rows if '"' not in row["url"]
-    )
-    dump = UrlhausDump(write(tmp_path / "all.csv", text), tmp_path / "all.db")
-    dump.refresh()
-    assert dump.count.entries > 5000
-    urls = []
-    for row in rows[:2000]:
-        try:
-            urls.append(parse_url(row["url"]))
-        except ValueError:
-            continue
-    for url, answers in zip(urls, dump.look_up(urls, NOW), strict=True):
-        assert [item.result for item in answers] == ["listed", "listed"], url.text
-        other = parse_url(
-            f"https://{'[' + url.host + ']' if ':' in url.host else url.host}/something-else-entirely"
+    with (tmp_path / "all.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(
+            [["url", "threat"], *([row["url"], row["threat"]] for row in rows)]
         )
-        (by_host,) = dump.look_up([other], NOW)
-        assert [item.result for item in by_host] == ["not-listed", "listed"]
+    dump = UrlhausDump(tmp_path / "all.csv", tmp_path / "all.db")
+    dump.refresh()
+    assert (dump.count.entries, dump.count.malformed) == (len(rows), 0) and len(rows) == 6779
+    urls = [parse_url(row["url"]) for row in rows]
+    exact = dump.look_up(urls, NOW)
+    assert [answers for answers in exact if [item.result for item in answers] != ["listed", "listed"]] == []
+    assert {answers[0].detail for answers in exact} == {"this URL"}
+    # Another query: the same host and path, but for a site's home page, whose other queries are other pages.
+    listed = {url.text for url in urls}
+    deep = [url for url in urls if url.path.partition("?")[0] not in ("", "/")]
+    queried = [parse_url(f"{url.text.partition('?')[0]}?urltrap=1") for url in deep]
+    for url, answers in zip(queried, dump.look_up(queried, NOW), strict=True):
+        assert url.text not in listed
+        assert (answers[0].result, answers[0].detail) == ("listed", "host and path"), url.text
+    # Another path: nothing is said of the URL, and its host is known.
+    elsewhere = [
+        parse_url(f"{url.scheme}://{url.text.split('/')[2]}/something/else-entirely") for url in urls
+    ]
+    for url, answers in zip(elsewhere, dump.look_up(elsewhere, NOW), strict=True):
+        assert [item.result for item in answers] == ["not-listed", "listed"], url.text
+    dump.close()
+
+
+def test_a_dump_is_indexed_in_little_memory_however_long_it_is(tmp_path: Path) -> None:
+    def peak(lines: int) -> int:
+        path = tmp_path / f"{lines}.csv"
+        with path.open("w", encoding="utf-8") as file:
+            file.write("url,threat\n")
+            file.writelines(f"http://h{n}.example/bins/x{n}.arm,malware_download\n" for n in range(lines))
+        dump = UrlhausDump(path, tmp_path / f"{lines}.db")
+        tracemalloc.start()
+        dump.refresh()
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert dump.count.entries == lines
+        dump.close()
+        return most
+
+    short, long = peak(400), peak(4_000)
+    assert long < max(short * 1.5, short + 200_000), "a longer dump takes no more memory"
+
+
+def test_lines_that_are_no_utf_8_or_endless_are_counted_and_the_rest_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_bytes(
+        b"url,threat\nhttp://a.example/x,malware_download\n"
+        b"http://\xff\xfe.example/x,malware_download\n"
+        b"http://caf\xe9.example/\x80,malware_download\n"
+        + b"x" * 300_000
+        + b"\nhttp://b.example/x,malware_download\n\x00\x00\x00\n"
+    )
+    dump = UrlhausDump(path, tmp_path / "d.db")
+    dump.refresh()
+    assert results(dump, "http://a.example/x")[0][1] == results(dump, "http://b.example/x")[0][1] == "listed"
+    assert dump.count.malformed >= 2 and all(len(example) < 400 for example in dump.count.examples)
+    dump.close()
 
 
 @pytest.mark.parametrize(
