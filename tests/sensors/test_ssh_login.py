@@ -63,6 +63,29 @@ async def test_what_arrives_behind_malformed_input_is_not_told_again(trap: Trap)
     assert (closed.reason, closed.detail) == ("protocol-error", told.what)
 
 
+async def test_garbage_whose_sender_does_not_wait_for_the_banner_is_told(trap_builder: TrapBuilder) -> None:
+    trap = await trap_builder(profile_changes={"banner_delay_ms": 20.0})
+    reader, writer = await asyncio.open_connection("127.0.0.1", trap.port)
+    writer.write(b"\0" * 1000)
+    writer.write_eof()
+    assert await reader.readline() == b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10\r\n"
+    writer.close()
+    (closed,) = await trap.journal.wait_for(Disconnected)
+    (told,) = trap.journal.of(Malformed)
+    assert (closed.reason, closed.detail) == ("protocol-error", told.what)
+
+
+async def test_a_client_that_only_looks_whether_the_port_is_open_is_no_error(
+    trap_builder: TrapBuilder,
+) -> None:
+    trap = await trap_builder(profile_changes={"banner_delay_ms": 20.0})
+    _, writer = await asyncio.open_connection("127.0.0.1", trap.port)
+    writer.write_eof()
+    writer.close()
+    (closed,) = await trap.journal.wait_for(Disconnected)
+    assert closed.reason == "client" and not trap.journal.of(Malformed)
+
+
 async def test_a_password_of_a_megabyte_is_told_once_and_ends_the_connection(trap: Trap) -> None:
     with pytest.raises((asyncssh.Error, OSError)):
         await trap.connect(password="x" * 1_000_000)

@@ -49,7 +49,7 @@ class ServerTransport(SSHServerConnection):
         self.profile = profile
         self._groups = groups
         self._server_host_key_algs = [name.encode() for name in profile.host_keys]
-        self._banner_sent = False
+        self._banner_sent = self._ended_early = False
         self._write_paused = False
         self._read_paused = False
         self._last_words = False
@@ -98,6 +98,16 @@ class ServerTransport(SSHServerConnection):
             self._banner_sent = True
             if self._inpbuf:
                 self._recv_data()
+            if self._ended_early:
+                super().eof_received()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more. What it sent before it heard our banner is still to be looked at."""
+        if self._transport is not None and not self._banner_sent:
+            self._ended_early = True
+            return True
+        super().eof_received()
+        return False
 
     def _recv_version(self) -> bool:
         if not self._banner_sent:
