@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import text as sql
 
 from urltrap.journal import BEGINNING, JournalWriter
 from urltrap.journal.shipping.process import STATE
@@ -66,11 +66,13 @@ class Machine:
 class Recorder:
     """A sensor's trap: sessions that overlap, a few events at a time."""
 
-    def __init__(self, data: Path, seed: int) -> None:
+    def __init__(self, data: Path, seed: int, command_bytes: int = 60) -> None:
         self.data = data
+        self._command_bytes = command_bytes
         for name in ("journal", "quarantine", "keys", "run"):
             (data / name).mkdir(parents=True, exist_ok=True)
-        self.events: list[EventBase] = []
+        self.events: list[tuple[str, int]] = []
+        self.commands = 0
         self._random = random.Random(seed)
         self._open: list[list[EventBase]] = []
         self._count = 0
@@ -89,7 +91,8 @@ class Recorder:
                 self._open.remove(session)
         self._end = self._writer.append_all(batch)
         self._writer.wait_durable(self._end, 60)
-        self.events += batch
+        self.events += [(event.session, event.seq) for event in batch]
+        self.commands += sum(isinstance(event, CommandEntered) for event in batch)
 
     def is_acknowledged(self) -> bool:
         """Whether the shipper was told that the collector's store has everything."""
@@ -107,9 +110,10 @@ class Recorder:
             new_ulid(1_795_000_000_000 + self._count, self._count.to_bytes(10, "big")),
             datetime.now(UTC),
         )
+        texts = [self._random.randbytes(self._command_bytes) for _ in range(self._random.randint(1, 10))]
         commands = [
-            CommandEntered(session=session, seq=seq, at=at, mode="exec", text=self._random.randbytes(60))
-            for seq in range(1, self._random.randint(2, 12))
+            CommandEntered(session=session, seq=seq, at=at, mode="exec", text=text)
+            for seq, text in enumerate(texts, 1)
         ]
         return [
             Connected(
@@ -139,20 +143,20 @@ def outcome(url: str, recorders: Mapping[str, Recorder]) -> dict[str, int]:
     try:
         with store.connect() as connection:
             # In the order in which they were put in.
-            rows = connection.execute(text("SELECT session, seq FROM events ORDER BY rowid")).all()
-            commands = connection.execute(text("SELECT count(*) FROM commands")).scalar() or 0
+            rows = connection.execute(sql("SELECT session, seq FROM events ORDER BY rowid")).all()
+            commands = connection.execute(sql("SELECT count(*) FROM commands")).scalar() or 0
     finally:
         store.close()
     recorded = {
-        (fleet_session(sensor, event.session), event.seq)
+        (fleet_session(sensor, session), seq)
         for sensor, recorder in recorders.items()
-        for event in recorder.events
+        for session, seq in recorder.events
     }
     came: dict[str, list[int]] = defaultdict(list)
     for session, seq in rows:
         came[session].append(seq)
     there = [(session, seq) for session, seq in rows]
-    typed = sum(isinstance(event, CommandEntered) for r in recorders.values() for event in r.events)
+    typed = sum(recorder.commands for recorder in recorders.values())
     return {
         "events": len(recorded),
         "lost": len(recorded - set(there)),

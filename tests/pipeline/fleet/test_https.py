@@ -32,7 +32,7 @@ from urltrap.pipeline.fleet.accounts import Accounts
 from urltrap.pipeline.fleet.beats import Beats
 from urltrap.pipeline.fleet.certificate import certificate_files, fingerprint, server_context
 from urltrap.pipeline.fleet.collecting import Collector
-from urltrap.pipeline.fleet.https_server import HttpsServer
+from urltrap.pipeline.fleet.https_server import HttpsServer, bound, shown
 from urltrap.pipeline.fleet.overview import fleet_overview
 from urltrap.quarantine import Quarantine
 from urltrap.store import Store
@@ -55,16 +55,24 @@ class Door:
 
 
 @contextlib.asynccontextmanager
-async def door(data: Path, store: Store) -> AsyncIterator[Door]:
+async def door(data: Path, store: Store, idle_seconds: float = 60) -> AsyncIterator[Door]:
     accounts, beats = Accounts(data), Beats(data / "run" / "fleet")
     quarantine = Quarantine(data / "quarantine")
     async with collecting(data, store) as collector:
-        server = HttpsServer(collector, accounts, beats, quarantine)
+        server = HttpsServer(collector, accounts, beats, quarantine, idle_seconds=idle_seconds)
         tls = server_context(FleetSettings(), accounts.folder)
-        address = await server.start("127.0.0.1", 0, tls)
+        listening = bound("127.0.0.1:0")
+        await server.start(listening, tls)
         certificate, _ = certificate_files(FleetSettings(), accounts.folder)
         try:
-            yield Door(f"https://{address}", accounts, beats, quarantine, collector, fingerprint(certificate))
+            yield Door(
+                f"https://{shown(listening)}",
+                accounts,
+                beats,
+                quarantine,
+                collector,
+                fingerprint(certificate),
+            )
         finally:
             await server.close()
 
@@ -175,6 +183,31 @@ async def test_a_full_disk_and_a_database_that_is_away_are_waited_for(
         (data / "elsewhere.db").rename(data / "urltrap.db")
         store.close()
         assert await sensor.send(chunk) == chunk.end
+
+
+async def test_who_is_connected_and_asks_nothing_is_hung_up_on(data: Path, store: Store) -> None:
+    async with (
+        door(data, store, idle_seconds=0.1) as here,
+        closing(here.sensor(here.accounts.add("a"))) as sensor,
+    ):
+        tls = ssl.create_default_context(cafile=str(here.accounts.folder / "collector.crt"))
+        tls.check_hostname = False
+        port = int(here.url.rpartition(":")[2])
+        for said in (b"", b"POST /v1/chunks HTTP/1.1\r\nHost: x\r\nX-"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+            writer.write(said)
+            assert await asyncio.wait_for(reader.read(), 30) == b""
+            writer.close()
+        chunk = chunk_of(visit(1), "a")
+        assert await sensor.send(chunk) == chunk.end
+
+
+def test_an_address_is_taken_by_several_processes_and_may_be_of_either_family() -> None:
+    with bound("127.0.0.1:0") as one, bound(shown(one)) as other:
+        assert shown(one) == shown(other)
+    for address in ("[::1]:0", ":0"):
+        with bound(address) as listening:
+            assert int(shown(listening).rpartition(":")[2]) > 0
 
 
 async def test_a_payload_under_a_wrong_name_is_not_kept(data: Path, store: Store) -> None:

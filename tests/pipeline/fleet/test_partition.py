@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from tests.pipeline.fleet.conftest import chunk_of, collecting, visit
 from tests.support.broker import SECRET, TestBroker
 from tests.support.fleet import Machine, Recorder, collect_settings, outcome, ship_settings
 from tests.support.namespaces import Star
 from tests.support.waiting import eventually, free_port, until
 
+from urltrap.journal import BEGINNING, JournalError, Position
+from urltrap.journal.shipping.chunk import Chunk
+from urltrap.model.event import EventBase
 from urltrap.model.fleet_settings import FleetSettings
 from urltrap.ops.processes import ProcessPlan
 from urltrap.pipeline.fleet.accounts import Accounts
 from urltrap.pipeline.fleet.certificate import certificate_files, fingerprint
+from urltrap.pipeline.fleet.collecting import Collector, NotYet
+from urltrap.pipeline.fleet.naming import fleet_session
+from urltrap.store import StoreError, open_store
+from urltrap.store.schema import events as stored
 
 NAMES = ("campus-1", "campus-2")
 
@@ -125,3 +137,57 @@ async def test_shippers_and_collectors_killed_while_they_work_lose_and_double_no
     assert outcome(url, {"campus-1": recorder}) == {
         "events": 12_000, "lost": 0, "doubled": 0, "strange": 0, "out_of_order": 0
     }  # fmt: skip
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], check=False, capture_output=True, text=True
+    )  # fmt: skip
+    if mounted.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def make_room(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+
+
+async def test_a_collector_whose_disk_fills_up_takes_everything_once_there_is_room(
+    small_disk: Path, ending: ExitStack
+) -> None:
+    data = collector_folder(small_disk / "data")
+    store = open_store(str(data / "urltrap.db"))
+    ending.callback(store.close)
+    sent: list[EventBase] = []
+    place = BEGINNING
+    refused = 0
+    async with collecting(data, store, wait_seconds=1) as collector:
+        for number in range(40):
+            events = [event for n in range(10) for event in visit(number * 10 + n, random.randbytes(2000))]
+            chunk = chunk_of(events, after=place)
+            try:
+                place = await collector.take(chunk)
+            except (JournalError, NotYet, StoreError):
+                refused += 1
+                make_room(small_disk)
+                place = await once_there_is_room(collector, chunk)
+            sent += events
+    assert refused
+    with store.connect() as connection:
+        rows = connection.execute(select(stored.c.session, stored.c.seq)).all()
+    assert sorted(rows) == sorted((fleet_session("campus-1", event.session), event.seq) for event in sent)
+
+
+async def once_there_is_room(collector: Collector, chunk: Chunk) -> Position:
+    """As a shipper does it: again, until it is taken."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await collector.take(chunk)
+            except (JournalError, NotYet, StoreError):
+                await asyncio.sleep(0.1)

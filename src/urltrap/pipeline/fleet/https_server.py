@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import ssl
+import weakref
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -32,7 +35,11 @@ from urltrap.quarantine import (
 from urltrap.store import StoreError
 
 _BODY_SECONDS = 120.0
-_BODIES_AT_ONCE = 8
+_BODIES_AT_ONCE = 4
+_CHUNKS_AT_ONCE = 64
+"""Unpacked and waiting for the store; more of them wait unread."""
+
+_IDLE_SECONDS = 60.0
 _MAX_BEAT = 10_000
 _COMPLAINTS = 1000
 _SENSOR = web.RequestKey("sensor", str)
@@ -52,18 +59,23 @@ class HttpsServer:
         beats: Beats,
         quarantine: Quarantine,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
         self._collector = collector
         self._accounts = accounts
         self._beats = beats
         self._quarantine = quarantine
         self._now = now
+        self._idle_seconds = idle_seconds
+        self._chunks = asyncio.Semaphore(_CHUNKS_AT_ONCE)
+        self._busy: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._reaping: asyncio.Task[None] | None = None
         self._bodies = asyncio.Semaphore(_BODIES_AT_ONCE)
         self._complained: set[tuple[str, str]] = set()
         self._runner: web.AppRunner | None = None
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext) -> str:
-        """Listen; the address as HOST:PORT. OSError where it is taken."""
+    async def start(self, listening: socket.socket, tls: ssl.SSLContext) -> None:
+        """Serve on a bound socket."""
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_ENCODED)
         app.add_routes(
             [
@@ -75,19 +87,34 @@ class HttpsServer:
             ]
         )
         self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=75, handle_signals=False, shutdown_timeout=2
+            app,
+            access_log=None,
+            keepalive_timeout=self._idle_seconds,
+            handle_signals=False,
+            shutdown_timeout=2,
         )
         await self._runner.setup()
-        # Several collector processes share the port: the kernel spreads connections over those that live.
-        site = web.TCPSite(self._runner, host or None, port, ssl_context=tls, reuse_port=True)
-        await site.start()
-        name = self._runner.addresses[0]
-        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+        await web.SockSite(self._runner, listening, ssl_context=tls).start()
+        self._reaping = asyncio.create_task(self._reap(self._runner))
 
     async def close(self) -> None:
         """Stop listening; requests under way get two seconds."""
+        if self._reaping is not None:
+            self._reaping.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def _reap(self, runner: web.AppRunner) -> None:
+        """Hang up on those who are connected and ask nothing: strangers must not hold all descriptors."""
+        since: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(self._idle_seconds / 4)
+            for connection in runner.server.connections if runner.server else ():
+                if connection in self._busy:
+                    since.pop(connection, None)
+                elif clock() - since.setdefault(connection, clock()) > self._idle_seconds:
+                    connection.force_close()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -119,15 +146,16 @@ class HttpsServer:
             return _refusal(503, "the collector's disk fails")
 
     async def _chunk(self, request: web.Request) -> web.Response:
-        async with self._bodies:
-            async with asyncio.timeout(_BODY_SECONDS):
-                body = await request.read()
-            chunk = await asyncio.to_thread(decode_chunk, body)
-            del body
-        if chunk.sensor != request[_SENSOR]:
-            self._complain(request[_SENSOR], f"said that it was {chunk.sensor}")
-            return _refusal(403, "this credential belongs to another sensor")
-        return _committed(await self._collector.take(chunk))
+        async with self._chunks:
+            async with self._bodies:
+                async with asyncio.timeout(_BODY_SECONDS):
+                    body = await request.read()
+                chunk = await asyncio.to_thread(decode_chunk, body)
+                del body
+            if chunk.sensor != request[_SENSOR]:
+                self._complain(request[_SENSOR], f"said that it was {chunk.sensor}")
+                return _refusal(403, "this credential belongs to another sensor")
+            return _committed(await self._collector.take(chunk))
 
     async def _marks(self, request: web.Request) -> web.Response:
         stream = request.match_info["stream"]
@@ -176,6 +204,27 @@ class HttpsServer:
         if (who, what) not in self._complained and len(self._complained) < _COMPLAINTS:
             self._complained.add((who, what))
             log.warning("collector.refused", who=who, what=what, further="not logged again")
+
+
+def bound(address: str) -> socket.socket:
+    """A socket on HOST:PORT (no host: all addresses). OSError where it is taken or not allowed.
+
+    Several collector processes may share it: the kernel spreads connections over those that live.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(
+            ("", int(port)), family=socket.AF_INET6, reuse_port=True, dualstack_ipv6=True
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, int(port)), family=family, reuse_port=True)
+
+
+def shown(listening: socket.socket) -> str:
+    """A socket's address as HOST:PORT."""
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _refusal(status: int, words: str) -> web.Response:

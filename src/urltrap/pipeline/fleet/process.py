@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from urltrap.pipeline.fleet.accounts import Accounts
 from urltrap.pipeline.fleet.beats import Beats
 from urltrap.pipeline.fleet.certificate import server_context
 from urltrap.pipeline.fleet.collecting import Collector, collector_writer
-from urltrap.pipeline.fleet.https_server import HttpsServer
+from urltrap.pipeline.fleet.https_server import HttpsServer, bound, shown
 from urltrap.pipeline.fleet.nats_consumer import NatsConsumer
 from urltrap.pipeline.fleet.receiving import Receiving
 from urltrap.quarantine import Quarantine
@@ -30,6 +31,12 @@ def collector_key(secret: bytes) -> BrokerKey:
     return BrokerKey(b"collector\0" + secret)
 
 
+def raise_descriptor_limit() -> None:
+    """As many open connections as this process may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def run_collector(
     settings: Settings,
     data: Path,
@@ -44,7 +51,10 @@ async def run_collector(
     """
     secret = await asyncio.to_thread((data / "keys" / "secret").read_bytes)
     accounts = Accounts(data)
-    tls = server_context(settings.fleet, accounts.folder) if settings.fleet.listen else None
+    listening, tls = None, None
+    if settings.fleet.listen:
+        tls, listening = server_context(settings.fleet, accounts.folder), bound(settings.fleet.listen)
+    raise_descriptor_limit()
     drop()
     store = await asyncio.to_thread(open_store, settings.store.url or f"sqlite:///{data / 'urltrap.db'}")
     collector = Collector(data / "journal", collector_writer(secret, index), store, settings.journal)
@@ -56,9 +66,9 @@ async def run_collector(
     consuming: asyncio.Task[None] | None = None
     doors: list[str] = []
     try:
-        if tls is not None:
-            host, _, port = settings.fleet.listen.rpartition(":")
-            doors.append(f"https {await server.start(host.strip('[]'), int(port), tls)}")
+        if listening is not None and tls is not None:
+            await server.start(listening, tls)
+            doors.append(f"https {shown(listening)}")
         if settings.fleet.nats:
             key, ca = collector_key(secret), settings.fleet.nats_ca
             consumer = NatsConsumer(settings.fleet.nats, key, collector, beats, receiving, ca)
