@@ -171,7 +171,10 @@ class Day:
                 save_sightings(connection, seen[start : start + 500])
         with store.connect() as connection:
             self.ids = list(connection.execute(select(sessions.c.id).order_by(sessions.c.id)).scalars())
-            self.tallies = connection.execute(select(tallies).where(tallies.c.day > EVER)).all()
+            mine = tallies.c.what.not_in(
+                ("country", "network")
+            )  # which derive() counts, as it places addresses
+            self.tallies = connection.execute(select(tallies).where(tallies.c.day > EVER, mine)).all()
             self.urls = connection.execute(select(urls)).mappings().all()
 
     def _session(self, number: int, seen: list[Seen]) -> Iterator[EventBase]:
@@ -403,6 +406,19 @@ def derive(store: Store, day: Day) -> None:
             country, asn = where[address]
             counted[moment, country, asn] += n
             counted[EVER, country, asn] += n
+        connection.execute(tallies.delete().where(tallies.c.what.in_(("country", "network"))))
+        by_place: Counter[tuple[datetime, str, bytes]] = Counter()
+        for (moment, country, asn), n in counted.items():
+            by_place[moment, "country", country.encode()] += n
+            by_place[moment, "network", b"%d" % asn] += n
+        insert_rows(
+            connection,
+            tallies,
+            [
+                {"day": moment, "what": what, "key": tally_key(value), "value": value, "second": b"", "n": n}
+                for (moment, what, value), n in by_place.items()
+            ],
+        )
         connection.execute(places.delete())
         insert_rows(
             connection,

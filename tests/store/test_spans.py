@@ -15,10 +15,11 @@ from urltrap.store import Store, spans
 from urltrap.store.forgetting import coarsen, expire, forget
 from urltrap.store.intake import ingest
 from urltrap.store.queries import gaps as gap_queries
+from urltrap.store.queries import overview as overview_queries
 from urltrap.store.queries import top as top_queries
-from urltrap.store.queries.ranking import midnight_after
-from urltrap.store.rollups import EVER
-from urltrap.store.schema import logins, missing, program_runs, sessions, tallies
+from urltrap.store.queries.partial import midnight_after, part_of_day
+from urltrap.store.rollups import EVER, place_addresses
+from urltrap.store.schema import addresses, logins, missing, program_runs, sessions, tallies
 from urltrap.store.schema import spans as spans_table
 from urltrap.store.types import DAY, from_micros, to_micros
 
@@ -83,13 +84,43 @@ def spans_agree(store: Store, now: datetime) -> None:
                 )
             }
             there = connection.execute(select(spans_table).where(spans_table.c.days == days))
-            assert {(row.what, row.key): row.n for row in there} == summed, days
+            found = {(row.what, row.key): row.n for row in there if row.n}
+            assert found == {key: n for key, n in summed.items() if n}, days
 
 
-def figures_agree(store: Store, now: datetime, addresses: bool = True) -> None:
+def place(store: Store) -> None:
+    """Give every address a place, some another than before."""
+    with store.begin() as connection:
+        found = connection.execute(select(addresses.c.address)).scalars().all()
+        place_addresses(
+            connection,
+            {
+                address: {"country": "NL" if place else "", "asn": 64500 + place if place else None,
+                          "network": f"Net {place}" if place else ""}
+                for address in found
+                for place in [int(address.rpartition(".")[2]) % 3]
+            },
+        )  # fmt: skip
+
+
+def by_place(store: Store, kind: str, since: datetime) -> Counter[bytes]:
+    """Sessions by the place of their address, from the rows themselves."""
+    column = func.coalesce(addresses.c.country, "") if kind == "country" else addresses.c.network
+    with store.connect() as connection:
+        rows = connection.execute(
+            select(column, func.count())
+            .select_from(sessions.outerjoin(addresses, addresses.c.address == sessions.c.src_ip))
+            .where(sessions.c.started >= since, sessions.c.connected)
+            .group_by(column)
+        ).all()
+    return Counter({value.encode(): n for value, n in rows if kind == "country" or value})
+
+
+def figures_agree(store: Store, now: datetime, addresses_too: bool = True) -> None:
     """Top lists and gaps are what the rows themselves say.
 
-    Not `addresses` where some have aged: an address that came again since is counted under its own name still.
+    Not `addresses_too` where some have aged: one that came again since is counted under its own name still, and the
+    places of those that are one now stay counted.
     """
     with store.connect() as connection:
         tries = connection.execute(select(logins.c.password, logins.c.at)).all()
@@ -103,15 +134,21 @@ def figures_agree(store: Store, now: datetime, addresses: bool = True) -> None:
         assert top == counted, days
         counted = Counter(row.src_ip.encode() for row in sources if row.started >= since)
         top = {row.value: row.count for row in top_queries.top(store, "address", 100, since)}
-        assert top == counted or not addresses, days
+        assert top == counted or not addresses_too, days
         assert sum(top.values()) == counted.total(), days
+        for kind in ("country", "network"):
+            found = Counter({row.value: row.count for row in top_queries.top(store, kind, 100, since)})
+            assert found == by_place(store, kind, since) or not addresses_too, (kind, days)
+    for kind in ("country", "network"):
+        found = Counter({row.value: row.count for row in top_queries.top(store, kind, 100)})
+        assert found == by_place(store, kind, from_micros(0)) or not addresses_too, kind
     wanted = Counter((row.name, row.outcome) for row in runs if row.outcome.startswith("not-"))
     met = Counter((name, outcome) for name, outcome, _ in {(r.name, r.outcome, r.session) for r in runs})
-    found = gap_queries.gaps(store, 100)
-    assert {(row.name, row.outcome): (row.count, row.sessions) for row in found.rows} == {
+    gaps = gap_queries.gaps(store, 100)
+    assert {(row.name, row.outcome): (row.count, row.sessions) for row in gaps.rows} == {
         key: (n, met[key]) for key, n in wanted.items()
     }
-    assert found.outcomes == Counter(row.outcome for row in runs)
+    assert gaps.outcomes == Counter(row.outcome for row in runs)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -121,9 +158,29 @@ def test_kept_figures_are_those_of_a_scan_after_any_intake(store: Store, seed: i
     figures_agree(store, NOON)  # before anything was summed
     assert spans.roll(store, NOON)
     spans_agree(store, NOON)
+    place(store)
+    spans_agree(store, NOON)
     take(store, dice, crowd(dice, range(20, 50), 45))  # some known, some late, some of today
     spans_agree(store, NOON)
     figures_agree(store, NOON)
+
+
+def test_lists_agree_with_and_without_the_part_of_a_day_that_was_read_before(store: Store) -> None:
+    dice = random.Random(6)
+    take(store, dice, crowd(dice, range(30), 3))
+    since = NOON - timedelta(days=1, hours=3)
+    part = part_of_day(store, since)
+    with store.connect() as connection:
+        started = connection.execute(select(sessions.c.started)).scalars().all()
+    assert part.sources.total() == sum(since <= moment < part.begin for moment in started) > 0
+    for kind in ("address", "network", "country"):
+        assert top_queries.top(store, kind, 9, since, part) == top_queries.top(store, kind, 9, since)
+    hours = overview_queries.timeline(store, NOON - timedelta(days=9))
+    days = overview_queries.timeline(store, NOON - timedelta(days=9), step=timedelta(days=1))
+    summed: Counter[tuple[datetime, str]] = Counter()
+    for point in hours:
+        summed[point.hour.replace(hour=0), point.sensor] += point.sessions
+    assert {(point.hour, point.sensor): point.sessions for point in days} == summed
 
 
 def test_spans_move_on_day_by_day_and_by_leaps_and_never_back(store: Store) -> None:
@@ -144,10 +201,11 @@ def test_what_ages_or_is_forgotten_leaves_the_sums_right(store: Store) -> None:
     dice = random.Random(4)
     take(store, dice, crowd(dice, range(40), 28))
     spans.roll(store, NOON)
+    place(store)
     coarsen(store, NOON - timedelta(days=9))
     forget(store, "198.51.1.2")
     spans_agree(store, NOON)
-    figures_agree(store, NOON, addresses=False)
+    figures_agree(store, NOON, addresses_too=False)
     before = gap_queries.gaps(store, 100)
     expire(store, NOON - timedelta(days=20), NOON - timedelta(days=20))
     spans_agree(store, NOON)

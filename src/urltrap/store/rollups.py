@@ -2,7 +2,7 @@
 
 `tallies` counts values per day, and once more for all time under the day EVER (`spans` sums the last days), `missing`
 programs that the machine does not have; `places` counts sessions per day, country and network, and follows when an
-address is placed (again).
+address is placed (again), as do the tallies of countries and of networks.
 """
 
 from __future__ import annotations
@@ -160,6 +160,16 @@ def _add_places(connection: Connection, changes: Iterable[tuple[int, str, int, i
         summed[0, country, asn] += n
     rows = [(*key, n) for key, n in summed.items() if n]
     upsert_tuples(connection, places, ("day", "country", "asn", "n"), rows, add=["n"])
+    counted: Counter[tuple[int, str, bytes]] = Counter()
+    for (day, country, asn), n in summed.items():
+        if day:  # of all time is added by add_tallies itself
+            counted[day, "country", country.encode()] += n
+            if asn != NO_NETWORK:
+                counted[day, "network", b"%d" % asn] += n
+    add_tallies(
+        connection,
+        {(day, what, tally_key(value)): (value, b"", n) for (day, what, value), n in counted.items() if n},
+    )
 
 
 def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:

@@ -21,7 +21,7 @@ from urltrap.store.types import DAY, from_micros, to_micros
 from urltrap.store.upsert import insert_new, upsert_tuples
 
 _TRIED = ("username", "password", "pair", "command", "client")
-_SEEN = ("address", "url", "host")
+_SEEN = ("address", "url", "host", "country", "network")
 KINDS: Mapping[int, tuple[str, ...]] = {30: _TRIED + _SEEN, 7: _TRIED, 6: _SEEN}
 """Days of a span → kinds of `tallies` in it. Of a week, what is counted from its very hour has one whole day less."""
 
@@ -85,10 +85,10 @@ def _roll(connection: Connection, span: Span, today: int) -> None:
     if span.first <= first < span.end:
         _add(connection, span.days, span.end, today, 1)
         _add(connection, span.days, span.first, first, -1)
-        connection.execute(delete(spans).where(spans.c.days == span.days, spans.c.n <= 0))
     else:
         connection.execute(delete(spans).where(spans.c.days == span.days))
         _add(connection, span.days, first, today, 1)
+    connection.execute(delete(spans).where(spans.c.days == span.days, spans.c.n <= 0))
     connection.execute(update(facts).where(facts.c.name == _fact(span.days)).values(value=f"{first} {today}"))
 
 

@@ -23,6 +23,7 @@ from urltrap.store.queries import overview as overview_queries
 from urltrap.store.queries import sessions as session_queries
 from urltrap.store.queries import top as top_queries
 from urltrap.store.queries import urls as url_queries
+from urltrap.store.queries.partial import PartOfDay, part_of_day
 
 router = APIRouter()
 
@@ -68,8 +69,9 @@ def overview(request: Request, query: Annotated[OverviewQuery, FromQuery()]) -> 
     now = site.now()
     span = range_of(query.range, now)
     pulse = overview_queries.pulse(site.store)  # first: a page may show more than it says, never less
-    points = overview_queries.timeline(site.store, span.since or BEGINNING)
-    countries = overview_queries.countries(site.store, span.since)
+    points = overview_queries.timeline(site.store, span.since or BEGINNING, step=span.step)
+    part = part_of_day(site.store, span.since) if span.since else None
+    countries = overview_queries.countries(site.store, span.since, part)
     sensors, row = charts.bars(points, span, now)
     return render(
         request,
@@ -81,7 +83,7 @@ def overview(request: Request, query: Annotated[OverviewQuery, FromQuery()]) -> 
         bars=row,
         timeline=charts.timeline_option(sensors, row, span.step),
         countries=charts.country_counts(countries),
-        tops=[(kind, name, _top(site.store, kind, span.since)) for kind, name in TOPS],
+        tops=[(kind, name, _top(site.store, kind, span.since, part, countries)) for kind, name in TOPS],
         newest_urls=url_queries.page(site.store, limit=_NEWEST_URLS).rows,
         newest_sessions=session_queries.page(site.store, limit=_NEWEST_SESSIONS).rows,
         since=charts.moment_text(span.since) if span.since else None,
@@ -108,9 +110,17 @@ async def live(request: Request) -> Response:
     )
 
 
-def _top(store: Store, kind: TopKind | Literal["domain"], since: datetime | None) -> list[TopRow]:
+def _top(
+    store: Store,
+    kind: TopKind | Literal["domain"],
+    since: datetime | None,
+    part: PartOfDay | None,
+    countries: list[CountryRow],
+) -> list[TopRow]:
+    if kind == "country":
+        return top_queries.of_countries(countries, _TOP)
     if kind != "domain":
-        return top_queries.top(store, kind, _TOP, since)
+        return top_queries.top(store, kind, _TOP, since, part)
     return [
         TopRow(value=domain.encode(), count=count)
         for domain, count in intel_queries.busiest_domains(store, _TOP)

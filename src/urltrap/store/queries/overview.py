@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy import BigInteger, Connection, cast, func, select
 
 from urltrap.model.views import Counters, CountryRow, Pulse, TimelinePoint
 from urltrap.store.engine import Store
-from urltrap.store.queries.ranking import midnight_after
-from urltrap.store.rollups import EVER
+from urltrap.store.queries.partial import PartOfDay, read_part
+from urltrap.store.queries.ranking import counts_of
 from urltrap.store.schema import (
     addresses,
     artifacts,
     dead_letters,
     hourly,
     jobs,
-    places,
-    sessions,
     urls,
     watermarks,
 )
+from urltrap.store.types import from_micros
 
 _SERIES = ("sessions", "logins", "commands", "downloads", "uploads", "shed")
 
@@ -71,43 +70,46 @@ def pulse(store: Store) -> Pulse:
         )
 
 
-def timeline(store: Store, since: datetime, until: datetime | None = None) -> list[TimelinePoint]:
-    """One point per hour and sensor with anything in it, oldest first."""
-    query = select(hourly).where(hourly.c.hour >= since, hourly.c.what.in_(_SERIES)).order_by(hourly.c.hour)
+def timeline(
+    store: Store, since: datetime, until: datetime | None = None, step: timedelta = timedelta(hours=1)
+) -> list[TimelinePoint]:
+    """One point per step (an hour or a day, UTC) and sensor with anything in it, oldest first."""
+    micros = step // timedelta(microseconds=1)
+    hour = cast(hourly.c.hour, BigInteger)
+    begin = hour - hour % micros if step > timedelta(hours=1) else hour
+    columns = (begin.label("begin"), hourly.c.sensor, hourly.c.what)
+    query = select(*columns, func.sum(hourly.c.n)).where(hourly.c.hour >= since, hourly.c.what.in_(_SERIES))
     if until is not None:
         query = query.where(hourly.c.hour < until)
-    points: dict[tuple[datetime, str], dict[str, int]] = {}
+    points: dict[tuple[int, str], dict[str, int]] = {}
     with store.connect() as connection:
-        for row in connection.execute(query):
-            points.setdefault((row.hour, row.sensor), {})[row.what] = row.n
-    return [TimelinePoint(hour=hour, sensor=sensor, **values) for (hour, sensor), values in points.items()]
+        for moment, sensor, what, n in connection.execute(query.group_by(*columns).order_by("begin")):
+            points.setdefault((moment, sensor), {})[what] = int(n)
+    return [
+        TimelinePoint(hour=from_micros(moment), sensor=sensor, **values)
+        for (moment, sensor), values in points.items()
+    ]
 
 
-def countries(store: Store, since: datetime | None = None) -> list[CountryRow]:
+def countries(store: Store, since: datetime | None = None, part: PartOfDay | None = None) -> list[CountryRow]:
     """Sessions and addresses per country, most sessions first; unknown ones as an empty country.
 
-    A country whose addresses were only shed in floods has no sessions, and is listed.
+    `part`: the part of a day at the beginning of the range, where it was read already. A country whose addresses were
+    only shed in floods has no sessions, and is listed.
     """
-    n = func.sum(places.c.n).label("n")
-    by_place = select(places.c.country, n).group_by(places.c.country)
-    active = select(addresses.c.country, func.count().label("n")).group_by(addresses.c.country)
+    # By an expression: SQLite would read all addresses in the order of their countries, to spare itself the grouping.
+    country = func.coalesce(addresses.c.country, "").label("country")
+    active = select(country, func.count().label("n")).group_by(country)
     counted: Counter[str] = Counter()
     with store.connect() as connection:
-        if since is None:
-            by_place = by_place.where(places.c.day == EVER)
-        else:
-            begin = midnight_after(since)
-            by_place = by_place.where(places.c.day >= begin, places.c.day > EVER)
+        begin, besides = None, None
+        if since is not None:
+            part = part or read_part(connection, since)
+            begin, besides = part.begin, {name.encode(): n for name, n in part.countries.items()}
             active = active.where(addresses.c.last_seen >= since)
-            country = func.coalesce(addresses.c.country, literal_column("''")).label("country")
-            partial = (
-                select(country, func.count().label("n"))
-                .select_from(sessions.outerjoin(addresses, addresses.c.address == sessions.c.src_ip))
-                .where(sessions.c.started >= since, sessions.c.started < begin, sessions.c.connected)
-                .group_by(country)
-            )
-            counted.update({row.country: int(row.n) for row in connection.execute(partial)})
-        counted.update({row.country: int(row.n) for row in connection.execute(by_place)})
+        counted.update(
+            {value.decode(): n for value, n in counts_of(connection, "country", begin, besides).items()}
+        )
         sources = {row.country: int(row.n) for row in connection.execute(active)}
     rows = [
         CountryRow(country=country, sessions=max(0, counted[country]), addresses=sources.get(country, 0))

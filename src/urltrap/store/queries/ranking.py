@@ -11,16 +11,12 @@ from sqlalchemy import Connection, func, select
 from urltrap.store.rollups import EVER
 from urltrap.store.schema import spans, tallies, watermarks
 from urltrap.store.spans import Span, beginning_at
-from urltrap.store.types import DAY, from_micros, to_micros
+from urltrap.store.types import from_micros
 
-_DEPTHS = (150, 1500)
+_DEPTHS = (30, 200, 1500)
+"""How far down each list is read, while that was not far enough."""
 _MOST_DAYS = 62
 _PART = 400
-
-
-def midnight_after(moment: datetime) -> datetime:
-    """The first beginning of a day (UTC) at or after a moment."""
-    return from_micros(-(-to_micros(moment) // DAY) * DAY)
 
 
 def most_frequent(
@@ -62,6 +58,34 @@ def most_frequent(
     return _first(extra, limit)
 
 
+def counts_of(
+    connection: Connection, what: str, since: datetime | None, besides: Mapping[bytes, int] | None = None
+) -> dict[bytes, int]:
+    """Every value of a kind that has few, by value, from the day that begins at `since` (None: of all time).
+
+    `besides`: counts by value to be added, of the part of a day before `since`.
+    """
+    named = {row.key: row.value for row in connection.execute(
+        select(tallies.c.key, tallies.c.value).where(tallies.c.what == what, tallies.c.day == EVER)
+    )}  # fmt: skip
+    counts: Counter[bytes] = Counter()
+    if since is None:
+        queries = [select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day == EVER)]
+    else:
+        span = beginning_at(connection, what, since)
+        first = from_micros(span.end) if span else since
+        queries = [select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day >= first)]
+        if span:
+            queries.append(
+                select(spans.c.key, spans.c.n).where(spans.c.what == what, spans.c.days == span.days)
+            )
+    for query in queries:
+        for key, n in connection.execute(query):
+            counts[named[key]] += int(n)
+    counts.update(besides or {})
+    return {value: n for value, n in counts.items() if n > 0}
+
+
 def _days(connection: Connection, since: datetime) -> list[datetime]:
     newest = connection.execute(select(func.max(watermarks.c.last_at))).scalar()
     days = []
@@ -82,8 +106,7 @@ def _by_threshold(
     extra: Counter[bytes],
     depth: int,
 ) -> list[tuple[bytes, int]] | None:
-    candidates = set(extra)
-    unseen = 0
+    candidates, unseen = _longest(extra, depth)
     by_day, in_span = (
         tallies.c.what == what,
         (spans.c.what == what, spans.c.days == (span.days if span else 0)),
@@ -97,7 +120,7 @@ def _by_threshold(
         candidates.update(row.key for row in rows)
         if len(rows) == depth:
             unseen += rows[-1].n
-    counts = Counter(extra)
+    counts = Counter({key: extra[key] for key in candidates if key in extra})
     listed = sorted(candidates)
     for start in range(0, len(listed), _PART):
         part = listed[start : start + _PART]
@@ -117,6 +140,12 @@ def _by_threshold(
     if unseen == 0 or (len(found) == limit and found[-1][1] > unseen):
         return found
     return None
+
+
+def _longest(counts: Counter[bytes], depth: int) -> tuple[set[bytes], int]:
+    """The first `depth` of a list, and how many any other of it can have."""
+    listed = counts.most_common(depth)
+    return {key for key, _ in listed}, listed[-1][1] if len(listed) == depth else 0
 
 
 def _first(counts: Counter[bytes], limit: int) -> list[tuple[bytes, int]]:

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from urltrap.model.views import TopKind, TopRow
+from urltrap.model.views import CountryRow, TopKind, TopRow
 from urltrap.store.engine import Store
 from urltrap.store.queries.overview import countries
-from urltrap.store.queries.ranking import midnight_after, most_frequent
-from urltrap.store.rollups import EVER, NO_NETWORK, tally_key
-from urltrap.store.schema import addresses, places, sessions, sightings, tallies, urls
+from urltrap.store.queries.partial import PartOfDay, read_part
+from urltrap.store.queries.ranking import counts_of, most_frequent
+from urltrap.store.rollups import EVER, tally_key
+from urltrap.store.schema import addresses, tallies, urls
 from urltrap.store.types import DAY, from_micros, to_micros
 
 
-def top(store: Store, what: TopKind, limit: int = 10, since: datetime | None = None) -> list[TopRow]:
+def top(
+    store: Store,
+    what: TopKind,
+    limit: int = 10,
+    since: datetime | None = None,
+    part: PartOfDay | None = None,
+) -> list[TopRow]:
     """The `limit` most frequent values of a kind, since the beginning of the day of `since` (None: ever).
 
-    Equal counts are ordered by value, so that two calls agree.
+    Equal counts are ordered by value, so that two calls agree. `part`: the part of a day at the beginning of the range,
+    where it was read already: addresses, networks and countries are counted from its very hour.
     """
     if what in ("username", "password", "pair", "command", "client"):
         return _tallied(store, what, limit, since)
     if what == "address":
-        return _addresses(store, limit, since)
+        return _addresses(store, limit, since, part)
     if what == "network":
-        return _networks(store, limit, since)
+        return _networks(store, limit, since, part)
     if what == "country":
-        rows = [row for row in countries(store, since) if row.sessions]
-        return [TopRow(value=row.country.encode(), count=row.sessions) for row in rows[:limit]]
-    return _urls(store, what, limit, since)
+        return of_countries(countries(store, since, part), limit)
+    return _urls(store, what, limit, since, part)
+
+
+def of_countries(rows: Sequence[CountryRow], limit: int) -> list[TopRow]:
+    """The first of what `overview.countries` found."""
+    busy = [row for row in rows if row.sessions]
+    return [TopRow(value=row.country.encode(), count=row.sessions) for row in busy[:limit]]
 
 
 def _tallied(store: Store, what: str, limit: int, since: datetime | None) -> list[TopRow]:
@@ -41,20 +54,17 @@ def _tallied(store: Store, what: str, limit: int, since: datetime | None) -> lis
     return [TopRow(value=named[key][0], second=named[key][1], count=n) for key, n in counted]
 
 
-def _addresses(store: Store, limit: int, since: datetime | None) -> list[TopRow]:
+def _addresses(store: Store, limit: int, since: datetime | None, part: PartOfDay | None) -> list[TopRow]:
     with store.connect() as connection:
         besides: dict[bytes, int] = {}
         text: dict[bytes, bytes] = {}
         begin = None
         if since is not None:
-            begin = midnight_after(since)
-            for row in connection.execute(
-                select(sessions.c.src_ip, func.count().label("n"))
-                .where(sessions.c.started >= since, sessions.c.started < begin, sessions.c.connected)
-                .group_by(sessions.c.src_ip)
-            ):
-                key = tally_key(row.src_ip.encode())
-                besides[key], text[key] = row.n, row.src_ip.encode()
+            part = part or read_part(connection, since)
+            begin = part.begin
+            for address, n in part.sources.items():
+                key = tally_key(address.encode())
+                besides[key], text[key] = n, address.encode()
         counted = most_frequent(connection, "address", limit, begin, besides)
         named = _values(connection, "address", [key for key, _ in counted if key not in text])
         text.update({key: value for key, (value, _) in named.items()})
@@ -67,28 +77,14 @@ def _addresses(store: Store, limit: int, since: datetime | None) -> list[TopRow]
     ]
 
 
-def _networks(store: Store, limit: int, since: datetime | None) -> list[TopRow]:
+def _networks(store: Store, limit: int, since: datetime | None, part: PartOfDay | None) -> list[TopRow]:
     with store.connect() as connection:
-        counted: Counter[int] = Counter()
-        n = func.sum(places.c.n).label("n")
-        query = select(places.c.asn, n).where(places.c.asn != NO_NETWORK).group_by(places.c.asn)
-        if since is None:
-            query = query.where(places.c.day == EVER)
-        else:
-            begin = midnight_after(since)
-            query = query.where(places.c.day >= begin, places.c.day > EVER)
-            partial = (
-                select(addresses.c.asn, func.count().label("n"))
-                .select_from(sessions.join(addresses, addresses.c.address == sessions.c.src_ip))
-                .where(sessions.c.started >= since, sessions.c.started < begin, sessions.c.connected)
-                .where(addresses.c.asn.is_not(None))
-                .group_by(addresses.c.asn)
-            )
-            counted.update({row.asn: int(row.n) for row in connection.execute(partial)})
-        counted.update({row.asn: int(row.n) for row in connection.execute(query)})
-        first = sorted(
-            (item for item in counted.items() if item[1] > 0), key=lambda item: (-item[1], item[0])
-        )
+        begin, besides = None, None
+        if since is not None:
+            part = part or read_part(connection, since)
+            begin, besides = part.begin, {b"%d" % asn: n for asn, n in part.networks.items()}
+        counted = counts_of(connection, "network", begin, besides)
+        first = sorted(((int(asn), n) for asn, n in counted.items()), key=lambda item: (-item[1], item[0]))
         rows = []
         for asn, count in first[:limit]:
             name = select(addresses.c.network).where(addresses.c.asn == asn).limit(1)
@@ -97,7 +93,9 @@ def _networks(store: Store, limit: int, since: datetime | None) -> list[TopRow]:
     return rows
 
 
-def _urls(store: Store, what: str, limit: int, since: datetime | None) -> list[TopRow]:
+def _urls(
+    store: Store, what: str, limit: int, since: datetime | None, part: PartOfDay | None
+) -> list[TopRow]:
     with store.connect() as connection:
         if since is None and what == "url":
             query = select(urls.c.url, urls.c.key, urls.c.sightings)
@@ -109,16 +107,11 @@ def _urls(store: Store, what: str, limit: int, since: datetime | None) -> list[T
         text: dict[bytes, bytes] = {}
         begin = None
         if since is not None:
-            begin = midnight_after(since)
-            column = urls.c.host if what == "host" else urls.c.key
-            for row in connection.execute(
-                select(column.label("value"), func.count().label("n"))
-                .select_from(sightings.join(urls, urls.c.key == sightings.c.url_key))
-                .where(sightings.c.at >= since, sightings.c.at < begin)
-                .group_by(column)
-            ):
-                key = tally_key(row.value.encode())
-                besides[key], text[key] = row.n, row.value.encode()
+            part = part or read_part(connection, since)
+            begin = part.begin
+            for value, n in (part.hosts if what == "host" else part.urls).items():
+                key = tally_key(value.encode())
+                besides[key], text[key] = n, value.encode()
         counted = most_frequent(connection, what, limit, begin, besides)
         named = _values(connection, what, [key for key, _ in counted if key not in text])
         text.update({key: value for key, (value, _) in named.items()})
