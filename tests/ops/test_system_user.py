@@ -8,10 +8,19 @@ from typing import Any
 
 import pytest
 
+from urltrap.model.settings import Settings
 from urltrap.ops import system_user
 from urltrap.ops.cli import run as command
 from urltrap.ops.data_folder import DataFolder
-from urltrap.ops.system_user import SYSTEM_USER, USERADD, NoSuchUser, make_system_user, target_user
+from urltrap.ops.system_user import (
+    SYSTEM_USER,
+    USERADD,
+    NoSuchUser,
+    hand_over,
+    hand_over_at_exit,
+    make_system_user,
+    target_user,
+)
 
 from .commands import run
 
@@ -101,7 +110,33 @@ def test_the_data_becomes_the_users_and_keys_and_settings_stay_roots(
         (folder.root / name).write_text("")
     given: list[str] = []
     monkeypatch.setattr(os, "chown", lambda place, *_, follow_symlinks: given.append(str(place)))
-    command.hand_over(folder, (98_765, 98_765))
+    hand_over(folder, (98_765, 98_765))
     assert {str(Path(place).relative_to(folder.root)) for place in given} == {
         ".", "journal", "journal/trap-0", "journal/trap-0/1.seg", "lists", "lists/x", "urltrap.db",
     }  # fmt: skip
+
+
+def test_the_database_is_the_users_before_a_process_that_stays_root_could_make_it(
+    machine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(ENTRY)
+    run("init", tmp_path / "data")
+    folder = DataFolder(tmp_path / "data")
+    given: list[str] = []
+    monkeypatch.setattr(os, "chown", lambda place, *_, follow_symlinks: given.append(str(place)))
+    monkeypatch.setattr(command, "reachable_by", lambda *_: None)
+    assert command._unprivileged(folder, Settings()) == (987, 986)
+    assert str(folder.database) in given
+
+
+@pytest.mark.parametrize(("who", "registered"), [(0, True), (1000, False)])
+def test_what_root_makes_in_a_users_folder_becomes_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: int, registered: bool
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(os, "geteuid", lambda: who)
+    monkeypatch.setattr(system_user.atexit, "register", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(Path, "stat", lambda _path: os.stat_result((0o40755, 0, 0, 0, 987, 986, 0, 0, 0, 0)))
+    folder = DataFolder(tmp_path)
+    hand_over_at_exit(folder)
+    assert asked == ([(hand_over, folder, (987, 986))] if registered else [])

@@ -5,9 +5,13 @@ What several services share (`nobody`) is no user to own data: whoever breaks in
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import pwd
 import subprocess
+
+from urltrap.ops.data_folder import DataFolder
 
 SYSTEM_USER = "urltrap"
 USERADD = (
@@ -59,3 +63,24 @@ def make_system_user() -> str:
             f"the system user {SYSTEM_USER} could not be made ({problem}); make it with: {' '.join(USERADD)}"
         )
     return f"made the system user {SYSTEM_USER}, which the processes become"
+
+
+def hand_over(folder: DataFolder, user: tuple[int, int]) -> None:
+    """Give the data folder to the unprivileged user; keys and settings, which root reads for him, stay root's."""
+    own = {str(path) for path in (folder.keys, folder.settings, folder.persona)}
+    for base, folders, files in os.walk(folder.root):
+        folders[:] = [name for name in folders if os.path.join(base, name) not in own]
+        for place in (base, *(os.path.join(base, name) for name in files)):
+            with contextlib.suppress(FileNotFoundError):  # a running trap removes files at any time
+                status = os.lstat(place)
+                if (status.st_uid, status.st_gid) != user and place not in own:
+                    os.chown(place, *user, follow_symlinks=False)
+
+
+def hand_over_at_exit(folder: DataFolder) -> None:
+    """Where root runs a command on a folder that is another user's: what the command makes becomes that user's."""
+    if os.geteuid() != 0:
+        return
+    status = folder.root.stat()
+    if status.st_uid:
+        atexit.register(hand_over, folder, (status.st_uid, status.st_gid))

@@ -20,6 +20,7 @@ from rich.text import Text
 from urltrap.model.settings import Settings
 from urltrap.ops.data_folder import DataFolder, DataFolderError, existing
 from urltrap.ops.settings import SettingsError, load_settings
+from urltrap.ops.system_user import hand_over_at_exit
 
 app = typer.Typer(
     help="A honeypot that turns attackers into a live, validated list of malicious URLs.",
@@ -58,9 +59,11 @@ def open_folder(data: Path) -> tuple[DataFolder, Settings]:
     """The data folder and its settings; CommandError with the next step where either cannot be used."""
     try:
         folder = existing(data)
-        return folder, load_settings(folder.settings, os.environ)
+        settings = load_settings(folder.settings, os.environ)
     except (DataFolderError, SettingsError) as error:
         raise CommandError(str(error)) from error
+    hand_over_at_exit(folder)
+    return folder, settings
 
 
 def program() -> str:

@@ -22,7 +22,7 @@ from urltrap.ops.failure import explain_os
 from urltrap.ops.logs import configure_logs
 from urltrap.ops.processes import reachable_by
 from urltrap.ops.supervisor import Supervisor
-from urltrap.ops.system_user import NoSuchUser, target_user
+from urltrap.ops.system_user import NoSuchUser, hand_over, target_user
 
 log = structlog.get_logger()
 
@@ -101,19 +101,11 @@ def _unprivileged(folder: DataFolder, settings: Settings) -> tuple[int, int] | N
                 folder=str(blocked),
             )
             return None
+    if not settings.store.url:
+        # Made now, so that it is not a process that stays root (backup) which makes it, for itself.
+        folder.database.touch(mode=0o600)
     hand_over(folder, user)
     return user
-
-
-def hand_over(folder: DataFolder, user: tuple[int, int]) -> None:
-    """Give the data folder to the unprivileged user; keys and settings, which root reads for him, stay root's."""
-    own = {str(path) for path in (folder.keys, folder.settings, folder.persona)}
-    for base, folders, files in os.walk(folder.root):
-        folders[:] = [name for name in folders if os.path.join(base, name) not in own]
-        for place in (base, *(os.path.join(base, name) for name in files)):
-            status = os.lstat(place)
-            if (status.st_uid, status.st_gid) != user and place not in own:
-                os.chown(place, *user, follow_symlinks=False)
 
 
 @contextlib.contextmanager
