@@ -8,10 +8,11 @@ from typing import Any, get_args
 import pytest
 from tests.judge.test_judge import ELF, HTML, NONE, NOW, SCRIPT, evidence, listed
 
-from urltrap.judge import Label, judge
-from urltrap.judge.mappings import MAPPINGS
+from urltrap.analysis.elf import _MACHINES
+from urltrap.judge import Label, judge, vocabularies
+from urltrap.judge.mappings import HOSTINGS, LIFECYCLES, MAPPINGS, ROLES, STIX_ARCHITECTURES, Mapping
 from urltrap.judge.techniques import COMMANDS, WRITTEN, of_logins, of_program, of_written
-from urltrap.model.verdict import Action, Axes, Verdict
+from urltrap.model.verdict import Action, Axes, Hosting, Lifecycle, Role, Verdict
 
 
 def axes(**changes: Any) -> Axes:
@@ -102,11 +103,51 @@ def test_the_hosting_is_told(changes: dict[str, Any], hosting: str) -> None:
     assert axes(**{**base, **changes}).hosting == hosting
 
 
-def test_every_action_has_its_words_in_other_vocabularies() -> None:
-    assert set(MAPPINGS) == set(get_args(Action))
-    assert MAPPINGS["phishing-fraud"].rsit == "fraud:phishing"
-    for mapping in MAPPINGS.values():
-        assert all(re.fullmatch(r"T\d{4}(\.\d{3})?", technique) for technique in mapping.attack)
+AXES: dict[str, tuple[Any, dict[Any, Mapping]]] = {
+    "action": (Action, MAPPINGS), "role": (Role, ROLES), "hosting": (Hosting, HOSTINGS),
+    "lifecycle": (Lifecycle, LIFECYCLES),
+}  # fmt: skip
+TOLD = {
+    *(rule.technique for rule in COMMANDS), *(technique for technique, _ in WRITTEN),
+    *of_logins(3, 1), *of_logins(1, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_every_value_of_an_axis_has_its_words_elsewhere_or_says_why_it_has_none(axis: str) -> None:
+    values, mappings = AXES[axis]
+    assert set(mappings) == set(get_args(values))
+    for value, mapping in mappings.items():
+        named = mapping.stix_malware or mapping.stix_infrastructure not in ("", "unknown") or mapping.rsit
+        assert bool(named or mapping.attack) != bool(mapping.without), value
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_the_words_of_others_are_theirs(axis: str) -> None:
+    for mapping in AXES[axis][1].values():
+        assert set(mapping.stix_malware) <= vocabularies.MALWARE_TYPES
+        assert (
+            not mapping.stix_infrastructure
+            or mapping.stix_infrastructure in vocabularies.INFRASTRUCTURE_TYPES
+        )
+        kind, _, type_ = mapping.rsit.partition(":")
+        assert not mapping.rsit or type_ in vocabularies.RSIT[kind]
+        assert mapping.threatfox in vocabularies.THREATFOX_TYPES
+        assert mapping.safe_browsing in vocabularies.SAFE_BROWSING_TYPES
+        assert set(mapping.attack) <= set(vocabularies.ATTACK)
+
+
+def test_every_technique_that_is_told_has_a_name_and_no_other_is_kept() -> None:
+    mapped = {
+        technique for _, mappings in AXES.values() for item in mappings.values() for technique in item.attack
+    }
+    assert set(vocabularies.ATTACK) == TOLD | mapped
+    assert all(re.fullmatch(r"T\d{4}(\.\d{3})?", technique) for technique in vocabularies.ATTACK)
+
+
+def test_architectures_are_those_of_stix() -> None:
+    assert set(STIX_ARCHITECTURES.values()) == vocabularies.PROCESSOR_ARCHITECTURES
+    assert set(STIX_ARCHITECTURES) <= set(_MACHINES.values())
 
 
 def test_a_verdict_kept_by_an_older_version_is_still_read() -> None:
