@@ -97,13 +97,14 @@ def test_the_data_becomes_the_users_and_keys_and_settings_stay_roots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = DataFolder(tmp_path / "data")
-    for name in ("journal/trap-0", "keys", "lists"):
+    for name in ("journal/trap-0", "keys", "lists", "backups"):
         (folder.root / name).mkdir(parents=True)
     for name in (
         "urltrap.toml",
         "persona.json",
         "urltrap.db",
         "keys/secret",
+        "backups/b",
         "journal/trap-0/1.seg",
         "lists/x",
     ):
