@@ -134,6 +134,30 @@ def test_9_and_10_pages_errors_and_empty_files_are_no_payload(payload: Payload) 
     assert verdict(at("http://captive.example.com/x", payloads=(payload,))) in ("unknown", "suspicious")
 
 
+def known_as(payload: Payload, *tags: str) -> Observation:
+    return Observation(
+        provider="hashlookup", subject_kind="sha256", subject=payload.sha256, at=NOW, result="not-listed",
+        detail="a known file: /bin/busybox", tags=list(tags),
+    )  # fmt: skip
+
+
+def test_10_a_file_of_a_distribution_is_no_malware_wherever_it_is_fetched_from() -> None:
+    url = "http://198.51.100.9/busybox"
+    known_one = at(url, payloads=(ELF,), observations=(known_as(ELF, "known-file", "trust-100"),))
+    found = judge(known_one, NOW, NONE)
+    assert found.verdict == "suspicious" and found.publish_after is None
+    assert any("/bin/busybox" in reason.text for reason in found.reasons)
+    once = {"sources": 1, "run": False, "asked": False}
+    named = at("https://www.example.com/busybox", payloads=(ELF,), **once)
+    told = replace(named, observations=known_one.observations)
+    assert judge(told, NOW, NONE).confidence < judge(named, NOW, NONE).confidence
+    doubted = replace(known_one, observations=(known_as(ELF, "known-file", "trust-10"),))
+    another = replace(known_one, observations=(known_as(SCRIPT, "known-file"),))
+    ours = replace(known_one, payloads=(replace(ELF, family="Mirai", rules=("mirai",)),))
+    for item in (doubted, another, ours):
+        assert verdict(item).startswith("malicious-")
+
+
 def test_11_the_operators_own_tests_stay_out() -> None:
     found = judge(
         at("http://198.51.100.9/test", operator=True, payloads=(ELF,), observations=(listed(),)), NOW, NONE

@@ -42,14 +42,13 @@ SIGNS: dict[str, str] = {
 """Sign of `lexical.signs` in words."""
 
 EVIDENCE: dict[str, float] = {
-    "listed.url": 9.0, "listed.path": 7.0, "listed.payload": 8.0, "listed.few": 0.5,
-    "listed.report": 4.5, "listed.hint": 1.5, "listed.host": 1.5,
-    "payload.family": 6.0, "payload.antivirus": 5.0, "payload.role": 2.5, "payload.elf": 2.5, "payload.pe": 2.2,
-    "payload.script": 1.5, "payload.archive": 0.5, "payload.data": 0.2, "payload.text": 0.1, "payload.html": -3.0,
-    "payload.image": -3.0, "payload.empty": -2.0, "payload.none": -0.5, "payload.architectures": 1.5,
-    "payload.packed": 1.0, "asked": 1.4, "commanded": 1.1, "run": 2.5, "second-stage": 1.5, "source": 0.5,
-    "context.benign": -6.0, "context.shared": -1.0, "context.tool": -2.5, "flooding": -2.5, "held": -1.5,
-    "operator": -5.0,
+    "listed.url": 9.0, "listed.path": 7.0, "listed.payload": 8.0, "listed.few": 0.5, "listed.report": 4.5,
+    "listed.hint": 1.5, "listed.host": 1.5, "payload.family": 6.0, "payload.antivirus": 5.0, "payload.role": 2.5,
+    "payload.elf": 2.5, "payload.pe": 2.2, "payload.script": 1.5, "payload.archive": 0.5, "payload.data": 0.2,
+    "payload.text": 0.1, "payload.html": -3.0, "payload.image": -3.0, "payload.known-file": -3.5,
+    "payload.empty": -2.0, "payload.none": -0.5, "payload.architectures": 1.5, "payload.packed": 1.0, "asked": 1.4,
+    "commanded": 1.1, "run": 2.5, "second-stage": 1.5, "source": 0.5, "context.benign": -6.0, "context.shared": -1.0,
+    "context.tool": -2.5, "flooding": -2.5, "held": -1.5, "operator": -5.0,
 }  # fmt: skip
 """Kind of evidence → log-odds."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from urltrap.model.verdict import Observation
 
@@ -15,6 +16,8 @@ _SCANNERS = ("virustotal",)
 _HINTS = ("otx", "urlscan", "abuseipdb", "greynoise", "internetdb", "isc", "hashlookup", "tweetfeed")
 # Of these, the ones whose entry is a person's report of this very URL as malicious, which nobody verified.
 _REPORTS = ("tweetfeed",)
+_NEUTRAL = 50
+"""hashlookup:trust of a file of which it knows one source; less means that it is doubted."""
 _COUNT = re.compile(r"\s{0,4}(\d{1,4})\b")
 
 
@@ -38,3 +41,15 @@ def reports(item: Observation) -> bool:
     return (
         item.result == "listed" and item.subject_kind == "url" and item.provider.lower().startswith(_REPORTS)
     )
+
+
+def known_file(observations: Iterable[Observation], sha256: str) -> str:
+    """What CIRCL hashlookup calls a payload that it knows as a file of a system or package; empty where it does not,
+    or where it trusts it less than any other. Attackers fetch curl and busybox, too."""
+    for item in observations:
+        if item.provider != "hashlookup" or item.subject != sha256 or "known-file" not in item.tags:
+            continue
+        trust = next((tag.removeprefix("trust-") for tag in item.tags if tag.startswith("trust-")), "")
+        if item.result == "not-listed" and not (trust.isdecimal() and int(trust) < _NEUTRAL):
+            return item.detail.removeprefix("a known file: ") or "a known file"
+    return ""

@@ -14,7 +14,7 @@ from datetime import datetime
 from urltrap.judge import labels
 from urltrap.judge.calibration import EVIDENCE, SIGNS, SPELLING_ALONE, Weighed, confidence
 from urltrap.judge.classify import classify, false_positive_risk, family_of
-from urltrap.judge.engines import confirms, is_listing, reports
+from urltrap.judge.engines import confirms, is_listing, known_file, reports
 from urltrap.judge.evidence import Evidence, Payload
 from urltrap.judge.fitted import SHIPPED, Spelling
 from urltrap.judge.lexical import signs
@@ -99,7 +99,8 @@ def _verdict(
         return "malicious-confirmed"
     if payload is not None and wanted and payload.kind in _PROGRAMS:
         believed = evidence.run or evidence.sources >= 2 or evidence.from_malicious
-        if believed and not (tool or evidence.held or _is_flooded(evidence, payload)):
+        doubtful = tool or evidence.held or _is_flooded(evidence, payload)
+        if believed and not (doubtful or known_file(evidence.observations, payload.sha256)):
             return "malicious-observed"
         return "suspicious"
     if payload is not None and payload.kind in _HARMLESS:
@@ -186,6 +187,8 @@ def _known(evidence: Evidence, payload: Payload | None, scale: _Scale) -> bool:
     """Whether what it serves is malware that rules or an antivirus know by name."""
     if payload is None:
         return False
+    if name := known_file(evidence.observations, payload.sha256):
+        scale.add("payload.known-file", f"its payload is a file of a system or package (hashlookup: {name})")
     if payload.antivirus:
         scale.add("payload.antivirus", f"ClamAV calls its payload {payload.antivirus}")
     if payload.family in _TESTS:
