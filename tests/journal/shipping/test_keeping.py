@@ -18,8 +18,10 @@ LONG_AGO = START - timedelta(days=400)
 
 
 def flood(writer: JournalWriter, sessions: int, first: int = 1000) -> None:
-    for number in range(first, first + sessions):
-        write(writer, *visit(number, address=FLOODER))
+    # Some at a time: a segment is closed between two of them.
+    for start in range(first, first + sessions, 20):
+        visits = [visit(number, address=FLOODER) for number in range(start, start + 20)]
+        write(writer, *(event for events in visits for event in events))
 
 
 def interesting(writer: JournalWriter, number: int) -> None:
@@ -119,8 +121,9 @@ def test_what_the_collector_has_is_kept_for_a_day(
 def test_where_summing_up_is_not_enough_the_oldest_goes_and_that_is_told(
     writer: JournalWriter, spool: Spool, state: ShippingState, journal: Path
 ) -> None:
-    for number in range(300):
-        write(writer, *visit(number, number.to_bytes(2, "big").hex().encode() * 100))
+    for start in range(0, 300, 20):
+        visits = [visit(n, n.to_bytes(2, "big").hex().encode() * 100) for n in range(start, start + 20)]
+        write(writer, *(event for events in visits for event in events))
     packed(spool, state)
     before = len(spool.segments("trap-0"))
     Keeper(spool, state, settings(spool, 0.8)).tidy(LONG_AGO)

@@ -25,8 +25,8 @@ def drained(spool: Spool, limit: int = 5000) -> list[bytes]:
 
 def fill(writer: JournalWriter, sessions: int) -> list[bytes]:
     events = [event for number in range(sessions) for event in visit(number, b"x" * 500)]
-    for event in events:
-        write(writer, event)
+    for start in range(0, len(events), 20):
+        write(writer, *events[start : start + 20])
     return [encode_event(event) for event in events]
 
 

@@ -142,7 +142,7 @@ async def test_two_collectors_on_one_database_take_a_session_apart_and_count_it_
 ) -> None:
     store = open_store(database_url)
     try:
-        pieces = [visit(number, *(b"c%d" % n for n in range(30))) for number in range(6)]
+        pieces = [visit(number, *(b"c%d" % n for n in range(15))) for number in range(3)]
         async with collecting(data, store, 0) as one, collecting(data, store, 1) as other:
 
             async def ship(number: int, events: list[EventBase]) -> None:
@@ -159,7 +159,7 @@ async def test_two_collectors_on_one_database_take_a_session_apart_and_count_it_
             rows = connection.execute(
                 select(sessions.c.sensor, sessions.c.commands, sessions.c.close_reason)
             ).all()
-        assert sorted(rows) == [(f"campus-{number}/ssh", 30, "client") for number in range(6)]
+        assert sorted(rows) == [(f"campus-{number}/ssh", 15, "client") for number in range(3)]
         assert count(store) == sum(len(events) for events in pieces)
     finally:
         store.close()
