@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,11 @@ def certificate_files(settings: FleetSettings, folder: Path) -> tuple[Path, Path
         return Path(settings.certificate), Path(settings.key)
     certificate, key = folder / "collector.crt", folder / "collector.key"
     if not (certificate.exists() and key.exists()):
-        _make(certificate, key)
+        # Collectors start side by side, and `fleet add` may come in between: one makes it, the others take it.
+        with (folder / "certificate.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (certificate.exists() and key.exists()):
+                _make(certificate, key)
     return certificate, key
 
 
