@@ -16,6 +16,7 @@ from urltrap.store.forgetting import coarsen, expire, forget
 from urltrap.store.intake import ingest
 from urltrap.store.queries import gaps as gap_queries
 from urltrap.store.queries import overview as overview_queries
+from urltrap.store.queries import ranking
 from urltrap.store.queries import top as top_queries
 from urltrap.store.queries.partial import midnight_after, part_of_day
 from urltrap.store.rollups import EVER, place_addresses
@@ -181,6 +182,23 @@ def test_lists_agree_with_and_without_the_part_of_a_day_that_was_read_before(sto
     for point in hours:
         summed[point.hour.replace(hour=0), point.sensor] += point.sessions
     assert {(point.hour, point.sensor): point.sessions for point in days} == summed
+
+
+@pytest.mark.parametrize("depths", [(1, 2, 4), (3,), (1,)])
+def test_short_lists_are_the_beginning_of_whole_ones(
+    sqlite_store: Store, depths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, dice = sqlite_store, random.Random(8)
+    take(store, dice, crowd(dice, range(40), 9))
+    spans.roll(store, NOON)
+    for days in (1, 3, 7, 30):
+        for kind in ("password", "pair", "address"):
+            since = NOON - timedelta(days=days)
+            whole = top_queries.top(store, kind, 100, since)
+            with monkeypatch.context() as patch:
+                patch.setattr(ranking, "_DEPTHS", depths)
+                for limit in (1, 2, 5, 30):
+                    assert top_queries.top(store, kind, limit, since) == whole[:limit], (kind, days, limit)
 
 
 def test_spans_move_on_day_by_day_and_by_leaps_and_never_back(store: Store) -> None:

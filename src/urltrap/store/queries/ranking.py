@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
@@ -13,7 +13,7 @@ from urltrap.store.schema import spans, tallies, watermarks
 from urltrap.store.spans import Span, beginning_at
 from urltrap.store.types import from_micros
 
-_DEPTHS = (30, 200, 1500)
+_DEPTHS = (40, 400, 3000)
 """How far down each list is read, while that was not far enough."""
 _MOST_DAYS = 62
 _PART = 400
@@ -106,40 +106,56 @@ def _by_threshold(
     extra: Counter[bytes],
     depth: int,
 ) -> list[tuple[bytes, int]] | None:
-    candidates, unseen = _longest(extra, depth)
-    by_day, in_span = (
-        tallies.c.what == what,
-        (spans.c.what == what, spans.c.days == (span.days if span else 0)),
-    )
-    lists = [select(tallies.c.key, tallies.c.n).where(by_day, tallies.c.day == day) for day in days]
+    lists = [
+        select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day == day) for day in days
+    ]
     if span:
-        lists.append(select(spans.c.key, spans.c.n).where(*in_span))
+        lists.append(select(spans.c.key, spans.c.n).where(spans.c.what == what, spans.c.days == span.days))
+    read: list[tuple[dict[bytes, int], int]] = []
+    candidates, unseen = _longest(extra, depth)
     for values in lists:
         n = values.selected_columns["n"]
         rows = connection.execute(values.order_by(n.desc()).limit(depth)).all()
-        candidates.update(row.key for row in rows)
-        if len(rows) == depth:
-            unseen += rows[-1].n
-    counts = Counter({key: extra[key] for key in candidates if key in extra})
-    listed = sorted(candidates)
+        at_most = rows[-1].n if len(rows) == depth else 0
+        read.append(({row.key: row.n for row in rows}, at_most))
+        candidates.update(read[-1][0])
+        unseen += at_most
+    counts, doubtful = _bounded(candidates, extra, read, limit)
+    listed = sorted(doubtful)
     for start in range(0, len(listed), _PART):
         part = listed[start : start + _PART]
-        if span:
-            found_in = connection.execute(
-                select(spans.c.key, spans.c.n).where(*in_span, spans.c.key.in_(part))
-            )
-            counts.update({row.key: int(row.n) for row in found_in})
-        if days:
-            summed = connection.execute(
-                select(tallies.c.key, func.sum(tallies.c.n).label("n"))
-                .where(by_day, tallies.c.key.in_(part), tallies.c.day.in_(days))
-                .group_by(tallies.c.key)
-            )
-            counts.update({row.key: int(row.n) for row in summed})
+        counts.update({key: extra.get(key, 0) for key in part})
+        for values in lists:
+            rest = connection.execute(values.where(values.selected_columns["key"].in_(part)))
+            counts.update({row.key: int(row.n) for row in rest})
     found = _first(counts, limit)
     if unseen == 0 or (len(found) == limit and found[-1][1] > unseen):
         return found
     return None
+
+
+def _bounded(
+    candidates: Iterable[bytes], extra: Counter[bytes], read: list[tuple[dict[bytes, int], int]], limit: int
+) -> tuple[Counter[bytes], list[bytes]]:
+    """The counts of candidates that are known whole, and the others that may be among the first all the same."""
+    whole: Counter[bytes] = Counter()
+    open_: dict[bytes, tuple[int, int]] = {}
+    for key in candidates:
+        least = extra.get(key, 0)
+        more = 0
+        for values, at_most in read:
+            n = values.get(key)
+            if n is None:
+                more += at_most
+            else:
+                least += n
+        if more:
+            open_[key] = (least, least + more)
+        else:
+            whole[key] = least
+    least_of_all = sorted((*whole.values(), *(least for least, _ in open_.values())), reverse=True)
+    bar = least_of_all[limit - 1] if len(least_of_all) >= limit else 0
+    return whole, [key for key, (_, most) in open_.items() if most >= bar]
 
 
 def _longest(counts: Counter[bytes], depth: int) -> tuple[set[bytes], int]:
