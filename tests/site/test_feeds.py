@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 from tests.site.conftest import NOW, client_of
 
+from urltrap.site import publishing
 from urltrap.site.publishing import Editions
 from urltrap.store import Store
 from urltrap.store.queries import feed as feed_queries
+from urltrap.store.schema import urls
 
 TYPES = {"csv": "text/csv", "json": "application/json", "txt": "text/plain"}
 
@@ -94,3 +97,38 @@ def test_a_date_of_a_feed_is_never_in_the_future(filled_store: Store) -> None:
     assert (
         client_of(filled_store).get("/feed.txt").headers["last-modified"] == "Tue, 24 Nov 2026 04:30:00 GMT"
     )
+
+
+def test_entries_that_did_not_change_are_the_same_list_and_changed_ones_are_made_anew(
+    filled_store: Store,
+) -> None:
+    first = feed_queries.published(filled_store, NOW, 60)
+    assert first.rows == feed_queries.rows(filled_store, NOW, 60) and len(first.rows) > 1
+    assert feed_queries.published(filled_store, NOW, 60, first) is first
+    changed = first.rows[-1]
+    with filled_store.begin() as connection:
+        connection.execute(
+            update(urls).where(urls.c.key == changed.id).values(last_seen=NOW + timedelta(hours=2))
+        )
+    second = feed_queries.published(filled_store, NOW, 60, first)
+    assert second.rows == feed_queries.rows(filled_store, NOW, 60) != first.rows
+    assert second.rows[0].id == changed.id and second.rows[1] is first.rows[0]
+    with filled_store.begin() as connection:
+        connection.execute(update(urls).where(urls.c.key == changed.id).values(held=True))
+    third = feed_queries.published(filled_store, NOW, 60, second)
+    assert [row.id for row in third.rows] == [row.id for row in second.rows[1:]]
+
+
+def test_feeds_are_looked_at_again_after_some_seconds(
+    filled_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editions = Editions(lambda: NOW)
+    rows = editions.entries(filled_store, 60)
+    with filled_store.begin() as connection:
+        connection.execute(update(urls).where(urls.c.key == rows[0].id).values(held=True))
+    assert editions.entries(filled_store, 60) is rows
+    monkeypatch.setattr(publishing, "KEPT", 0.0)
+    again = editions.entries(filled_store, 60)
+    assert again == rows[1:]
+    assert editions.entries(filled_store, 60) is again
+    assert editions.edition("txt", again).entries == len(again)

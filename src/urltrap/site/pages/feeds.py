@@ -16,7 +16,6 @@ from urltrap.model.views import FeedRow
 from urltrap.site.context import Site, render, site_of
 from urltrap.site.pages.queries import Query, get
 from urltrap.site.publishing import Edition
-from urltrap.store.queries import feed as feed_queries
 
 router = APIRouter()
 
@@ -60,7 +59,7 @@ def feed(request: Request, name: str) -> Response:
 
 
 def _rows(site: Site) -> list[FeedRow]:
-    return feed_queries.rows(site.store, site.now(), site.settings.publish.min_confidence)
+    return site.editions.entries(site.store, site.settings.publish.min_confidence)
 
 
 def _known(request: Request, edition: Edition) -> bool:
