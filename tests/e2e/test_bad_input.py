@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import random
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,21 +40,33 @@ def budgets_spent(trap: RunningTrap) -> dict[str, list[int]]:
     return found
 
 
+def malformed(trap: RunningTrap) -> list[int]:
+    """How many events of malformed input each ended session without a command has, oldest first."""
+    with contextlib.closing(sqlite3.connect(f"file:{trap.folder}/urltrap.db?mode=ro", uri=True)) as store:
+        rows = store.execute(
+            "select sum(kind = 'client.malformed') from events group by session"
+            " having sum(kind = 'session.close') and not sum(kind = 'command.entered') order by session"
+        )
+        return [count for (count,) in rows]
+
+
+GARBAGE = {
+    "random": (lambda: random.Random(5).randbytes(200_000), 1, 0),  # Telnet sees names, passwords and ^C
+    "zeros": (lambda: b"\x00" * 100_000, 1, 1),
+    "iac": (lambda: b"\xff" * 100_000, 1, 1),
+    "one-megabyte-line": (lambda: b"A" * 1_000_000, 1, 1),
+    "http": (lambda: b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1, 0),
+}
+"""What is sent, and how many events of malformed input that is on the SSH and on the Telnet port."""
+
+
 @pytest.mark.parametrize("port", ["ssh_port", "telnet_port"])
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: os.urandom(200_000),
-        lambda: b"\x00" * 100_000,
-        lambda: b"\xff" * 100_000,
-        lambda: b"A" * 1_000_000,
-        lambda: b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    ],
-    ids=["random", "zeros", "iac", "one-megabyte-line", "http"],
-)
-def test_garbage_on_a_port_ends_that_connection_only(
-    trap: RunningTrap, port: str, make: Callable[[], bytes]
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_on_a_port_is_told_once_and_ends_that_connection_only(
+    trap: RunningTrap, port: str, name: str
 ) -> None:
+    make, on_ssh, on_telnet = GARBAGE[name]
+    before = malformed(trap)
     with socket.create_connection(("127.0.0.1", getattr(trap, port)), timeout=20) as connection:
         try:
             connection.sendall(make())
@@ -63,6 +75,8 @@ def test_garbage_on_a_port_ends_that_connection_only(
                 pass
         except OSError:
             pass  # being cut off is a fine answer to garbage, before or after we say that we are done
+    expected = on_ssh if port == "ssh_port" else on_telnet
+    eventually(lambda: malformed(trap)[len(before) :] == [expected], f"{expected} events")
     others_are_unharmed(trap)
 
 
