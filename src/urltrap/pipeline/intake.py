@@ -54,6 +54,10 @@ class Intake:
         """Take one batch of every writer; how many records. StoreError where the store is away: nothing is lost."""
         return sum(self._take(writer) for writer in self._reader.writers())
 
+    def reached(self, writer: str) -> Position:
+        """Up to where this intake has put a writer's journal into the store, or found it there."""
+        return self._positions.get(writer, BEGINNING)
+
     def tidy(self) -> None:
         """Archive and expire closed segments that the store has committed; now and then, and harmless to repeat.
 

@@ -74,7 +74,7 @@ async def collecting(
     data: Path, store: Store, index: int = 0, *, wait_seconds: float = 30
 ) -> AsyncIterator[Collector]:
     """A collector that runs."""
-    collector = Collector(data / "journal", f"fleet-test-{index}", store, SETTINGS, wait_seconds=wait_seconds)
+    collector = Collector(data / "journal", index, 2, store, SETTINGS, wait_seconds=wait_seconds)
     try:
         yield collector
     finally:

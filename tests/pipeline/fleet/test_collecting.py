@@ -2,20 +2,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from tests.pipeline.fleet.conftest import START, chunk_of, collecting, visit
+from tests.pipeline.fleet.conftest import SETTINGS, START, chunk_of, collecting, visit
 from tests.support.databases import KINDS, database, stop_temporary_servers
+from tests.support.waiting import eventually
 
 from urltrap.journal import BEGINNING, JournalReader, Position
 from urltrap.journal.format import frame
 from urltrap.journal.shipping.chunk import Chunk
 from urltrap.model.event import Decided, EventBase, encode_event
-from urltrap.pipeline.fleet.collecting import NotYet, OutOfPlace
+from urltrap.pipeline.fleet.collecting import Collector, NotYet, OutOfPlace
 from urltrap.pipeline.fleet.marks import committed, list_marks, mark_name
 from urltrap.pipeline.fleet.naming import fleet_session
 from urltrap.store import Store, open_store
@@ -66,7 +68,7 @@ async def test_a_replayed_chunk_is_answered_and_written_nowhere(data: Path, stor
         for _ in range(3):
             assert await collector.take(first) == second.end
     with JournalReader(data / "journal") as reader:
-        assert len(reader.read("fleet-test-0", None, 100)) == 6 == count(store)
+        assert len(reader.read(collector.writer, None, 100)) == 6 == count(store)
 
 
 async def test_the_same_chunk_many_times_at_once_is_taken_once(data: Path, store: Store) -> None:
@@ -75,7 +77,7 @@ async def test_the_same_chunk_many_times_at_once_is_taken_once(data: Path, store
         answers = await asyncio.gather(*(collector.take(chunk) for _ in range(8)))
     assert set(answers) == {chunk.end} and count(store) == 3
     with JournalReader(data / "journal") as reader:
-        assert len(reader.read("fleet-test-0", None, 100)) == 3
+        assert len(reader.read(collector.writer, None, 100)) == 3
 
 
 async def test_two_sensors_with_the_same_local_ids_stay_apart(data: Path, store: Store) -> None:
@@ -124,6 +126,56 @@ async def test_what_was_journalled_before_a_crash_is_in_the_store_afterwards(
         # The sensor sends it again: written twice, taken once.
         assert await collector.take(chunk) == chunk.end
         assert count(store) == 3
+
+
+async def test_a_collector_whose_journal_was_lost_takes_nothing_for_stored_that_is_not(
+    data: Path, store: Store
+) -> None:
+    first = chunk_of(visit(1, b"x" * 5000))
+    second = chunk_of(visit(2, b"id"), after=first.end)
+    async with collecting(data, store) as collector:
+        await collector.take(first)
+        lost = collector.writer
+    shutil.rmtree(data / "journal" / lost)
+    async with collecting(data, store) as collector:
+        assert collector.writer != lost
+        assert await collector.take(second) == second.end
+    assert typed(store, "campus-1") == [b"x" * 5000, b"id"]
+
+
+async def test_a_copied_collector_takes_a_journal_of_its_own(
+    data: Path, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    chunks = [chunk_of(visit(0, b"c0"))]
+    for number in range(1, 4):
+        chunks.append(chunk_of(visit(number, b"c%d" % number), after=chunks[-1].end))
+    async with collecting(data, store) as collector:
+        await collector.take(chunks[0])
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(data / "journal", copy / "journal")
+    async with collecting(data, store) as collector:
+        await collector.take(chunks[1])
+        # At the same time: what the original has in the store says nothing of the copy's journal.
+        async with collecting(copy, store) as clone:
+            assert clone.writer != collector.writer
+            assert await clone.take(chunks[2]) == chunks[2].end
+            assert await collector.take(chunks[3]) == chunks[3].end
+    assert typed(store, "campus-1") == [b"c0", b"c1", b"c2", b"c3"]
+
+
+async def test_what_a_process_left_that_is_not_run_any_more_is_read_by_another(
+    data: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("urltrap.pipeline.intake.Intake.step", lambda intake: 0)
+        async with collecting(data, store, 1, wait_seconds=0.05) as collector:
+            with pytest.raises(NotYet):
+                await collector.take(chunk_of(visit(1, b"id")))
+    collector = Collector(data / "journal", 0, 1, store, SETTINGS)
+    try:
+        await eventually(lambda: count(store) == 3)
+    finally:
+        await collector.close()
 
 
 async def test_a_second_collector_takes_over_in_the_middle(data: Path, store: Store) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
+import re
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,7 @@ from pathlib import Path
 import structlog
 
 from urltrap.journal import JournalError, JournalReader, JournalWriter, Position
+from urltrap.journal.folder import list_writers
 from urltrap.journal.format import MAX_RECORD
 from urltrap.journal.shipping.chunk import COLLECTED, Chunk
 from urltrap.model.event import decode_event
@@ -30,6 +32,7 @@ from urltrap.pipeline.intake import Intake
 from urltrap.store import Store, StoreError
 from urltrap.store.intake import watermark
 
+_NAME = re.compile(COLLECTED + r"[0-9a-f]{12}-(\d{1,3})")
 _WAIT_SECONDS = 45.0
 """So long a chunk waits for the store; the sensor keeps it and asks again afterwards."""
 
@@ -63,33 +66,55 @@ class _Journalled:
     newest: datetime | None
 
 
-def collector_writer(secret: bytes, index: int) -> str:
-    """The name of the journal of a collector process: of this installation alone, for several may share a store."""
-    return f"{COLLECTED}{hashlib.sha256(b'collector' + secret).hexdigest()[:12]}-{index}"
+def open_writer(journal: Path, index: int, store: Store, settings: JournalSettings) -> JournalWriter:
+    """The journal of the collector process `index` of this machine, under a name that no other machine has.
+
+    Where the store has more of a journal than there is (it was lost, or its folder copied to another machine), a new
+    one is begun: what it took would otherwise count as stored already. Raises JournalError, StoreError.
+    """
+    names = [name for name in list_writers(journal) if _index(name) == index]
+    newest = max(names, key=lambda name: (journal / name).stat().st_mtime, default=None)
+    if newest is not None:
+        writer = JournalWriter(journal, newest, settings)
+        mark = watermark(store, newest)
+        if mark is None or mark.segment < writer.position.segment:
+            return writer
+        writer.close()
+        log.warning("collector.journal_begun_anew", writer=newest, why="the store has more of it than there is here",
+                    do="nothing: sensors send what the store has not")  # fmt: skip
+    return JournalWriter(journal, f"{COLLECTED}{secrets.token_hex(6)}-{index}", settings)
+
+
+def _index(writer: str) -> int | None:
+    """Which process of a machine writes this journal; None where it is none of a collector."""
+    match = _NAME.fullmatch(writer)
+    return int(match[1]) if match else None
 
 
 class Collector:
     """Takes chunks of any number of sensors. Belongs to one event loop; reads its journal in a thread of its own.
 
-    `writer` is its own journal's name. Raises JournalError where that cannot be opened.
+    It is process `index` of `count` on its machine, and also reads what earlier ones with its number left. Raises
+    JournalError or StoreError where it cannot begin.
     """
 
     def __init__(
         self,
         journal: Path,
-        writer: str,
+        index: int,
+        count: int,
         store: Store,
         settings: JournalSettings,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         wait_seconds: float = _WAIT_SECONDS,
     ) -> None:
         self._directory = journal
-        self._name = writer
+        self._index, self._count = index, count
         self._store = store
         self._settings = settings
         self._now = now
         self._wait_seconds = wait_seconds
-        self._writer = JournalWriter(journal, writer, settings)
+        self._writer = open_writer(journal, index, store, settings)
         self._turns: OrderedDict[str, asyncio.Lock] = OrderedDict()
         self._journalled: OrderedDict[str, _Journalled] = OrderedDict()
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -100,6 +125,11 @@ class Collector:
         self._news = threading.Event()
         self._thread = threading.Thread(target=self._take_in, name="collector-intake", daemon=True)
         self._thread.start()
+
+    @property
+    def writer(self) -> str:
+        """The name of its journal."""
+        return self._writer.writer
 
     async def marks(self, sensor: str, stream: str) -> dict[str, Position]:
         """How far the store has each writer of a sensor's stream. StoreError."""
@@ -177,16 +207,15 @@ class Collector:
     # -- in the thread -----------------------------------------------------------------------------------------------
 
     def _take_in(self) -> None:
-        told = complained = False
-        with JournalReader(self._directory, lambda writer: writer == self._name) as reader:
+        complained = False
+        with JournalReader(self._directory, self._is_mine) as reader:
             intake = Intake(reader, self._store, self._settings, self._now)
             while not self._stop.is_set():
                 self._news.clear()
                 try:
                     taken = intake.step()
-                    if taken or not told:
-                        self._tell()
-                        told = True
+                    if taken:
+                        self._tell(intake.reached(self.writer))
                     intake.tidy()
                 except (StoreError, JournalError) as error:
                     if not complained:
@@ -208,10 +237,13 @@ class Collector:
                 if not taken:
                     self._news.wait(_IDLE_SECONDS)
 
-    def _tell(self) -> None:
-        mark = watermark(self._store, self._name)
-        if mark is not None and not self._loop.is_closed():
-            asyncio.run_coroutine_threadsafe(self._announce(Position(*mark)), self._loop)
+    def _is_mine(self, writer: str) -> bool:
+        index = _index(writer)
+        return index is not None and index % self._count == self._index
+
+    def _tell(self, reached: Position) -> None:
+        if not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._announce(reached), self._loop)
 
     async def _announce(self, position: Position) -> None:
         async with self._moved:

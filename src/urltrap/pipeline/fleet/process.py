@@ -13,7 +13,7 @@ from urltrap.model.settings import Settings
 from urltrap.pipeline.fleet.accounts import Accounts
 from urltrap.pipeline.fleet.beats import Beats
 from urltrap.pipeline.fleet.certificate import server_context
-from urltrap.pipeline.fleet.collecting import Collector, collector_writer
+from urltrap.pipeline.fleet.collecting import Collector
 from urltrap.pipeline.fleet.https_server import HttpsServer, bound, shown
 from urltrap.pipeline.fleet.nats_consumer import NatsConsumer
 from urltrap.pipeline.fleet.receiving import Receiving
@@ -57,7 +57,7 @@ async def run_collector(
     raise_descriptor_limit()
     drop()
     store = await asyncio.to_thread(open_store, settings.store.url or f"sqlite:///{data / 'urltrap.db'}")
-    collector = Collector(data / "journal", collector_writer(secret, index), store, settings.journal)
+    collector = Collector(data / "journal", index, settings.fleet.processes, store, settings.journal)
     quarantine = await asyncio.to_thread(Quarantine, data / "quarantine")
     beats = Beats(beats_folder(data))
     # Payloads go to the machine that examines them, and there to one process.
