@@ -5,7 +5,10 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from tests.pipeline.conftest import ELF, START, Bench
 
+from urltrap.model.capture import Capture, Hop
+from urltrap.model.event import Captured
 from urltrap.store.queries import intel as queries
+from urltrap.store.queries import urls
 from urltrap.store.rows import url_key
 from urltrap.store.schema import captures, jobs
 
@@ -74,6 +77,25 @@ def test_when_a_url_goes_away_its_end_is_known(bench: Bench) -> None:
     with bench.store.connect() as connection:
         last = connection.execute(select(captures.c.at).order_by(captures.c.at.desc()).limit(1)).scalar_one()
     assert last - START == timedelta(days=14), "what is gone for a week is checked no more"
+
+
+def test_a_url_that_leads_to_another_host_for_good_has_moved(bench: Bench) -> None:
+    begin(bench)
+    answers = [
+        (301, b"http://other.example/bot", "moved"), (302, b"http://other.example/bot", "online"),
+        (308, b"//other.example/bot", "moved"), (301, b"/elsewhere", "online"),
+        (301, b"https://198.51.100.9/bot", "online"), (301, b"http://[", "online"),
+    ]  # fmt: skip
+    for n, (status, location, state) in enumerate(answers, 1):
+        bench.time = START + n * MINUTE
+        hops = [Hop(url=URL.decode(), status=status, location=location)]
+        capture = Capture(url=URL.decode(), at=bench.time, outcome="fetched", status=200, hops=hops)
+        bench.fetcher_writer.append(
+            Captured(session=bench.fetcher.stream, seq=900 + n, at=bench.time, capture=capture)
+        )
+        bench.line.drain()
+        assert life(bench)["state"] == state == urls.page(bench.store).rows[0].lifecycle, location
+        assert life(bench)["last_online"] == bench.time and life(bench)["gone"] is None
 
 
 def test_what_never_answered_was_never_alive(bench: Bench) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urljoin
 
 from sqlalchemy import Connection, select
 
+from urltrap.model.capture import Capture
+from urltrap.model.url import canonical, parse_url
 from urltrap.pipeline.errands import LOOK
 from urltrap.pipeline.stage import each
 from urltrap.pipeline.workshop import Workshop
@@ -29,6 +32,7 @@ OFFSETS = (
 _GIVEN_UP = timedelta(days=8)
 """What is gone for so long is not checked any more."""
 
+_PERMANENT = (301, 308)
 _HOST_ANSWERS = {"too-large", "too-many-redirects", "not-found"}
 _HOST_SILENT = {"dns-failure", "connect-failed", "timed-out", "tls-failed", "protocol-error"}
 
@@ -67,6 +71,8 @@ def _note(workshop: Workshop, connection: Connection, key: str) -> None:
     if not told:
         return  # nothing was sent: nothing is known of it
     row = _life(told)
+    if row["state"] == "online" and _moved(connection, key):
+        row["state"] = "moved"
     following = _next(told[0][0], told[-1][0], row["gone"])
     held = connection.execute(select(urls.c.held).where(urls.c.key == key)).scalar()
     if held is not False:
@@ -77,6 +83,26 @@ def _note(workshop: Workshop, connection: Connection, key: str) -> None:
     )  # fmt: skip
     if following is not None:
         work.put(connection, RecheckStage.name, [key], following)
+
+
+def _moved(connection: Connection, key: str) -> bool:
+    """Whether the newest answer began with "moved permanently", to another host (RFC 9110, sections 15.4.2, 15.4.9)."""
+    body = connection.execute(
+        select(captures.c.body)
+        .where(captures.c.url_key == key)
+        .order_by(captures.c.at.desc(), captures.c.session.desc(), captures.c.seq.desc())
+        .limit(1)
+    ).scalar_one()
+    found = Capture.model_validate_json(body)
+    first = found.hops[0] if found.hops else None
+    if first is None or first.status not in _PERMANENT:
+        return False
+    try:
+        here = parse_url(found.url)
+        there = parse_url(canonical(urljoin(here.text, first.location.decode("utf-8", "replace"))))
+    except ValueError:
+        return False
+    return there.host != here.host
 
 
 def _state(outcome: str, status: int | None) -> str:

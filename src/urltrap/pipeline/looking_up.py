@@ -138,7 +138,9 @@ def _online(connection: Connection, keys: Sequence[str]) -> set[str]:
     for part in in_parts(keys):
         found.update(
             connection.execute(
-                select(liveness.c.url_key).where(liveness.c.url_key.in_(part), liveness.c.state == "online")
+                select(liveness.c.url_key).where(
+                    liveness.c.url_key.in_(part), liveness.c.state.in_(["online", "moved"])
+                )
             ).scalars()
         )
     return found
