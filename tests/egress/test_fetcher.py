@@ -228,6 +228,20 @@ async def test_one_session_cannot_use_up_the_total(bench: Bench) -> None:
     assert other.outcome == "dns-failure"
 
 
+async def test_what_attackers_fetch_is_not_behind_questions_of_our_own(bench: Bench) -> None:
+    fetcher = bench.fetcher(total_per_minute=10, per_host_per_minute=100)
+    bench.names.answers = {f"h{number}.example.org": [["127.0.0.1"]] for number in range(20)}
+    async with answering(ok(b"x")) as server:
+        for purpose, host in [("sibling", 0), ("retry", 5), ("attack", 10)]:
+            for number in range(host, host + 10 if purpose == "attack" else host + 5):
+                url = server.url(f"/{number}", f"h{number}.example.org")
+                await fetcher.fetch(wget(url, purpose=purpose))
+    outcomes = [(capture.purpose, capture.outcome) for capture in bench.captures]
+    assert outcomes.count(("sibling", "fetched")) == 5
+    assert outcomes.count(("retry", "limited")) == 5
+    assert outcomes.count(("attack", "fetched")) == 5
+
+
 async def test_at_most_so_many_transfers_run_at_once(bench: Bench) -> None:
     gate = Gate()
     fetcher = bench.fetcher(concurrent=8, per_host_per_minute=100)

@@ -84,6 +84,20 @@ async def test_one_host_cannot_take_all_places() -> None:
     assert places._hosts == {}
 
 
+async def test_what_can_wait_leaves_half_of_the_places_to_attackers() -> None:
+    loop = asyncio.get_running_loop()
+    places = Places(total=4, per_host=4)
+    async with places.taken("a", loop.time() + 1, own=True), places.taken("b", loop.time() + 1, own=True):
+        with pytest.raises(TooBusy, match="our own"):
+            async with places.taken("c", loop.time() + 0.01, own=True):
+                pass
+        async with places.taken("c", loop.time() + 1), places.taken("a", loop.time() + 1):
+            pass
+    async with places.taken("c", loop.time() + 1, own=True):
+        pass
+    assert places._hosts == {}
+
+
 async def test_a_cancelled_wait_for_a_place_leaves_nothing_behind() -> None:
     loop = asyncio.get_running_loop()
     places = Places(total=1, per_host=1)

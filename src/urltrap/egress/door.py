@@ -36,6 +36,8 @@ _MAX_TRIED = 3
 _MAX_WAIT_SECONDS = 15.0
 """How long a request may wait for its turn before it is "limited"."""
 _OWN_SECONDS = 60.0
+_MOST_TO_ONE_HOST = 4
+"""Transfers at once."""
 _NETWORK_SHARE = 2
 """A /24 (IPv6: /64) may be asked this many times as often as one host: shared hosting has many names."""
 
@@ -63,7 +65,7 @@ class Door:
         self._own_read = float("-inf")
         self._loop = asyncio.get_running_loop()
         self._rates = RateWindow(self._loop.time)
-        self._places = Places(settings.concurrent, max(1, settings.concurrent // 4))
+        self._places = Places(settings.concurrent, max(1, min(_MOST_TO_ONE_HOST, settings.concurrent // 4)))
         self._context = insecure_context()
 
     async def fetch(self, request: FetchRequest, url: Url) -> Capture:
@@ -141,6 +143,9 @@ class Door:
         keys = [("total", total), (f"host {url.host.rstrip('.')}", per_host)]
         if request.for_session:
             keys.append((f"session {request.for_session}", max(per_host, total // 4)))
+        if request.purpose != "attack":
+            # What attackers fetch now is not behind our own retries, siblings and checks.
+            keys.append(("own", max(1, total // 2)))
         if not await self._rates.admit(keys, until):
             raise _Refused(
                 "limited", "too many requests to this host, by this session or in total within a minute"
@@ -153,12 +158,13 @@ class Door:
         failure: TransferFailed | None = None
         for address in (await self._checked(url, addresses, deadline))[:_MAX_TRIED]:
             hops[-1] = hop = Hop(url=url.text, address=str(address))
+            own = request.purpose != "attack"
             if not await self._rates.admit(
                 [(_network(address), _NETWORK_SHARE * self._settings.per_host_per_minute)], deadline
             ):
                 raise _Refused("limited", "too many requests to this network within a minute")
             try:
-                async with self._places.taken(str(address), deadline):
+                async with self._places.taken(str(address), deadline, own=own):
                     if self._switch.thrown():
                         raise _Refused("recorded", "egress was switched off before this was sent")
                     answer = await self._transfer(request, url, address, deadline)

@@ -66,16 +66,37 @@ class TooBusy(Exception):
 
 
 class Places:
-    """A bounded number of transfers at once, and fewer of them to one host, so that slow ones cannot take all."""
+    """A bounded number of transfers at once, and fewer of them to one host, so that slow ones cannot take all.
+
+    What can wait (`own`: questions of ours besides what attackers fetch) has half of the places at most.
+    """
 
     def __init__(self, total: int, per_host: int) -> None:
         self._total = asyncio.Semaphore(total)
+        self._own = asyncio.Semaphore(max(1, total // 2))
         self._per_host = per_host
         self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     @asynccontextmanager
-    async def taken(self, host: str, until: float) -> AsyncIterator[None]:
+    async def taken(self, host: str, until: float, *, own: bool = False) -> AsyncIterator[None]:
         """Hold a place for a transfer to `host`; TooBusy where none is free before `until` (the loop's time)."""
+        if not own:
+            async with self._held(host, until):
+                yield
+            return
+        try:
+            async with asyncio.timeout_at(until):
+                await self._own.acquire()
+        except TimeoutError as error:
+            raise TooBusy("too many transfers of our own at once") from error
+        try:
+            async with self._held(host, until):
+                yield
+        finally:
+            self._own.release()
+
+    @asynccontextmanager
+    async def _held(self, host: str, until: float) -> AsyncIterator[None]:
         semaphore, users = self._hosts.get(host, (asyncio.Semaphore(self._per_host), 0))
         self._hosts[host] = (semaphore, users + 1)
         try:

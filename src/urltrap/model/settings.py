@@ -127,7 +127,7 @@ class EgressSettings(Model):
     )
     per_host_per_minute: int = Field(default=20, ge=1, description="requests to one host")
     total_per_minute: int = Field(default=300, ge=1, description="requests in total")
-    concurrent: int = Field(default=16, ge=1, description="fetches at once")
+    concurrent: int = Field(default=64, ge=1, description="fetches at once")
     retry_seconds: list[Annotated[float, Field(ge=0)]] = Field(
         default=[300, 1800, 7200],
         max_length=16,

@@ -21,7 +21,8 @@ from urltrap.store.sightings import newest_captures
 ASKED_ELSEWHERE = timedelta(seconds=45)
 """How long the trap's own request for the same URL is waited for before the pipeline asks instead."""
 
-_SLOTS = 8
+_SLOTS = 48
+"""Questions at once: dead hosts, which most are, hold theirs until the connection is given up."""
 _MOST_ATTEMPTS = 6
 _LIMITED = timedelta(seconds=60)
 
@@ -39,9 +40,8 @@ class CaptureStage:
     def run(self, workshop: Workshop) -> int:
         """Take in what was answered, ask for what is due while there are free slots."""
         done = self._collect(workshop)
-        return done + sum(
-            self._begin(workshop, job) for job in free_jobs(workshop, self.name, self._fetching)
-        )
+        due = free_jobs(workshop, self.name, self._fetching, newest_first=True)
+        return done + sum(self._begin(workshop, job) for job in due)
 
     def waiting(self) -> list[Future[Capture]]:
         """What is being asked now."""

@@ -151,12 +151,20 @@ def lease(workshop: Workshop) -> timedelta:
     return timedelta(seconds=2 * workshop.settings.egress.total_seconds + 60)
 
 
-def free_jobs(workshop: Workshop, stage: str, fetching: Fetching) -> list[work.Job]:
-    """What is due and not being asked, as many as there are free slots."""
+def free_jobs(
+    workshop: Workshop, stage: str, fetching: Fetching, *, newest_first: bool = False
+) -> list[work.Job]:
+    """What is due and not being asked, as many as there are free slots; longest waiting first, or what was never asked
+    for and is newest first."""
     if fetching.free <= 0:
         return []
-    due = work.due(workshop.store, stage, workshop.now(), fetching.free + len(fetching))
-    return [job for job in due if job.subject not in fetching][: fetching.free]
+    now, most = workshop.now(), fetching.free + len(fetching)
+    due = work.due(workshop.store, stage, now, most)
+    if newest_first and len(due) == most:
+        # More waits than is looked at here.
+        due = [*work.newest(workshop.store, stage, now, most), *due]
+    found = {job.subject: job for job in due if job.subject not in fetching}
+    return list(found.values())[: fetching.free]
 
 
 def client_of(connection: Connection, key: str) -> str:

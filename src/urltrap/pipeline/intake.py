@@ -23,7 +23,7 @@ from urltrap.journal.folder import list_segments, writer_folder
 from urltrap.journal.format import unframe
 from urltrap.journal.source import open_source
 from urltrap.model.settings import JournalSettings
-from urltrap.store import Store, spans
+from urltrap.store import Store, spans, words
 from urltrap.store.intake import DeadLetter, ingest, watermark
 
 BATCH = 2000
@@ -35,7 +35,7 @@ log = structlog.get_logger("urltrap.pipeline")
 
 
 class Intake:
-    """Reads all writers from where the store stands. Belongs to one thread."""
+    """Reads all writers from where the store stands. Belongs to one thread; `tidy` may be called from another one."""
 
     def __init__(
         self, reader: JournalReader, store: Store, settings: JournalSettings, now: Callable[[], datetime]
@@ -66,13 +66,14 @@ class Intake:
         now = self._now()
         if self._rolled != now.date():
             spans.roll(self._store, now)
+            words.roll(self._store, now)
             self._rolled = now.date()
         if self._archived_at is not None and (now - self._archived_at).total_seconds() < _ARCHIVE_SECONDS:
             return
         self._archived_at = now
         moved = {
             writer: place
-            for writer, place in self._positions.items()
+            for writer, place in self._positions.copy().items()  # `step` may run in another thread
             if place.segment > self._segments.get(writer, 0)
         }
         if moved:

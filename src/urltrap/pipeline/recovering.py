@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,7 @@ SETTLE = timedelta(milliseconds=200)
 """A named URL waits this long before the pipeline asks for it: mostly the attacker's own program does, with the same
 bytes for both, and then there is nothing left to ask."""
 
+_SPELL_SECONDS = 0.1
 _LARGEST_SCRIPT = 1_000_000
 _LARGEST_STUB = 65_536
 _LEAST_CERTAIN = 60
@@ -48,19 +50,29 @@ class RecoverStage:
 
     name = "recover"
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds, monotonic."""
+        self._clock = clock
         # Builds the recovery machine now: the first attacker's URLs would wait for it, and be late.
         recover.urls(b":")
 
     def run(self, workshop: Workshop) -> int:
-        """Recover a batch; a text that fails is tried again later and stops nobody."""
-        due = work.due(workshop.store, self.name, workshop.now(), BATCH)
+        """Recover a batch; a text that fails is tried again later and stops nobody.
+
+        A batch ends early where its texts take long: what they named is to be asked for meanwhile.
+        """
+        due = _first_ones(workshop)
         if not due:
             return 0
+        until = self._clock() + _SPELL_SECONDS
         failed: list[tuple[work.Job, Exception]] = []
         seen: list[Seen] = []
         with workshop.store.connect() as connection:
-            for text in _load(connection, due):
+            for number, text in enumerate(texts := _load(connection, due)):
+                if number and self._clock() > until:
+                    left = {later.job.subject for later in texts[number:]}
+                    due = [job for job in due if job.subject not in left]
+                    break
                 try:
                     found = _recover(workshop, connection, text)
                 except StoreError:
@@ -78,6 +90,19 @@ class RecoverStage:
         for job, reason in failed:
             note_failure(workshop, job, reason)
         return len(due) - len(failed)
+
+
+def _first_ones(workshop: Workshop) -> list[work.Job]:
+    """What is due: typed lines before files, which take longer; where more waits than a batch, the newest first."""
+    now = workshop.now()
+    due = work.due(workshop.store, RecoverStage.name, now, BATCH)
+    if len(due) == BATCH:
+        due = [*work.newest(workshop.store, RecoverStage.name, now, BATCH // 2), *due[: BATCH // 2]]
+    due = list({job.subject: job for job in due}.values())
+    lines = [job for job in due if job.subject.count("/") == 1]
+    files = [job for job in due if job.subject.count("/") != 1]
+    # One file early: lines without an end do not hold all of them up.
+    return [*lines[:1], *files[:1], *lines[1:], *files[1:]]
 
 
 def _load(connection: Connection, due: Sequence[work.Job]) -> list[_Text]:

@@ -29,6 +29,9 @@ from urltrap.pipeline.publishing import PublishStage
 from urltrap.pipeline.recovering import RecoverStage
 from urltrap.pipeline.stage import Stage
 
+PROMPT = frozenset(("recover", "capture"))
+"""Stages between a command and the request for its URL: they wait for none of the others (see `line`)."""
+
 
 def stages(apart: bool = False) -> tuple[Stage, ...]:
     """The stages of one pipeline; `apart`: payloads are looked at beside the line, which never waits for one."""

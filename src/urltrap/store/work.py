@@ -38,10 +38,25 @@ def due(store: Store, stage: str, now: datetime, limit: int) -> list[Job]:
     return [Job(stage, row.subject, row.attempts) for row in rows]
 
 
-def next_due(store: Store) -> datetime | None:
-    """When the next work is due; None where nothing waits."""
+def newest(store: Store, stage: str, now: datetime, limit: int) -> list[Job]:
+    """The work of a stage that is due and was never begun, newest first."""
     with store.connect() as connection:
-        moment: datetime | None = connection.execute(select(func.min(jobs.c.due))).scalar()
+        rows = connection.execute(
+            select(jobs.c.subject)
+            .where(jobs.c.stage == stage, jobs.c.due <= now, jobs.c.attempts == 0)
+            .order_by(jobs.c.due.desc())
+            .limit(limit)
+        ).all()
+    return [Job(stage, row.subject, 0) for row in rows]
+
+
+def next_due(store: Store, stages: Sequence[str] | None = None) -> datetime | None:
+    """When the next work is due, of all stages or of these; None where nothing waits."""
+    earliest = select(func.min(jobs.c.due))
+    if stages is not None:
+        earliest = earliest.where(jobs.c.stage.in_(stages))
+    with store.connect() as connection:
+        moment: datetime | None = connection.execute(earliest).scalar()
     return moment
 
 
