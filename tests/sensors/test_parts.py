@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from urltrap.model.event import BudgetSpent, Disconnected, FloodCounted, Malformed, TerminalFrames
+from urltrap.model.event import BudgetSpent, Disconnected, FloodCounted, Malformed, TerminalFrames, Uploaded
+from urltrap.quarantine.quarantine import Quarantine
+from urltrap.sensors import files
 from urltrap.sensors.admission import MAX_SOURCES, OTHERS, Admission
 from urltrap.sensors.machines import MAX_IDLE, Machines
 from urltrap.sensors.recording import MAX_BYTES, Recording
@@ -222,3 +226,30 @@ def test_hashes_are_those_of_the_systems_crypt() -> None:
     assert system_crypt(b"Hello world", stored) != stored
     for bad in ("$9$unknown$", "a\0b", "$y$jZT$0123456789abcdefghijkl$", "$2b$31$abcdefghijklmnopqrstuv"):
         assert system_crypt(b"x", bad) is None
+
+
+async def test_a_large_upload_is_hashed_beside_the_event_loop_and_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+
+    def watched(data: bytes) -> str:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return hashlib.sha256(data).hexdigest()
+
+    monkeypatch.setattr(files, "_sha256", watched)
+    one, journal = session()
+    quarantine = Quarantine(tmp_path / "quarantine")
+    keeper = files.FileKeeper(
+        one, quarantine, files.KnownContents(), 10_000_000, ErrorLog(), drained=lambda: None
+    )
+    large = bytes(1_000_000)
+    for data in (b"small", large):
+        keeper.uploaded("sftp", b"/tmp/x", data, 0, complete=True)
+    await keeper.finish()
+    keeper.uploaded("scp", b"/tmp/y", large, 0, complete=True)
+    await keeper.finish()
+    assert threads == [True, False, False]
+    names = {event.size: event.sha256 for event in journal.of(Uploaded)}
+    assert names == {5: hashlib.sha256(b"small").hexdigest(), 1_000_000: hashlib.sha256(large).hexdigest()}
+    assert len(journal.of(Uploaded)) == 3

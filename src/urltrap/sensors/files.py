@@ -16,6 +16,12 @@ from urltrap.sensors.session import ErrorLog, Session
 MAX_PENDING = 32
 """Files of one session on their way; the session's jobs wait while there are more."""
 REMEMBERED = 4096
+_HASHED_AT_ONCE = 262_144
+"""Bytes whose hash is not worth a thread; that of a large upload would keep everybody else waiting."""
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 class KnownContents:
@@ -80,7 +86,7 @@ class FileKeeper:
 
         def record(sha256: str | None) -> None:
             # The hash names it even where the disk could not take it; the error is logged by then.
-            name = sha256 or hashlib.sha256(data).hexdigest()
+            name = sha256 or _sha256(data)
             self._session.record(
                 Uploaded, channel=channel, via=via, path=path, size=len(data), sha256=name, complete=complete
             )
@@ -93,8 +99,8 @@ class FileKeeper:
             await asyncio.wait(set(self._tasks))
 
     def _keep(self, data: bytes, complete: bool, record: Callable[[str | None], None]) -> None:
-        sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 in self._known:
+        sha256 = _sha256(data) if len(data) <= _HASHED_AT_ONCE else None
+        if sha256 is not None and sha256 in self._known:
             record(sha256)
             return
         task = asyncio.ensure_future(self._put(data, complete, sha256, record))
@@ -102,8 +108,13 @@ class FileKeeper:
         task.add_done_callback(self._done)
 
     async def _put(
-        self, data: bytes, complete: bool, sha256: str, record: Callable[[str | None], None]
+        self, data: bytes, complete: bool, sha256: str | None, record: Callable[[str | None], None]
     ) -> None:
+        if sha256 is None:
+            sha256 = await asyncio.to_thread(_sha256, data)
+            if sha256 in self._known:
+                record(sha256)
+                return
         try:
             await asyncio.to_thread(self._artifacts.put, data, complete=complete)
         except QuarantineError as error:
