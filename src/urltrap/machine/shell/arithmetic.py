@@ -166,7 +166,8 @@ class _Evaluator:
         if self.kind == "end" or (self.kind == "op" and self.token == ":"):
             raise self.fail("expression expected", dash="expecting primary")
         self.skip += not condition
-        left = self.comma()
+        # BusyBox gives assignments a lower rank than ?: also between its two signs.
+        left = self.ternary() if self.dialect == "ash" else self.comma()
         self.skip -= not condition
         if not (self.kind == "op" and self.token == ":"):
             raise self.fail(
@@ -174,7 +175,7 @@ class _Evaluator:
             )
         self.advance()
         self.skip += bool(condition)
-        right = self.assignment()
+        right = self.ternary()  # no assignment: C's grammar, which bash, dash and ash keep
         self.skip -= bool(condition)
         self.depth -= 1
         return left if condition else right

@@ -207,6 +207,7 @@ class BaseParser(WordLexer):
 
     def command(self) -> Node:
         """One simple or compound command."""
+        self._alias_blanks = ()
         self._expand_alias()
         if self.kind == "word":
             word = self.word
@@ -253,6 +254,7 @@ class BaseParser(WordLexer):
                     self.allow_array = declaring and self.dialect.arrays
                     self.step()
                     self.allow_array = False
+                    self._expand_next()
                     if (
                         self.kind == "op"
                         and self.value == "("
@@ -273,6 +275,7 @@ class BaseParser(WordLexer):
                 self.allow_array = declaring and self.dialect.arrays
                 self.step()
                 self.allow_array = False
+                self._expand_next()
             elif kind == "redir" or kind == "io":
                 self.allow_array = not words
                 redirs.append(self.redirection())
@@ -402,6 +405,15 @@ class BaseParser(WordLexer):
 
     _alias_used: frozenset[str] = frozenset()
     _alias_until = -1
+    _alias_blanks: tuple[int, ...] = ()
+    """For each alias that ends in a blank: how much of the text follows it. The word behind it may be an alias, too."""
+
+    def _expand_next(self) -> None:
+        """Expand the word behind an alias that ends in a blank."""
+        behind = self.size - self.start
+        if self._alias_blanks and self.kind == "word" and behind <= self._alias_blanks[-1]:
+            self._alias_blanks = tuple(blank for blank in self._alias_blanks if blank < behind)
+            self._expand_alias()
 
     def _expand_alias(self) -> None:
         if not self.aliases:
@@ -417,6 +429,8 @@ class BaseParser(WordLexer):
             rest = self.text[self.start + len(self.word.raw) :]
             self._alias_used |= {name}
             self._alias_until = len(head)
+            if value[-1:] in (" ", "\t"):
+                self._alias_blanks += (len(rest),)
             self.text = head + rest
             self.size = len(self.text)
             self.pos = self.start

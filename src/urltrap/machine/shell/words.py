@@ -345,10 +345,11 @@ class WordLexer(BracedLexer):
         if char in SPECIAL:
             return Param(char, simple=True), pos + 2
         if char == "{":
-            return self._brace(pos + 2, in_double)
+            return self._brace(self._joined(pos + 2), in_double)
         if char == "(":
-            if text.startswith("(", pos + 2):
-                arithmetic = self._arith(pos + 3)
+            behind = self._joined(pos + 2)
+            if text.startswith("(", behind):
+                arithmetic = self._arith(behind + 1)
                 if arithmetic is not None:
                     return arithmetic
             node, end, self.line = self.parse_substitution(pos + 2, self.line)
@@ -368,6 +369,17 @@ class WordLexer(BracedLexer):
             return ArithSub(parts, text[pos + 2 : end]), end + 1
         return (Quoted("$") if in_double else Lit("$")), pos + 1
 
+    def _joined(self, pos: int) -> int:
+        """Behind the joints of lines (backslash, newline) that are at `pos`."""
+        end = self._behind_joints(pos)
+        self.line += (end - pos) // 2
+        return end
+
+    def _behind_joints(self, pos: int) -> int:
+        while self.text.startswith("\\\n", pos):
+            pos += 2
+        return pos
+
     def _arith(self, pos: int) -> tuple[Part, int] | None:
         """``$((…))`` from behind the second parenthesis; None where it is no arithmetic after all."""
         end = self.arith_end(pos)
@@ -380,7 +392,7 @@ class WordLexer(BracedLexer):
             raise self.unclosed(")", self.line)
         part = self.arith_part(pos, end)
         self.line += self.text.count("\n", pos, end)
-        return part, end + 2
+        return part, self._joined(end + 1) + 1
 
     def arith_end(self, pos: int) -> int | None:
         """The position of the ``))`` that closes arithmetic begun before `pos`; None: it is a command, -1: the text
@@ -397,7 +409,7 @@ class WordLexer(BracedLexer):
                 depth += 1
             elif char == ")":
                 if depth == 0:
-                    return pos if text.startswith(")", pos + 1) else None
+                    return pos if text.startswith(")", self._behind_joints(pos + 1)) else None
                 depth -= 1
             elif char == "\\":
                 pos += 1

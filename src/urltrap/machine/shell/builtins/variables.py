@@ -250,7 +250,7 @@ def let(sh: Shell, argv: list[str]) -> Gen[int]:
             value = evaluate(word, ShellNames(sh), sh.dialect.name)
         except ExpansionError as problem:
             if not sh.dialect.bash:
-                raise
+                yield from sh.fail_expansion(problem, "let")
             yield from sh.complain(problem.message, "let")
             return 1
     return int(value == 0)

@@ -154,9 +154,9 @@ class Shell:
         """A message on standard error."""
         yield from self.p.err(f"{self.prefix(builtin)}{message}\n")
 
-    def fail_expansion(self, problem: ExpansionError) -> Gen[None]:
+    def fail_expansion(self, problem: ExpansionError, builtin: str = "") -> Gen[None]:
         """Print an expansion's message and leave as the dialect does (always raises)."""
-        yield from self.complain(problem.message)
+        yield from self.complain(problem.message, builtin)
         self.status = 1 if self.dialect.bash else 2
         if problem.fatal_status is not None and not self.interactive:
             raise ExitShell(problem.fatal_status if self.dialect.bash or problem.fatal_status != 127 else 2)
