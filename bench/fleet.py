@@ -3,9 +3,11 @@
 `python bench/fleet.py [nats|https] [SECONDS_CUT] [KILLS] [SEED]` prints one JSON line: two sensors in network
 namespaces of their own, the broker (nats) and two collectors in a third; first the cables are out for SECONDS_CUT
 while the sensors record, then shippers, collectors and the broker are killed KILLS times at random moments.
+`python bench/fleet.py group` lets two collectors on two machines share a PostgreSQL behind a broker, and kills one for
+good while the sensors record.
 `python bench/fleet.py spool [MEGABYTES] [COMMAND_BYTES]` fills a spool and ships it to one collector on SQLite over
 HTTPS, and puts beside it what intake does with the same journal when it lies on the same disk.
-Root is needed but for `spool`.
+Root is needed but for `group` and `spool`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.support.broker import SECRET, TestBroker
+from tests.support.databases import database
 from tests.support.fleet import JOURNAL, Machine, Recorder, collect_settings, outcome, ship_settings
 from tests.support.namespaces import Star
 from tests.support.waiting import free_port
@@ -133,6 +136,61 @@ def partition(way: str, cut: float, kills: int, seed: int) -> dict[str, object]:
         }  # fmt: skip
 
 
+def group() -> dict[str, object]:
+    with ExitStack() as ending:
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR"))))
+        url = ending.enter_context(database("postgresql", folder))
+        open_store(url).close()
+        folders = [collector_folder(folder / name) for name in ("first", "second")]
+        accounts = Accounts(folders[0])
+        tokens = {name: accounts.add(name) for name in NAMES}
+        broker = TestBroker(folder / "broker", accounts)
+        broker.start()
+        ending.callback(broker.kill)
+        collectors = []
+        for number, data in enumerate(folders):
+            settings = collect_settings(url, nats=broker.url, nats_ca=str(broker.ca), only=number == 1)
+            collectors.append(Machine(ProcessPlan("collector-0", "collector", 0, 1), data, settings))
+        recorders = {name: Recorder(folder / name, number) for number, name in enumerate(NAMES)}
+        shippers = [
+            Machine(
+                ProcessPlan("shipper", "shipper"),
+                folder / name,
+                ship_settings(ship=broker.url, ship_token=tokens[name], ship_ca=str(broker.ca)),
+            )
+            for name in NAMES
+        ]
+        for recorder in recorders.values():
+            ending.callback(recorder.close)
+        for machine in (*collectors, *shippers):
+            machine.start()
+            ending.callback(machine.kill)
+
+        def arrived() -> bool:
+            return all(recorder.is_acknowledged() for recorder in recorders.values())
+
+        wait_for(lambda: all(machine.is_ready for machine in collectors), 120)
+
+        def took(data: Path) -> int:
+            return sum(path.stat().st_size for path in (data / "journal").rglob("*.seg*")) // 1000
+
+        def record(events: int) -> bool:
+            for recorder in recorders.values():
+                recorder.record(events)
+            time.sleep(0.05)
+            return all(took(data) > 100 for data in folders)
+
+        wait_for(lambda: record(200), 120)
+        record(5000)
+        collectors[0].kill()
+        record(5000)
+        settled = wait_for(arrived, 300)
+        return {
+            "arrived_after_the_last_event_s": round(settled, 1), "journalled_kb": [took(data) for data in folders],
+            **outcome(url, recorders)
+        }  # fmt: skip
+
+
 def spool(megabytes: int, command_bytes: int) -> dict[str, object]:
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR"))))
@@ -197,6 +255,9 @@ def main() -> None:
     """Run and print."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     what = sys.argv[1] if len(sys.argv) > 1 else "nats"
+    if what == "group":
+        print(json.dumps(group()))
+        return
     if what == "spool":
         megabytes = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
         print(json.dumps(spool(megabytes, int(sys.argv[3]) if len(sys.argv) > 3 else 60)))

@@ -138,12 +138,16 @@ def collect_settings(url: str, **fleet: Any) -> Settings:
 
 
 def outcome(url: str, recorders: Mapping[str, Recorder]) -> dict[str, int]:
-    """What the SQLite store at `url` has: events lost, doubled, strange, and out of the order of their session."""
+    """What the store at `url` (SQLite, or a fresh PostgreSQL) has: events lost, doubled, strange, and sessions of which
+    a later event was put in before an earlier one."""
     store = open_store(url, migrate=False)
     try:
         with store.connect() as connection:
-            # In the order in which they were put in.
-            rows = connection.execute(sql("SELECT session, seq FROM events ORDER BY rowid")).all()
+            # When it was put in: the row, or the transaction.
+            moment = "rowid" if store.dialect == "sqlite" else "CAST(CAST(xmin AS text) AS bigint)"
+            rows = connection.execute(
+                sql(f"SELECT session, seq, {moment} FROM events ORDER BY session, seq")
+            ).all()
             commands = connection.execute(sql("SELECT count(*) FROM commands")).scalar() or 0
     finally:
         store.close()
@@ -153,14 +157,14 @@ def outcome(url: str, recorders: Mapping[str, Recorder]) -> dict[str, int]:
         for session, seq in recorder.events
     }
     came: dict[str, list[int]] = defaultdict(list)
-    for session, seq in rows:
-        came[session].append(seq)
-    there = [(session, seq) for session, seq in rows]
+    for session, _, moment_put_in in rows:
+        came[session].append(moment_put_in)
+    there = [(session, seq) for session, seq, _ in rows]
     typed = sum(recorder.commands for recorder in recorders.values())
     return {
         "events": len(recorded),
         "lost": len(recorded - set(there)),
         "doubled": len(there) - len(set(there)) + max(0, commands - typed),
         "strange": len(set(there) - recorded),
-        "out_of_order": sum(seqs != sorted(seqs) for seqs in came.values()),
+        "out_of_order": sum(moments != sorted(moments) for moments in came.values()),
     }
