@@ -28,7 +28,7 @@ from urltrap.model.event import (
 )
 from urltrap.model.ids import new_ulid
 from urltrap.model.sighting import Recovered
-from urltrap.store import Store, spans
+from urltrap.store import Store, spans, words
 from urltrap.store.bulk import insert_rows
 from urltrap.store.intake import ingest
 from urltrap.store.rollups import EVER, tally_key
@@ -94,6 +94,7 @@ def fill(store: Store, scale: float) -> None:
                 say(f"{number + 1} days")
         derive(store, day)
         spans.roll(store, END)
+        words.roll(store, END)
         say("figures, URLs, look-ups")
     say("indexes")
     with store.begin() as connection:

@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 from tests.store.conftest import session_id, visit
 
 from urltrap.model.event import EventBase, LoginTried, ProgramRun
-from urltrap.store import Store, spans
+from urltrap.store import Store, spans, words
 from urltrap.store.forgetting import coarsen, expire, forget
 from urltrap.store.intake import ingest
 from urltrap.store.queries import gaps as gap_queries
+from urltrap.store.queries import narrowing, ranking
 from urltrap.store.queries import overview as overview_queries
-from urltrap.store.queries import ranking
 from urltrap.store.queries import top as top_queries
 from urltrap.store.queries.partial import midnight_after, part_of_day
 from urltrap.store.rollups import EVER, place_addresses
@@ -199,6 +199,30 @@ def test_short_lists_are_the_beginning_of_whole_ones(
                 patch.setattr(ranking, "_DEPTHS", depths)
                 for limit in (1, 2, 5, 30):
                     assert top_queries.top(store, kind, limit, since) == whole[:limit], (kind, days, limit)
+
+
+def test_a_part_of_a_value_is_found_whenever_the_value_came(store: Store) -> None:
+    dice = random.Random(9)
+    take(store, dice, crowd(dice, range(20), 20))
+
+    def agrees() -> None:
+        with store.connect() as connection:
+            for part in (b"pw", b"3", b"root", b"nowhere", b""):
+                for kind in ("password", "username", "command"):
+                    ever = connection.execute(
+                        select(tallies.c.value).where(tallies.c.day == EVER, tallies.c.what == kind)
+                    ).scalars()
+                    wanted = sorted(value for value in ever if part in value)
+                    assert sorted(narrowing.few_values(connection, kind, part) or []) == wanted, (kind, part)
+
+    agrees()
+    assert words.roll(store, NOON - timedelta(days=3))
+    agrees()
+    take(store, dice, crowd(dice, range(15, 40), 20))  # late ones among them
+    agrees()
+    assert words.roll(store, NOON)
+    agrees()
+    assert not words.roll(store, NOON)
 
 
 def test_spans_move_on_day_by_day_and_by_leaps_and_never_back(store: Store) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from urltrap.store import spans
+from urltrap.store import spans, words
 from urltrap.store.schema import addresses, missing, places, program_runs, tallies
 from urltrap.store.types import from_micros, to_micros
 from urltrap.store.upsert import upsert_tuples
@@ -49,6 +49,7 @@ def add_tallies(connection: Connection, counted: Tallies) -> None:
     rows = [(*key, *counts) for key, counts in counted.items()]
     rows += [(0, *key, *counts) for key, counts in ever.items()]
     spans.add_late(connection, counted)
+    words.add_late(connection, counted)
     upsert_tuples(connection, tallies, _TALLY, rows, add=["n"])
 
 

@@ -17,6 +17,7 @@ from urltrap.store.schema_figures import missing as missing
 from urltrap.store.schema_figures import places as places
 from urltrap.store.schema_figures import spans as spans
 from urltrap.store.schema_figures import tallies as tallies
+from urltrap.store.schema_figures import words as words
 from urltrap.store.tables import ADDRESS as _ADDRESS
 from urltrap.store.tables import HASH as _HASH
 from urltrap.store.tables import SESSION as _SESSION

@@ -44,6 +44,13 @@ spans = table(  # tallies of the last whole days, summed
     Index(None, "days", "what", "n"),
 )
 
+words = table(  # values of tallies, each once
+    "words",
+    need("what", String(16), primary_key=True),
+    need("key", Digest, primary_key=True),
+    need("value", Blob),
+)
+
 missing = table(  # programs that attackers asked for in vain; under the outcome "ran" and the like, their number alone
     "missing",
     need("outcome", String(20), primary_key=True),

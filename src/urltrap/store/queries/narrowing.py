@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from urltrap.model.views import SessionFilter
+from urltrap.store import words
 from urltrap.store.intake import in_parts
 from urltrap.store.queries.shared import contains
 from urltrap.store.rollups import EVER, tally_key
@@ -38,12 +39,17 @@ def few_sessions(connection: Connection, wanted: SessionFilter) -> list[str] | N
 
 def few_values(connection: Connection, what: str, part: bytes) -> list[bytes] | None:
     """All values of a kind in `tallies` that contain `part`, where they were seen FEW times at most; else None."""
-    query = select(tallies.c.value, tallies.c.n).where(
-        tallies.c.what == what,
-        tallies.c.day == EVER,
-        contains(connection.dialect.name, tallies.c.value, part),
-    )
-    return _few(connection.execute(query.limit(FEW + 1)))
+    dialect = connection.dialect.name
+    query = select(tallies.c.value, tallies.c.n).where(tallies.c.what == what, tallies.c.day == EVER)
+    keys = words.matching(connection, what, lambda column: contains(dialect, column, part), FEW + 1)
+    if keys is None:
+        return _few(connection.execute(query.where(contains(dialect, tallies.c.value, part)).limit(FEW + 1)))
+    if len(keys) > FEW:
+        return None
+    rows = [
+        row for some in in_parts(keys) for row in connection.execute(query.where(tallies.c.key.in_(some)))
+    ]
+    return _few(rows)
 
 
 def how_often(connection: Connection, what: str, value: bytes) -> int:
