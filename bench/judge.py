@@ -208,12 +208,24 @@ def unlimited(verdict: Verdict) -> int:
     return verdict.confidence - sum(reason.weight for reason in verdict.reasons if reason.code == "limited")
 
 
-def error_over(rows: Sequence[Labelled], dumps: Dumps | None = None, spelling: Spelling = SHIPPED) -> Error:
-    """The calibration error of judging these."""
-    judged = [(judge(evidence(item, dumps), NOW, (0, 0), spelling), item.malicious) for item in rows]
-    error, too_much = distances([(verdict.confidence, malicious) for verdict, malicious in judged])
-    before = distances([(unlimited(verdict), malicious) for verdict, malicious in judged])[0]
-    return Error(round(error, 4), round(too_much, 4), round(before, 4), len(rows))
+Judged = Sequence[tuple[Verdict, bool]]
+
+
+def judged(rows: Sequence[Labelled], dumps: Dumps | None = None, spelling: Spelling = SHIPPED) -> Judged:
+    """The verdict on each of these, beside the truth."""
+    return [(judge(evidence(item, dumps), NOW, (0, 0), spelling), item.malicious) for item in rows]
+
+
+def error_of(found: Judged) -> Error:
+    """The calibration error of verdicts."""
+    error, too_much = distances([(verdict.confidence, malicious) for verdict, malicious in found])
+    before = distances([(unlimited(verdict), malicious) for verdict, malicious in found])[0]
+    return Error(round(error, 4), round(too_much, 4), round(before, 4), len(found))
+
+
+def test_side(rows: Sequence[Labelled], split: str) -> list[int]:
+    """The places of those that are for the test in a split: "days", or a date."""
+    return [n for n, item in enumerate(rows) if (item.held_back if split == "days" else item.is_after(split))]
 
 
 def without(source: str, rows: Sequence[Labelled], dumps: Dumps) -> Error:
@@ -221,7 +233,7 @@ def without(source: str, rows: Sequence[Labelled], dumps: Dumps) -> Error:
     weights = fit([item for item in rows if not (item.malicious and item.provider == source)])
     spelling = Spelling(weights.pop("prior"), weights)
     tested = [item for item in rows if item.held_back and (not item.malicious or item.provider == source)]
-    return error_over(tested, dumps, spelling)
+    return error_of(judged(tested, dumps, spelling))
 
 
 def fit(rows: Sequence[Labelled]) -> dict[str, float]:
@@ -294,18 +306,21 @@ def main() -> None:
     if path.exists():
         rows = load(path)
         dumps = Dumps.of(rows)
-        splits = {"days": [item for item in rows if item.held_back]} | {
-            cut: [item for item in rows if item.is_after(cut)] for cut in CUTS
-        }
-        benign = [judge(evidence(item, dumps), NOW, (0, 0)) for item in rows if not item.malicious]
+        splits = {split: test_side(rows, split) for split in ("days", *CUTS)}
+        others, own = judged(rows, dumps), judged(rows)
+        benign = [verdict for verdict, malicious in others if not malicious]
         figures |= {
             "protocol": "error (part that claims too much, error before the limit of a spelling); weights from the "
             "fitting side alone; dated splits, undated URLs by host",
-            "error_by_others": {name: str(error_over(tested, dumps)) for name, tested in splits.items()},
+            "error_by_others": {
+                name: str(error_of([others[n] for n in places])) for name, places in splits.items()
+            },
             "error_left_out": {
                 source or "commands": str(without(source, rows, dumps)) for source in (*DUMPS.values(), "")
             },
-            "error_by_own_dump": {name: str(error_over(tested)) for name, tested in splits.items()},
+            "error_by_own_dump": {
+                name: str(error_of([own[n] for n in places])) for name, places in splits.items()
+            },
             "listed_by_others": sum(bool(dumps.others(item)) for item in rows if item.malicious),
             "benign": len(benign),
             "benign_from_60": sum(verdict.confidence >= 60 for verdict in benign),

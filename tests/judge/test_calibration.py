@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urltrap.judge import judge
 from urltrap.judge.calibration import SIGNS, Weighed, confidence, percent
 from urltrap.judge.fitted import SHIPPED
 from urltrap.judge.lexical import signs
@@ -42,8 +41,16 @@ def dumps(rows: list[Any]) -> Any:
     return BENCH.Dumps.of(rows)
 
 
-def held_out(rows: list[Any], split: str) -> list[Any]:
-    return [item for item in rows if (item.held_back if split == "days" else item.is_after(split))]
+@pytest.fixture(scope="module")
+def own(rows: list[Any]) -> Any:
+    """Verdicts with each URL's own dump in the evidence."""
+    return BENCH.judged(rows)
+
+
+@pytest.fixture(scope="module")
+def others(rows: list[Any], dumps: Any) -> Any:
+    """Verdicts with the label nowhere in the evidence."""
+    return BENCH.judged(rows, dumps)
 
 
 SPLITS = ["days", *BENCH.CUTS]
@@ -52,23 +59,23 @@ SPLITS = ["days", *BENCH.CUTS]
 @needs_urls
 @pytest.mark.parametrize("split", SPLITS)
 def test_nothing_that_is_tested_was_fitted_on(rows: list[Any], split: str) -> None:
-    held = held_out(rows, split)
+    held = [rows[n] for n in BENCH.test_side(rows, split)]
     assert not any(item.fits for item in held)
     assert len(held) > 2500 and sum(not item.malicious for item in held) > 1000
 
 
 @needs_urls
 @pytest.mark.parametrize("split", SPLITS)
-def test_a_listing_is_believed_as_much_as_it_is_right(rows: list[Any], split: str) -> None:
-    assert BENCH.error_over(held_out(rows, split)).error <= 0.05
+def test_a_listing_is_believed_as_much_as_it_is_right(rows: list[Any], own: Any, split: str) -> None:
+    assert BENCH.error_of([own[n] for n in BENCH.test_side(rows, split)]).error <= 0.05
 
 
 @needs_urls
 @pytest.mark.parametrize("split", SPLITS)
 def test_where_the_label_is_not_in_the_evidence_we_seldom_claim_too_much(
-    rows: list[Any], dumps: Any, split: str
+    rows: list[Any], others: Any, split: str
 ) -> None:
-    found = BENCH.error_over(held_out(rows, split), dumps)
+    found = BENCH.error_of([others[n] for n in BENCH.test_side(rows, split)])
     assert found.claimed_too_much <= 0.02, "what is wrong is said too low"
     assert found.error <= 0.18 and found.before_the_limit <= 0.12
 
@@ -83,12 +90,11 @@ def test_the_label_of_a_url_is_nowhere_in_the_evidence_from_others(rows: list[An
 
 
 @needs_urls
-@pytest.mark.parametrize("own", [True, False])
-def test_no_benign_url_reaches_the_threshold_of_publication(rows: list[Any], dumps: Any, own: bool) -> None:
-    benign = [item for item in rows if not item.malicious]
-    assert len(benign) >= 2150
-    found = [judge(BENCH.evidence(item, None if own else dumps), BENCH.NOW, (0, 0)) for item in benign]
-    assert [verdict.url for verdict in found if verdict.confidence >= 60] == []
+def test_no_benign_url_reaches_the_threshold_of_publication(own: Any, others: Any) -> None:
+    for found in (own, others):
+        benign = [verdict for verdict, malicious in found if not malicious]
+        assert len(benign) >= 2150
+        assert [verdict.url for verdict in benign if verdict.confidence >= 60] == []
 
 
 @needs_urls
