@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,9 @@ from urltrap.model.event import Decided, EventBase, encode_event
 from urltrap.pipeline.fleet.collecting import Collector, NotYet, OutOfPlace
 from urltrap.pipeline.fleet.marks import committed, list_marks, mark_name
 from urltrap.pipeline.fleet.naming import fleet_session
+from urltrap.site.operations import journals
 from urltrap.store import Store, open_store
+from urltrap.store.queries.operations import writers
 from urltrap.store.schema import commands, dead_letters, events, sessions
 
 
@@ -244,13 +246,31 @@ async def test_a_kind_that_only_a_newer_sensor_knows_is_kept_aside(data: Path, s
     assert fleet_session("campus-1", visit(1)[0].session).encode() in rows[0].record
 
 
-@pytest.mark.parametrize("years", [-56, -5, 30, 73])
-async def test_a_sensor_whose_clock_is_wrong_is_taken_as_it_is(data: Path, store: Store, years: int) -> None:
+@pytest.mark.parametrize("years", [-56, -5])
+async def test_a_clock_that_is_behind_is_believed(data: Path, store: Store, years: int) -> None:
     at = START + timedelta(days=365.25 * years)
     async with collecting(data, store) as collector:
         await collector.take(chunk_of(visit(1, b"id", at=at)))
     (mark,) = list_marks(store)
     assert mark.newest.year == at.year and count(store) == 3
+
+
+@pytest.mark.parametrize("years", [1, 30, 73])
+async def test_nothing_happened_later_than_it_was_received(data: Path, store: Store, years: int) -> None:
+    at = START + timedelta(days=365.25 * years)
+    before = datetime.now(UTC)
+    async with collecting(data, store) as collector:
+        await collector.take(chunk_of(visit(1, b"id", at=at)))
+    (mark,) = list_marks(store)
+    assert before < mark.newest < datetime.now(UTC) + timedelta(minutes=6) and count(store) == 3
+
+
+async def test_the_sites_page_of_journals_shows_the_collectors_own(data: Path, store: Store) -> None:
+    async with collecting(data, store) as collector:
+        await collector.take(chunk_of(visit(1, b"id")))
+        writer = collector.writer
+    (row,) = journals(data, writers(store))
+    assert (row.writer, row.events, row.unread) == (writer, 3, 0)
 
 
 async def test_a_full_disk_makes_the_sensor_wait_and_goes_by(

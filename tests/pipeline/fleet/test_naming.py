@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from urltrap.model.ids import ulid_time_ms
 from urltrap.pipeline.fleet.naming import fleet_session, renamed
 
 SESSION = visit(1)[0].session
+LATEST = START + timedelta(days=1)
 
 
 def test_a_session_keeps_its_moment_and_gets_a_name_of_the_sensors_own() -> None:
@@ -27,7 +29,7 @@ def test_any_name_of_a_session_fits_the_store(session: str) -> None:
 
 
 def test_the_sensors_name_stands_before_its_services() -> None:
-    record = renamed("campus-1", encode_event(visit(1)[0]))
+    record = renamed("campus-1", encode_event(visit(1)[0]), LATEST)
     assert record is not None
     event = decode_event(record)
     assert isinstance(event, Connected) and event.sensor == "campus-1/ssh"
@@ -35,7 +37,9 @@ def test_the_sensors_name_stands_before_its_services() -> None:
 
 def test_a_capture_still_belongs_to_the_session_that_it_was_made_for() -> None:
     capture = Capture(url="http://dropper.example/x", at=START, outcome="not-found", for_session=SESSION)
-    record = renamed("campus-1", encode_event(Captured(session=SESSION, seq=0, at=START, capture=capture)))
+    record = renamed(
+        "campus-1", encode_event(Captured(session=SESSION, seq=0, at=START, capture=capture)), LATEST
+    )
     assert record is not None
     event = decode_event(record)
     assert isinstance(event, Captured) and event.capture.for_session == fleet_session("campus-1", SESSION)
@@ -44,7 +48,7 @@ def test_a_capture_still_belongs_to_the_session_that_it_was_made_for() -> None:
 def test_attackers_bytes_come_through_unchanged() -> None:
     text = bytes(range(256)) + "ü😀\u2028".encode()
     for event in visit(1, text, b"plain\x00\x1b[0m"):
-        record = renamed("campus-1", encode_event(event))
+        record = renamed("campus-1", encode_event(event), LATEST)
         assert record is not None
         back, sent = json.loads(record), json.loads(encode_event(event))
         assert back.pop("session") == fleet_session("campus-1", sent.pop("session"))
@@ -57,4 +61,4 @@ _JSON = st.recursive(st.none() | st.text() | st.integers(), st.lists)
 
 @given(st.binary(max_size=200) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_record_is_kept_as_json_or_left_out(record: bytes) -> None:
-    assert renamed("campus-1", record) is None
+    assert renamed("campus-1", record, LATEST) is None

@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -39,6 +39,9 @@ _WAIT_SECONDS = 45.0
 _IDLE_SECONDS = 0.5
 _STORE_PAUSE = 1.0
 _REMEMBERED = 20_000
+_CLOCK = timedelta(minutes=5)
+"""So far a sensor's clock may be ahead without a word."""
+
 _AT_ONCE = 4
 """Chunks unpacked at a time: one may take tens of megabytes."""
 
@@ -176,7 +179,7 @@ class Collector:
                 del self._turns[key]
 
     async def _keep(self, chunk: Chunk) -> _Journalled:
-        records, newest, left_out = await asyncio.to_thread(_prepare, chunk)
+        records, newest, left_out = await asyncio.to_thread(_prepare, chunk, self._now())
         if left_out:
             log.warning("collector.records_refused", sensor=chunk.sensor, writer=chunk.writer, records=left_out,
                         why="no events, or of a kind that no sensor may send")  # fmt: skip
@@ -251,13 +254,13 @@ class Collector:
             self._moved.notify_all()
 
 
-def _prepare(chunk: Chunk) -> tuple[list[bytes], datetime | None, int]:
+def _prepare(chunk: Chunk, now: datetime) -> tuple[list[bytes], datetime | None, int]:
     """The chunk's records as we keep them, the moment of its newest event, and how many records were left out."""
     records: list[bytes] = []
     newest: datetime | None = None
     left_out = 0
     for payload in chunk.records():
-        record = renamed(chunk.sensor, payload)
+        record = renamed(chunk.sensor, payload, now + _CLOCK)
         if record is None or len(record) > MAX_RECORD:
             left_out += 1
             continue

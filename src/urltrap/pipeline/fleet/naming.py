@@ -5,8 +5,10 @@ A sensor is believed what happened on it, never who it is: its name comes from i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 from urltrap.model.ids import new_ulid, ulid_time_ms
@@ -28,10 +30,12 @@ def fleet_session(sensor: str, session: str) -> str:
         return hashlib.sha256(f"{sensor}\0{session}".encode()).hexdigest()[:40]
 
 
-def renamed(sensor: str, record: bytes) -> bytes | None:
+def renamed(sensor: str, record: bytes, latest: datetime) -> bytes | None:
     """A record as the collector keeps it; None for one that is no event or that a sensor may not send.
 
-    Works on the JSON, so that an event of a kind that only a newer version knows is kept as well.
+    Works on the JSON, so that an event of a kind that only a newer version knows is kept as well. Nothing happened
+    later than `latest`, whatever the sensor's clock said: one wrong clock would be the newest event of the whole fleet
+    for years.
     """
     try:
         body: Any = json.loads(record)
@@ -44,13 +48,21 @@ def renamed(sensor: str, record: bytes) -> bytes | None:
         if "sensor" in body:
             # "campus-1/ssh": which machine, and which of its services.
             body["sensor"] = f"{sensor}/{body['sensor']}"[:80]
+        _bound(body, latest)
         capture = body.get("capture")
-        if (
-            isinstance(capture, dict)
-            and isinstance(capture.get("for_session"), str)
-            and capture["for_session"]
-        ):
-            capture["for_session"] = fleet_session(sensor, capture["for_session"])
+        if isinstance(capture, dict):
+            _bound(capture, latest)
+            if isinstance(capture.get("for_session"), str) and capture["for_session"]:
+                capture["for_session"] = fleet_session(sensor, capture["for_session"])
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except (ValueError, KeyError, RecursionError):
         return None
+
+
+def _bound(body: dict[str, Any], latest: datetime) -> None:
+    for name in ("at", "since"):
+        moment = body.get(name)
+        if isinstance(moment, str):
+            with contextlib.suppress(ValueError, TypeError):  # no moment: decoding it says so
+                if datetime.fromisoformat(moment) > latest:
+                    body[name] = latest.isoformat()
