@@ -36,7 +36,7 @@ def test_a_site_that_is_switched_off_is_not_started() -> None:
 
 
 def test_a_thin_sensor_traps_fetches_and_ships_and_nothing_else() -> None:
-    settings = Settings(journal=JournalSettings(ship="https://collector.example:8443"))
+    settings = Settings.model_validate({"journal": {"ship": "https://collector.example:8443"}})
     plans = plan_processes(settings)
     assert {plan.kind for plan in plans} == {"fetcher", "trap", "shipper", "watch"}
     assert not settings_for("watch", settings).backup.enabled, "nobody complains of backups that are not made"

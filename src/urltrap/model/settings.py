@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from urltrap.model.analysis_settings import AnalysisSettings as AnalysisSettings
 from urltrap.model.base import Model
@@ -271,3 +271,13 @@ class Settings(Model):
     fleet: FleetSettings = FleetSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     testing: TestingSettings = TestingSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _thin(cls, tree: Any) -> Any:
+        """A thin sensor has no store: there is nothing to back up, and nobody to complain that it is not."""
+        if isinstance(tree, dict) and isinstance(tree.get("journal"), dict) and tree["journal"].get("ship"):
+            backup = tree.get("backup", {})
+            if isinstance(backup, dict):
+                return {**tree, "backup": {**backup, "enabled": False}}
+        return tree

@@ -106,9 +106,6 @@ def settings_for(kind: str, settings: Settings) -> Settings:
     if kind != "shipper":
         unshipped = settings.journal.model_copy(update={"ship_token": ShipSettings().ship_token})
         settings = settings.model_copy(update={"journal": unshipped})
-    if settings.journal.ship:
-        # A thin sensor has no store: there is nothing to back up, and nobody to complain that it is not.
-        settings = settings.model_copy(update={"backup": BackupSettings(enabled=False)})
     if kind == "collector":
         return settings.model_copy(update={"intel": IntelSettings(), "backup": BackupSettings()})
     if kind in ("trap", "fetcher", "outputs", "shipper"):
