@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,41 @@ def test_a_damaged_file_lets_nobody_in_and_says_what_to_do(data: Path, damaged: 
     (accounts.folder / "accounts.json").write_bytes(damaged)
     with pytest.raises(AccountError, match="restore it from a backup"):
         accounts.whose(token)
+
+
+_SERVES_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from urltrap.ops.processes import become
+from urltrap.pipeline.fleet.accounts import Accounts
+accounts = Accounts(Path(sys.argv[1]))
+become((65534, 65534))
+print("ready", flush=True)
+for line in sys.stdin:
+    print(accounts.whose(line.strip()), os.geteuid(), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give root up")
+def test_a_collector_that_gave_root_up_still_sees_whom_root_adds_and_removes(data: Path) -> None:
+    (data / "keys").chmod(0o700)
+    os.chown(data / "journal", 65534, 65534)
+    with subprocess.Popen(
+        [sys.executable, "-c", _SERVES_AS_NOBODY, str(data)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as serving:  # fmt: skip
+        assert serving.stdin is not None and serving.stdout is not None
+        assert serving.stdout.readline() == "ready\n"
+        accounts = Accounts(data)
+        token = accounts.add("campus-1")
+
+        def whose() -> str:
+            assert serving.stdin is not None and serving.stdout is not None
+            serving.stdin.write(token + "\n")
+            serving.stdin.flush()
+            return serving.stdout.readline().strip()
+
+        assert whose() == "campus-1 65534"
+        accounts.remove("campus-1")
+        assert whose() == "None 65534"
+        serving.stdin.close()
