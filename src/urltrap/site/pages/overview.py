@@ -65,6 +65,11 @@ class Figure:
 @get(router, "/")
 def overview(request: Request, query: Annotated[OverviewQuery, FromQuery()]) -> HTMLResponse:
     """The overview as a page; its live part is swapped in from the same page."""
+    with site_of(request).store.snapshot():
+        return _overview(request, query)
+
+
+def _overview(request: Request, query: OverviewQuery) -> HTMLResponse:
     site = site_of(request)
     now = site.now()
     span = range_of(query.range, now)

@@ -9,7 +9,6 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from urltrap.store.engine import Store
-from urltrap.store.intake import in_parts
 from urltrap.store.schema import addresses, sessions, sightings, urls
 from urltrap.store.types import DAY, from_micros, to_micros
 
@@ -45,30 +44,29 @@ def read_part(connection: Connection, since: datetime) -> PartOfDay:
     part = PartOfDay(since, midnight_after(since), Counter(), Counter(), Counter(), Counter(), Counter())
     if part.begin == since:
         return part
-    counted = connection.execute(
-        select(sessions.c.src_ip, func.count().label("n"))
+    n = func.count().label("n")
+    made = (
+        select(sessions.c.src_ip, n)
         .where(sessions.c.started >= since, sessions.c.started < part.begin, sessions.c.connected)
         .group_by(sessions.c.src_ip)
+        .subquery()
     )
-    part.sources.update({row.src_ip: int(row.n) for row in counted})
-    known = set()
-    for some in in_parts(part.sources):
-        where = select(addresses.c.address, addresses.c.country, addresses.c.asn)
-        for address, country, asn in connection.execute(where.where(addresses.c.address.in_(some))).all():
-            known.add(address)
-            part.countries[country] += part.sources[address]
-            if asn is not None:
-                part.networks[asn] += part.sources[address]
-    part.countries[""] += sum(n for address, n in part.sources.items() if address not in known)
-    seen = connection.execute(
-        select(sightings.c.url_key, func.count().label("n"))
+    placed = select(made, addresses.c.country, addresses.c.asn).select_from(
+        made.outerjoin(addresses, addresses.c.address == made.c.src_ip)
+    )
+    for address, count, country, asn in connection.execute(placed):
+        part.sources[address] = count
+        part.countries[country or ""] += count
+        if asn is not None:
+            part.networks[asn] += count
+    seen = (
+        select(sightings.c.url_key, n)
         .where(sightings.c.at >= since, sightings.c.at < part.begin)
         .group_by(sightings.c.url_key)
+        .subquery()
     )
-    part.urls.update({row.url_key: int(row.n) for row in seen})
-    for some in in_parts(part.urls):
-        for key, host in connection.execute(
-            select(urls.c.key, urls.c.host).where(urls.c.key.in_(some))
-        ).all():
-            part.hosts[host] += part.urls[key]
+    named = select(seen, urls.c.host).select_from(seen.join(urls, urls.c.key == seen.c.url_key))
+    for key, count, host in connection.execute(named):
+        part.urls[key] = count
+        part.hosts[host] += count
     return part
