@@ -61,6 +61,8 @@ def curl(p: Process) -> Run:
         outputs = list(opts.get("output", []))
         if (wrong := _upload_problem(run)) is not None:
             return (yield from wrong)
+        if refused := (yield from _form_problem(run)):
+            return refused
         for number, operand in enumerate(urls):
             template = outputs[number] if number < len(outputs) else None
             for url, parts in [(operand, [])] if run.has("globoff") else globbed(operand):
@@ -94,6 +96,20 @@ def _config(run: Transfer, path: str) -> Generator[Any, Any, list[str] | None]:
         elif name in OPTIONS:
             run.opts.setdefault(name, []).append(match[3].strip())
     return urls
+
+
+def _form_problem(run: Transfer) -> Generator[Any, Any, int]:
+    """The status that a part of a form ends it with before anything is asked for; 0 where none does."""
+    for part in run.opts.get("form", []):
+        name, equals, value = part.partition("=")
+        if not name or not equals:
+            yield from run.p.err("Warning: Illegally formatted input field!\n")
+            yield from run.p.err(f"curl: option -F: is badly used here\n{HINT}")
+            return 2
+        path = value[1:].partition(";")[0] if value[:1] in ("@", "<") else "-"
+        if path != "-" and not run.p.fs.access(path.strip('"'), 4):
+            return (yield from run.error(26, "Failed to open/read local data from file/application"))
+    return 0
 
 
 def _upload_problem(run: Transfer) -> Run | None:

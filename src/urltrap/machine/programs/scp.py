@@ -39,7 +39,7 @@ def scp(c: Cmd) -> Run:
             host = match[1].strip("[]")
             told(c.p, host, min(port, 65_535), encode(word))
             yield from unreachable(c.p, host, port)
-            yield from c.p.err("scp: Connection closed\n")
+            yield from c.p.err("scp: Connection closed\r\n")
             return 255
     *sources, target = c.args
     if len(sources) > 1 and not is_dir(c.p, target):

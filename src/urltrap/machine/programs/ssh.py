@@ -54,6 +54,9 @@ def ssh(c: Cmd) -> Run:
         yield from p.err(f"Bad port '{c.value('p')}'\n")
         return 255
     told(p, host, port, encode(" ".join(c.args[1:])))
+    if len(c.args) == 1 and not c.has("T", "N", "W", "t") and not p.is_tty(0):
+        # What ssh itself says ends with a carriage return: it may stand on a terminal in raw mode.
+        yield from p.err("Pseudo-terminal will not be allocated because stdin is not a terminal.\r\n")
     return (yield from unreachable(p, host, port))
 
 
@@ -61,9 +64,9 @@ def unreachable(p: Process, host: str, port: int) -> Generator[Any, Any, int]:
     """Wait as a client does, and say that it could not connect; ssh's exit status."""
     yield from p.sleep(PATIENCE)
     if ADDRESS.fullmatch(host):
-        yield from p.err(f"ssh: connect to host {host} port {port}: No route to host\n")
+        yield from p.err(f"ssh: connect to host {host} port {port}: No route to host\r\n")
     else:
-        yield from p.err(f"ssh: Could not resolve hostname {host}: Temporary failure in name resolution\n")
+        yield from p.err(f"ssh: Could not resolve hostname {host}: Temporary failure in name resolution\r\n")
     return 255
 
 
@@ -92,7 +95,7 @@ def sftp(c: Cmd) -> Run:
     port = port_of(c.value("P") or "22") or 22
     told(c.p, host, port, encode(c.args[0]))
     yield from unreachable(c.p, host, port)
-    yield from c.p.err("Connection closed.  \nConnection closed\n")
+    yield from c.p.err("Connection closed\r\n")
     return 255
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urltrap.machine.api import decode, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.shell.builtins.registry import builtin
+from urltrap.machine.shell.errors import DiscardLine
 
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
@@ -33,6 +34,9 @@ def history(sh: Shell, argv: list[str]) -> Gen[int]:
         return 2
     count = len(sh.history)
     if words:
+        if len(words) > 1 and sh.dialect.bash:
+            yield from sh.complain("too many arguments", "history")
+            raise DiscardLine(1)  # bash jumps out of the whole line
         if not words[0].isdecimal():
             yield from sh.complain(f"{words[0]}: numeric argument required", "history")
             return 1
@@ -49,20 +53,23 @@ def history(sh: Shell, argv: list[str]) -> Gen[int]:
 
 def _flagged(sh: Shell, words: list[str]) -> Gen[int]:
     flag, rest = words[0][1], words[1:]
-    path = rest[0] if rest else history_file(sh) or f"{sh.getvar('HOME')}/.history"
+    path = rest[0] if rest else history_file(sh)
     if flag in "wa":
         text = "".join(
             line + "\n" for line in sh.history[sh.extra.get("history_saved", 0) if flag == "a" else 0 :]
         )
+        if flag == "a" and not text:
+            return 0
         try:
             sh.p.fs.write(path, encode(text), mode=0o600, append=flag == "a")
-        except SysError as problem:
-            yield from sh.complain(f"{path}: {problem.words}", "history")
-            return 1
+        except SysError:
+            return 1  # bash says nothing either
         sh.extra["history_saved"] = len(sh.history)
         return 0
     if flag in "rn":
         try:
+            if not sh.p.fs.stat(path).is_file:
+                return 1
             data = sh.p.fs.read(path)
         except SysError:
             return 1  # bash says nothing either
