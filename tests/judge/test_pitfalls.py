@@ -147,10 +147,6 @@ def test_10_a_file_of_a_distribution_is_no_malware_wherever_it_is_fetched_from()
     found = judge(known_one, NOW, NONE)
     assert found.verdict == "suspicious" and found.publish_after is None
     assert any("/bin/busybox" in reason.text for reason in found.reasons)
-    once = {"sources": 1, "run": False, "asked": False}
-    named = at("https://www.example.com/busybox", payloads=(ELF,), **once)
-    told = replace(named, observations=known_one.observations)
-    assert judge(told, NOW, NONE).confidence < judge(named, NOW, NONE).confidence
     doubted = replace(known_one, observations=(known_as(ELF, "known-file", "trust-10"),))
     another = replace(known_one, observations=(known_as(SCRIPT, "known-file"),))
     ours = replace(known_one, payloads=(replace(ELF, family="Mirai", rules=("mirai",)),))
@@ -215,6 +211,21 @@ def test_a_source_that_names_hundreds_of_hosts_is_marked_and_not_believed() -> N
     assert verdict(replace(flooded, named_hosts=FLOODING - 1)) == "malicious-observed"
     telling = replace(SCRIPT, role="dropper-script", rules=("shell_dropper",))
     assert verdict(replace(flooded, payloads=(telling,))) == "malicious-observed"
+
+
+def test_what_is_not_believed_is_not_confident_however_much_speaks_for_it() -> None:
+    doubted = [
+        at("https://github.com/xmrig/xmrig/releases/download/v6/xmrig", payloads=(ELF,)),
+        at("http://192.168.1.1/x", held=True, payloads=(ELF,)),
+        at("http://198.51.100.9/x", payloads=(ELF,), named_hosts=FLOODING),
+        at("http://198.51.100.9/x", payloads=(ELF,), observations=(known_as(ELF, "known-file"),)),
+    ]
+    for item in doubted:
+        found = judge(item, NOW, NONE)
+        assert found.verdict == "suspicious" and found.confidence < 60, item.url
+        assert sum(reason.weight for reason in found.reasons) == found.confidence
+    sure = judge(at("http://198.51.100.9/x", payloads=(ELF,)), NOW, NONE)
+    assert sure.verdict == "malicious-observed" and sure.confidence > 90
 
 
 def test_the_test_file_of_antivirus_testers_confirms_nothing() -> None:

@@ -64,6 +64,13 @@ def judge(
     most, why = 100, ""
     if verdict == "benign-context":
         most, why = 10, "its context is benign"
+    elif (
+        verdict == "suspicious"
+        and payload is not None
+        and payload.kind in _PROGRAMS
+        and (doubt := _doubt(evidence, payload))
+    ):
+        most, why = SPELLING_ALONE, doubt
     elif not (
         listed
         or known
@@ -92,15 +99,11 @@ def _verdict(
     if benign:
         return "benign-context"
     wanted = evidence.asked or evidence.commanded or evidence.from_malicious
-    tool = is_tool(evidence.host, _path(evidence)) or any(
-        label.kind == labels.DUAL_USE for label in evidence.labels
-    )
-    if wanted and known and not tool and not evidence.held:
+    if wanted and known and not _is_a_tool(evidence) and not evidence.held:
         return "malicious-confirmed"
     if payload is not None and wanted and payload.kind in _PROGRAMS:
         believed = evidence.run or evidence.sources >= 2 or evidence.from_malicious
-        doubtful = tool or evidence.held or _is_flooded(evidence, payload)
-        if believed and not (doubtful or known_file(evidence.observations, payload.sha256)):
+        if believed and not _doubt(evidence, payload):
             return "malicious-observed"
         return "suspicious"
     if payload is not None and payload.kind in _HARMLESS:
@@ -116,6 +119,25 @@ def _is_only_a_look(evidence: Evidence) -> bool:
         and evidence.port in _WEB_PORTS
         and not (evidence.run or evidence.from_malicious)
         and not any(item.result == "listed" for item in evidence.observations)
+    )
+
+
+def _doubt(evidence: Evidence, payload: Payload) -> str:
+    """Why nobody believes that a program is malicious because attackers fetched and ran it; empty where nothing is."""
+    if _is_a_tool(evidence):
+        return "honest people fetch this tool as well"
+    if evidence.held:
+        return "its host is none that anybody could have reached"
+    if _is_flooded(evidence, payload):
+        return "whoever named it names anything"
+    if known_file(evidence.observations, payload.sha256):
+        return "systems and packages have this file"
+    return ""
+
+
+def _is_a_tool(evidence: Evidence) -> bool:
+    return is_tool(evidence.host, _path(evidence)) or any(
+        label.kind == labels.DUAL_USE for label in evidence.labels
     )
 
 
