@@ -32,6 +32,16 @@ _SCRIPT_FLAG = {
 }  # fmt: skip
 
 
+_HANDED = {
+    "git": re.compile(
+        r"(?im)^(?:core\.(?:pager|editor|fsmonitor|sshcommand)|alias\.[\w-]+|pager\.\w+|credential\.helper)[=\n]!?(.+)$"
+    ),
+    **dict.fromkeys(("nc", "ncat", "netcat"), re.compile(r"(?m)^(?:-\w*[ec]|--(?:sh-)?exec)\n(.+)$")),
+    "socat": re.compile(r"(?im)^(?:exec|system|shell):(.+)$"),
+    "rsync": re.compile(r"(?m)^(?:-e|--rsh)[\n=](.+)$"),
+}
+
+
 def program_of(applet: Applet) -> Program:
     """An applet as a program of its own process."""
     return lambda p: applet(p, p.argv)
@@ -53,6 +63,8 @@ def client(name: str) -> Applet:
     def run(p: Process, argv: list[str]) -> Run:
         recorder = recorder_of(p)
         arguments = [encode(word) for word in argv[1:]]
+        for text in handed_on(name, argv):
+            recorder.keep(encode(text), name)
         if fed is not None:
             sent = yield from p.read_all(0, 65_536)
             found = note_all(recorder, fed(arguments, sent))
@@ -70,6 +82,14 @@ def client(name: str) -> Applet:
         return 0 if found else 1
 
     return run
+
+
+def handed_on(name: str, argv: list[str]) -> list[str]:
+    """What a network program hands to a shell: ``git -c core.pager=TEXT``, ``nc -e TEXT``, ``socat … EXEC:TEXT``."""
+    pattern = _HANDED.get(name)
+    if pattern is None:
+        return []
+    return [match[1] for match in pattern.finditer("\n".join(argv[1:60])) if " " in match[1]]
 
 
 def _input_file(p: Process, argv: list[str], recorder: Recorder) -> Run:

@@ -18,12 +18,23 @@ from urltrap.recover.execution.recorder import Recorded, Recorder
 from urltrap.recover.execution.stage import NOW, STEPS, connections, log_in
 
 _SLICES = 400
-_STARTED = re.compile(
-    r"/etc/(?:cron|init\.d/|rc|profile|anacrontab|xdg/autostart/|bash)|/var/spool/cron|\.(?:bashrc|profile|bash_profile|"
-    r"bash_login|zshrc|bash_logout|service|timer)$|/systemd/"
+_LATER = (
+    ("cron", re.compile(r"cron")),
+    ("unit", re.compile(r"\.(?:service|timer|desktop)$")),
+    ("keys", re.compile(r"/authorized_keys2?$")),
+    ("inittab", re.compile(r"/inittab$")),
+    ("network", re.compile(r"/network/interfaces")),
+    ("udev", re.compile(r"/udev/rules\.d/")),
+    ("apt", re.compile(r"/apt\.conf")),
+    (
+        "start-up",
+        re.compile(
+            r"/etc/(?:init\.d/|rc|profile|bash|update-motd\.d/|network/if-|hotplug\.d/)|/systemd/|/\.ssh/rc$|/\.git/hooks/"
+            r"|/fish/|/\.(?:bashrc|profile|bash_profile|bash_login|bash_aliases|zshrc|zprofile|bash_logout)$"
+        ),
+    ),
 )
-_CRON = re.compile(r"cron")
-_UNIT = re.compile(r"\.(?:service|timer)$")
+"""Why a file that was written is run later, by its path; the first that fits."""
 _LARGEST = 300_000
 
 
@@ -112,9 +123,9 @@ def _file(ran: Ran, path: str, closed: FileClosed) -> None:
         if all(data != known for _, known in ran.binaries):
             ran.binaries.append((path, data))
         return
-    if not _STARTED.search(path) or size > _LARGEST:
+    why = next((why for why, fits in _LATER if fits.search(path)), "")
+    if not why or size > _LARGEST:
         return
     data = closed.content.read(0, _LARGEST)
-    why = "cron" if _CRON.search(path) else "unit" if _UNIT.search(path) else "start-up"
     if (data, why) not in ran.later:
         ran.later.append((data, why))

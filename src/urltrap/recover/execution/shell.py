@@ -80,7 +80,7 @@ def shell_program(p: Process) -> Run:
         yield from run_tolerant(sh, tolerant(text))
         if sh.functions:
             yield from uncalled(sh)
-        for action in list(sh.traps.values())[:8]:
+        for action in _run_later(sh):
             yield from run_tolerant(sh, tolerant(action))
     except (ShellJump, ExpansionError):
         return 1
@@ -89,6 +89,15 @@ def shell_program(p: Process) -> Run:
     finally:
         recorder.chain = before
     return sh.status & 255
+
+
+def _run_later(sh: Shell) -> list[str]:
+    """What this shell would run on an occasion: traps, before a prompt, and what names were made to stand for."""
+    prompt = sh.getvar("PROMPT_COMMAND") if sh.vars.get("PROMPT_COMMAND") is not None else ""
+    aliases = [
+        value for name, value in sh.aliases.items() if value.split()[1:] and name not in value.split()[:1]
+    ]
+    return [text for text in [*list(sh.traps.values())[:8], prompt, *aliases[:8]] if text]
 
 
 def _variables(env: Mapping[str, str]) -> Variables:

@@ -28,6 +28,9 @@ _FOLDERS = (
     "/usr/lib", "/usr/local/bin", "/usr/sbin", "/sbin", "/etc/profile.d", "/root/.ssh", "/data/local/tmp", "/var/log",
     "/etc/xdg/autostart", "/usr/share", "/boot", "/proc", "/sys", "/var/www", "/var/system", "/data/local", "/userdata",
     "/var/lib", "/media", "/usr/local/sbin", "/lib/systemd/system", "/etc/rc.d/init.d", "/etc/rc.d", "/etc/cron.weekly",
+    "/etc/update-motd.d", "/etc/network", "/etc/network/if-up.d", "/etc/network/if-pre-up.d", "/etc/rc.button",
+    "/etc/udev/rules.d", "/etc/apt/apt.conf.d", "/root/.config", "/root/.config/fish",
+    "/root/.config/autostart", *(f"/etc/rc{level}.d" for level in "0123456S"), "/etc/hotplug.d/iface",
 )  # fmt: skip
 _BUILTIN_LIKE = ("true", "false", "echo", "printf", "test", "[")
 
@@ -47,7 +50,11 @@ def image() -> Image:
     builder.add_file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     builder.add_file("/etc/group", b"root:x:0:\n")
     builder.add_file("/etc/hosts", b"127.0.0.1 localhost\n")
-    builder.add_file("/root/.bashrc", b"")
+    # What an editor without a terminal (`sed -i`) puts something into has a line already.
+    for name in ("/etc/rc.local", "/etc/rc.d/rc.local"):
+        builder.add_file(name, b"#!/bin/sh -e\nexit 0\n", 0o755)
+    for name in ("/root/.bashrc", "/root/.profile", "/etc/profile", "/etc/crontab", "/etc/inittab"):
+        builder.add_file(name, b"#\n")
     names = sorted({*registry.load_all(), *own, *_BUILTIN_LIKE})
     for number, name in enumerate(names):
         if ":" in name or "/" in name:

@@ -7,6 +7,7 @@ elsewhere (``ssh HOST COMMAND``, ``docker exec NAME COMMAND``) runs here, where 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 
 from urltrap.machine.api import Process, Program, Run
@@ -18,6 +19,9 @@ _MOST_ITEMS = 200
 _DURATION = re.compile(r"[0-9.]+[smhd]?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _SPAWNED = re.compile(r"(?:^|[;\n{])\s*(?:spawn|exec|system)\s+([^;\n}]+)")
+_GDB = re.compile(r"(?:shell\s+|!\s*)(\S.*)", re.DOTALL)
+_STARTUP = re.compile(r"(?i)rc_|script|start|cmd|command|cron|wan_?up|firewall")
+_COMMANDS = re.compile(r"(?i)(?:Proxy|Local|Remote)Command[= ]\s*(\S.*)", re.DOTALL)
 _VIM = re.compile(r"!\s*(\S.*)", re.DOTALL)
 
 
@@ -76,6 +80,57 @@ def prefix(*with_value: str, operands: int = 0) -> Program:
     return run
 
 
+def env(p: Process) -> Run:
+    """``env [-i] [-u NAME] [NAME=VALUE] COMMAND``, ``env -S TEXT``: as a ``#!`` line has it."""
+    words = p.argv[1:]
+    for number, word in enumerate(words):
+        text = (
+            word[2:]
+            if word[:2] == "-S"
+            else word.partition("=")[2]
+            if word[:14] == "--split-string"
+            else None
+        )
+        if text is not None:
+            return (yield from as_text(p, [text, *words[number + 1 :]]))
+        if word[:1] != "-":
+            break
+    p.argv = [p.argv[0], *(word for word in words if word != "-")]
+    return (yield from _env(p))
+
+
+def flock(p: Process) -> Run:
+    """``flock [-n] FILE COMMAND``, ``flock FILE -c TEXT``."""
+    words = _behind(p.argv[1:], ("--timeout", "--wait", "--conflict-exit-code"), "wE")[1:]
+    if words[:1] in (["-c"], ["--command"]):
+        return (yield from as_text(p, words[1:2]))
+    return (yield from become(p, words)) if words else 0
+
+
+def gdb(p: Process) -> Run:
+    """``gdb -ex 'shell TEXT'``, ``-ex '!TEXT'``."""
+    for word in p.argv[1:]:
+        if match := _GDB.match(word):
+            yield from start(p, ["sh", "-c", match[1]])
+    return 0
+
+
+def ed(p: Process) -> Run:
+    """``ed``: lines that begin with ``!`` go to a shell."""
+    text = (yield from p.read_all(0, _MOST)).decode("utf-8", "surrogateescape")
+    for line in [line for line in text.splitlines() if line[:1] == "!"][:_MOST_ITEMS]:
+        yield from start(p, ["sh", "-c", line[1:]])
+    return 0
+
+
+def nvram(p: Process) -> Run:
+    """``nvram set rc_startup=TEXT``: what a router's firmware runs when it starts."""
+    name, _, text = (p.argv[2] if p.argv[1:2] == ["set"] and len(p.argv) > 2 else "").partition("=")
+    if text and _STARTUP.search(name):
+        yield from start(p, ["sh", "-c", text])
+    return 0
+
+
 def _behind(words: list[str], with_value: Iterable[str], letters: str = "") -> list[str]:
     """The operands behind the options; `letters` take a value where they end a group (``-dmS NAME``)."""
     words = list(words)
@@ -112,6 +167,9 @@ def watch(p: Process) -> Run:
 
 def ssh(p: Process) -> Run:
     """``ssh [OPTIONS] [USER@]HOST COMMAND``: what would run there; without a command what is piped into it."""
+    for word in p.argv[1:]:
+        if match := _COMMANDS.match(word.removeprefix("-o")):
+            yield from start(p, ["sh", "-c", match[1]])
     words = _behind(p.argv[1:], (), "bcDEeFIiJLlmOopQRSWw")
     if len(words) > 1:
         return (yield from as_text(p, words[1:]))
@@ -184,7 +242,7 @@ def daemon(p: Process) -> Run:
 
 def expect(p: Process) -> Run:
     """``expect -c 'spawn COMMAND'``: what it spawns."""
-    text = " ".join(p.argv[1:])
+    text = "\n".join(p.argv[1:])
     if "-c" not in p.argv:
         text = (yield from p.read_all(0, _MOST)).decode("utf-8", "surrogateescape")
     for match in list(_SPAWNED.finditer(text))[:_MOST_ITEMS]:
@@ -314,6 +372,9 @@ def parallel(p: Process) -> Run:
             yield from start(p, ["sh", "-c", item])
         elif any("{}" in word for word in words):
             yield from start(p, ["sh", "-c", " ".join(word.replace("{}", item) for word in words)])
+        elif " " in words[0]:
+            # Its words are a text for a shell, to which the item comes as one word.
+            yield from start(p, ["sh", "-c", " ".join([*words, shlex.quote(item)])])
         else:
             yield from start(p, [*words, item])
     return 0
@@ -336,22 +397,27 @@ def find(p: Process) -> Run:
     return 0
 
 
+_env = prefix("-u", "--unset", "-C", "--chdir")
+
 STARTERS: dict[str, Program] = {
-    **dict.fromkeys(("nohup", "time", "setsid", "env", "doas", "unbuffer", "proxychains", "proxychains4", "torsocks",
+    "env": env, "gdb": gdb, "ed": ed, "nvram": nvram, "flock": flock,
+    **dict.fromkeys(("nohup", "setsid"), prefix()),
+    "unshare": prefix("-S", "-G", "-R", "-w", "--root", "--wd", "--setuid", "--setgid"),
+    **dict.fromkeys(("time", "doas", "unbuffer", "proxychains", "proxychains4", "torsocks",
                      "torify", "command", "builtin", "linux32", "linux64", "catchsegv", "faketime", "coproc", "pkexec",
                      "disown", "daemonize", "firejail", "fakeroot", "eatmydata", "dbus-run-session", "xvfb-run"),
                     prefix("-u", "-f", "--user", "-S", "-C")),
     "sudo": prefix("-u", "-g", "-h", "-p", "-C", "-r", "-t", "-U", "--user", "--group"),
-    **dict.fromkeys(("timeout", "nice", "ionice", "chrt", "taskset", "stdbuf", "cpulimit", "setpriv", "unshare",
+    **dict.fromkeys(("timeout", "nice", "ionice", "chrt", "taskset", "stdbuf", "cpulimit", "setpriv",
                      "nsenter", "strace", "ltrace"),
                     prefix("-k", "-s", "-n", "-c", "-p", "-i", "-o", "-e", "-l", "-t", "-m", "--signal")),
     "systemd-run": prefix("-p", "-u", "--unit", "--on-active", "--on-calendar", "--slice", "-M", "-E", "--property"),
     "sshpass": prefix("-p", "-f", "-d", "-P"),
     **dict.fromkeys(("chroot", "gosu", "su-exec", "setuidgid"), prefix(operands=1)),
-    "flock": prefix("-w", "-E", operands=1), "start-stop-daemon": daemon,
+    "start-stop-daemon": daemon,
     **dict.fromkeys(("su", "script", "runuser", "sg"), su), "watch": watch, "xargs": xargs, "parallel": parallel,
     "find": find, "ssh": ssh, "dbclient": ssh, "plink": ssh, "screen": screen, "tmux": tmux,
     **dict.fromkeys(("docker", "podman", "nerdctl", "kubectl", "crictl", "lxc", "lxc-attach"), container),
-    "adb": adb, "expect": expect, "tar": tar, **dict.fromkeys(("vi", "vim", "nvim", "ex", "ed"), editor),
+    "adb": adb, "expect": expect, "tar": tar, **dict.fromkeys(("vi", "vim", "nvim", "ex"), editor),
 }  # fmt: skip
 """By name."""

@@ -113,7 +113,7 @@ def evaluate(last: bytes, items: Sequence[Value], target: Value) -> Value:
         return bytes(number & 255 for number in _numbers(items))
     if last in (b"pack", b"unpack"):
         return _packed(texts, items, target)
-    if last in (b"split", b"explode", b"list", b"str_split") and first:
+    if last in (b"split", b"explode", b"list", b"str_split") and (first or isinstance(target, bytes)):
         return _parted(last, texts, target)
     if last == b"map":
         return next((item for item in items if isinstance(item, list)), None)
