@@ -138,6 +138,7 @@ def questions(store: Store, client: TestClient, now: datetime) -> dict[str, list
         "/urls", "/urls?malicious=yes", "/urls?malicious=no", "/urls?published=yes", "/urls?published=no",
         "/urls?verdict=malicious-observed", "/urls?verdict=benign-context", "/urls?kind=elf", "/urls?kind=none",
         "/urls?text=bins", "/urls?text=nowhere-at-all",
+        "/urls?sensor=ssh", "/urls?sensor=telnet", "/urls?sensor=nothing",
         "/artifacts", "/artifacts?kind=elf", "/artifacts?kind=none",
         "/logins", "/logins?username=root", "/logins?username=nobody-tried", "/logins?password=123456",
         "/logins?password=a-rare-one", "/logins?username=root&password=a-rare-one",

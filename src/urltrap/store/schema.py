@@ -306,6 +306,7 @@ sightings = _table(
     Index(None, "url_key", "at"),
     Index(None, "at"),
     Index(None, "parent_sha256"),
+    Index(None, "sensor", "url_key"),
 )
 
 captures = _table(

@@ -28,7 +28,6 @@ from urltrap.store.schema import (
     artifacts,
     captures,
     observations,
-    sessions,
     sightings,
     url_sources,
     urls,
@@ -168,8 +167,8 @@ def conditions(wanted: UrlFilter) -> list[Any]:
             )
         )
     if wanted.sensor is not None:
-        # First, because it is asked once and not for every URL: a sensor that nobody visited.
-        found.append(exists().where(sessions.c.sensor == wanted.sensor))
+        # First, because it is asked once and not for every URL: a sensor that saw none.
+        found.append(exists().where(sightings.c.sensor == wanted.sensor))
         found.append(exists().where(sightings.c.url_key == urls.c.key, sightings.c.sensor == wanted.sensor))
     if wanted.source is not None:
         brought = select(url_sources.c.url_key).where(url_sources.c.address == wanted.source)
