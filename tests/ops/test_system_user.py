@@ -130,14 +130,21 @@ def test_the_database_is_the_users_before_a_process_that_stays_root_could_make_i
     assert str(folder.database) in given
 
 
-@pytest.mark.parametrize(("who", "registered"), [(0, True), (1000, False)])
+@pytest.mark.parametrize(
+    ("at_first", "at_the_end", "handed"), [(0, 0, True), (0, 1000, False), (1000, 1000, False)]
+)
 def test_what_root_makes_in_a_users_folder_becomes_the_users(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: int, registered: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_first: int, at_the_end: int, handed: bool
 ) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(os, "geteuid", lambda: who)
-    monkeypatch.setattr(system_user.atexit, "register", lambda *arguments: asked.append(arguments))
+    registered: list[Any] = []
+    given: list[Any] = []
+    monkeypatch.setattr(os, "geteuid", lambda: at_first)
+    monkeypatch.setattr(system_user.atexit, "register", registered.append)
+    monkeypatch.setattr(system_user, "hand_over", lambda *arguments: given.append(arguments))
     monkeypatch.setattr(Path, "stat", lambda _path: os.stat_result((0o40755, 0, 0, 0, 987, 986, 0, 0, 0, 0)))
     folder = DataFolder(tmp_path)
     hand_over_at_exit(folder)
-    assert asked == ([(hand_over, folder, (987, 986))] if registered else [])
+    monkeypatch.setattr(os, "geteuid", lambda: at_the_end)
+    for function in registered:
+        function()
+    assert given == ([(folder, (987, 986))] if handed else [])

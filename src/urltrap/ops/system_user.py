@@ -83,5 +83,11 @@ def hand_over_at_exit(folder: DataFolder) -> None:
     if os.geteuid() != 0:
         return
     status = folder.root.stat()
+    owner = (status.st_uid, status.st_gid)
+
+    def at_exit() -> None:
+        if os.geteuid() == 0:  # some commands become the owner on their way
+            hand_over(folder, owner)
+
     if status.st_uid:
-        atexit.register(hand_over, folder, (status.st_uid, status.st_gid))
+        atexit.register(at_exit)
