@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 from urltrap import recover
 from urltrap.model.url import canonical
 from urltrap.recover import Context
-from urltrap.recover.find import LONGEST_URL, MOST_URLS
+from urltrap.recover.budget import MOST_MARKS, STEPS_PER_MARK, marks_of
+from urltrap.recover.execution import explore, shell
+from urltrap.recover.execution.build import tolerant
+from urltrap.recover.find import LONGEST_URL, MOST_URLS, STEPS, read
 
 
 def found(text: bytes, context: Context | None = None) -> list[str]:
@@ -188,6 +192,34 @@ def test_a_hostile_megabyte_ends(text: bytes) -> None:
     assert len(items) <= MOST_URLS
     assert all(len(item.raw) <= LONGEST_URL for item in items)
     recover.urls(text, Context(language="text"))
+
+
+@pytest.mark.parametrize("starter", [b"env -S ", b"ssh a ", b"eval eval ", b"watch ", b"su -c '"])
+def test_texts_that_start_texts_are_read_for_as_long_as_there_are_steps(
+    starter: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks: list[int] = []
+
+    def counted(text: str):  # type: ignore[no-untyped-def]
+        marks.append(marks_of(text.encode()))
+        return tolerant(text)
+
+    monkeypatch.setattr(shell, "tolerant", counted)
+    monkeypatch.setattr(explore, "tolerant", counted)
+    read(starter * (1_000_000 // len(starter)))
+    assert sum(marks) <= 2 * MOST_MARKS + STEPS // STEPS_PER_MARK
+
+
+@pytest.mark.parametrize(
+    "text", [b"{a,b}" * 200_000, b"\xff" * 1_000_000, b"a=aaaaaaaa;" + b"a=$a$a;" * 140_000]
+)
+def test_a_hostile_megabyte_takes_little_memory(text: bytes) -> None:
+    recover.urls(b":")
+    tracemalloc.start()
+    recover.urls(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
 
 
 @given(st.binary(max_size=300))

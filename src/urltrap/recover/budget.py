@@ -7,6 +7,9 @@ MOST_MARKS = 6000
 MOST_WORDS = 12_000
 """The same for reading by words, which is cheaper."""
 MOST_BYTES = 1_000_000
+BYTES_PER_STEP = 4
+STEPS_PER_MARK = 3
+"""The interpreter counts what it executes; reading has its price too, or texts that start texts would read for ever."""
 _MARKS = b" \t\r\n\v\f;|&()<>$`{}'\"\x00[*?\\"
 _OTHERS = bytes(byte for byte in range(256) if byte not in _MARKS)
 _ESCAPES = tuple(b"\\" + bytes((letter,)) for letter in b"x01234567")
@@ -22,6 +25,11 @@ def marks_of(text: bytes) -> int:
         escapes = sum(text.count(escape) for escape in _ESCAPES)
         marks -= escapes - escapes // _ESCAPES_PER_MARK
     return marks
+
+
+def price(text: bytes) -> int:
+    """Steps that reading a text costs which was put together while another one ran."""
+    return 1 + max(len(text) // BYTES_PER_STEP, STEPS_PER_MARK * marks_of(text))
 
 
 def affordable(text: bytes, marks: int) -> bytes:

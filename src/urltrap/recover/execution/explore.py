@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from urltrap.machine.api import decode
+from urltrap.machine.api import decode, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.shell.errors import ExpansionError, ShellJump
 from urltrap.machine.shell.expansion.fields import expand_pattern, expand_string, expand_words
 from urltrap.machine.shell.glob import compile_pattern
 from urltrap.machine.shell.interpreter.run import EXECUTE, redirected
+from urltrap.recover.budget import price
 from urltrap.recover.execution.build import tolerant
 from urltrap.recover.execution.command import Command, run_command
 from urltrap.recover.execution.nodes import (
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
     from urltrap.machine.shell.variables import Variables
 
-BYTES_PER_STEP = 4
-"""Reading this much of a text that another one gives to a shell costs about as much as a step."""
 LONGEST_TEXT = 1_100_000
 _SHELLS_OWN = frozenset(("PWD", "OLDPWD", "_", "LINENO", "RANDOM", "SECONDS", "OPTIND", "PPID"))
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,3})")
@@ -233,7 +232,7 @@ def run_sourced(sh: Shell, node: Sourced) -> Gen[int]:
 
 
 def _inner(sh: Shell, text: str, how: str) -> Gen[int]:
-    yield from sh.p.tick(1 + len(text) // BYTES_PER_STEP)
+    yield from sh.p.tick(price(encode(text)))
     recorder = recorder_of(sh.p)
     before = recorder.chain
     if before.count(how) >= _DEEPEST:

@@ -7,16 +7,16 @@ from collections.abc import Generator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from urltrap.machine.api import Process, Run, decode
+from urltrap.machine.api import Process, Run, decode, encode
 from urltrap.machine.errors import BudgetError, SysError
 from urltrap.machine.shell.dialect import DIALECTS
 from urltrap.machine.shell.errors import ExpansionError, ShellJump
 from urltrap.machine.shell.interpreter.shell import Shell
 from urltrap.machine.shell.variables import Variables
 from urltrap.recover.ask import unknown
+from urltrap.recover.budget import price
 from urltrap.recover.execution.build import tolerant
 from urltrap.recover.execution.explore import (
-    BYTES_PER_STEP,
     LONGEST_TEXT,
     read_script,
     run_tolerant,
@@ -74,7 +74,7 @@ def shell_program(p: Process) -> Run:
     recorder.chain = (*before, name) if before else (name,)
     try:
         if recorder.shells:  # the first text was measured before the run
-            yield from p.tick(1 + len(text) // BYTES_PER_STEP)
+            yield from p.tick(price(encode(text)))
             recorder.heard(text)
         recorder.shells += 1
         yield from run_tolerant(sh, tolerant(text))

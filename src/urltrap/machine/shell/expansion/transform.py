@@ -27,21 +27,20 @@ _NAMED = {
 }
 
 
+_ANSI = str.maketrans(
+    {
+        **{chr(code): f"\\{code:03o}" for code in (*range(32), 127)},
+        **{chr(0xDC00 + byte): f"\\{byte:03o}" for byte in range(0x80, 0x100)},
+        **_NAMED,
+        "'": "\\'",
+        "\\": "\\\\",
+    }
+)
+
+
 def ansi_quote(text: str) -> str:
     """``$'…'`` for text with control characters."""
-    out = ["$'"]
-    for char in text:
-        if char in _NAMED:
-            out.append(_NAMED[char])
-        elif char in "'\\":
-            out.append("\\" + char)
-        elif "\udc80" <= char <= "\udcff":
-            out.append(f"\\{ord(char) - 0xDC00:03o}")
-        elif ord(char) < 32 or ord(char) == 127:
-            out.append(f"\\{ord(char):03o}")
-        else:
-            out.append(char)
-    return "".join(out) + "'"
+    return "$'" + text.translate(_ANSI) + "'"
 
 
 def single_quote(text: str) -> str:
