@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from urltrap.ops.cli import COMMANDS, load_commands
 from urltrap.ops.cli.common import CommandError, app, program
+from urltrap.ops.data_folder import DataFolder, running
 
 from .commands import run
 
@@ -72,3 +75,32 @@ def test_an_unknown_class_or_verdict_is_told_with_those_that_there_are(tmp_path:
     for command, option in (("sessions", "--class"), ("urls", "--verdict")):
         done = run(command, option, "nonsense", "--data", tmp_path)
         assert done.exit_code == 1 and "'nonsense'; known: " in done.output
+
+
+@pytest.mark.parametrize(
+    ("status", "runs"),
+    [
+        (None, False),
+        ("not JSON", False),
+        (json.dumps({"pid": 2**22 + 1}), False),
+        (json.dumps({"pid": 1}), True),
+    ],
+)
+def test_what_a_killed_supervisor_left_behind_is_no_running_one(
+    tmp_path: Path, status: str | None, runs: bool
+) -> None:
+    folder = DataFolder(tmp_path)
+    folder.run.mkdir()
+    if status is not None:
+        folder.status.write_text(status)
+    assert (running(folder) is not None) is runs
+
+
+def test_a_command_does_not_change_the_schema_under_a_running_trap(tmp_path: Path) -> None:
+    assert run("init", tmp_path / "data").exit_code == 0
+    folder = DataFolder(tmp_path / "data")
+    folder.status.write_text(json.dumps({"pid": os.getpid()}))
+    done = run("urls", "--data", folder.root)
+    assert done.exit_code == 1 and "older schema" in done.output
+    folder.status.unlink()
+    assert run("urls", "--data", folder.root).exit_code == 0

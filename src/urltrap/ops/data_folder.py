@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class DataFolderError(Exception):
@@ -115,3 +118,18 @@ def existing(root: Path) -> DataFolder:
             f"Running urltrap init {root} adds what is missing and keeps the rest."
         )
     return folder
+
+
+def running(folder: DataFolder) -> dict[str, Any] | None:
+    """What the supervisor that runs on a data folder says of its processes; None where none runs."""
+    try:
+        body: dict[str, Any] = json.loads(folder.status.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    try:
+        os.kill(body["pid"], 0)
+    except ProcessLookupError:
+        return None  # what one that was killed left behind says nothing
+    except PermissionError:
+        pass  # it runs, as somebody else
+    return body

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from urltrap.model.settings import Settings
-from urltrap.ops.data_folder import DataFolder
+from urltrap.ops.data_folder import DataFolder, running
 from urltrap.ops.processes import reachable_by
 from urltrap.ops.system_user import NoSuchUser, target_user
 
@@ -149,7 +149,7 @@ def _user(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
 
 
 def _ports(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
-    if folder.status.exists():
+    if running(folder) is not None:
         return  # it runs: the ports are taken by ourselves
     wanted = [("site", settings.site.listen)] if settings.site.enabled else []
     if settings.metrics.enabled:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import UTC, datetime
 
 from urltrap.ops.cli.common import (
@@ -18,6 +16,7 @@ from urltrap.ops.cli.common import (
     print_table,
     program,
 )
+from urltrap.ops.data_folder import running
 from urltrap.store.backups import backup_state
 
 
@@ -25,15 +24,9 @@ from urltrap.store.backups import backup_state
 def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
     """Show the running processes of a data folder, and how old its backups are."""
     folder, settings = open_folder(data)
-    try:
-        body = json.loads(folder.status.read_text())
-        os.kill(body["pid"], 0)
-    except PermissionError:
-        pass  # it runs, as somebody else
-    except (FileNotFoundError, ProcessLookupError):
-        raise CommandError(
-            f"urltrap is not running on {data}; start it with: {program()} up --data {data}"
-        ) from None
+    body = running(folder)
+    if body is None:
+        raise CommandError(f"urltrap is not running on {data}; start it with: {program()} up --data {data}")
     now = datetime.now(UTC)
     state = backup_state(folder.root)
     since = datetime.fromtimestamp(folder.status.stat().st_mtime, UTC)
