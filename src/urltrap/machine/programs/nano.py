@@ -6,11 +6,14 @@ from collections.abc import Generator
 from typing import Any
 
 from urltrap.machine.api import Process, Run, decode, encode
+from urltrap.machine.errors import SysError
 from urltrap.machine.programs._editing import Text, raw, restore
 from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._paths import is_dir
 from urltrap.machine.programs.registry import program
 
 _MAX_KEYS = 100_000
+_MAX_READ = 2_000_000
 _IN, _OUT = b"\x1b[?1049h\x1b[22;0;0t", b"\x1b[?1049l\x1b[23;0;0t\r"
 _LETTERS = "ABC:DEFGHIJ:KLMNOPQ:R:ST:UVWX:Y:abcdefghijklmno:pqr:s:tuvwxyz!%_0/"
 _HELP = (
@@ -33,13 +36,11 @@ def nano(p: Process) -> Run:
         yield from p.err(f"{p.argv[0]}: {problem}\n")
         yield from p.out(f"Type '{p.argv[0]} -h' for a list of available options.\n")
         return 1
-    if not p.is_tty(0) or not p.is_tty(1):
-        unknown = (
-            "Standard input is not a terminal" if not p.is_tty(0) else "Error opening terminal: unknown."
-        )
-        yield from p.err(unknown + "\n")
-        return 1
     operands = [word for word in operands if not word.startswith("+")]
+    if not p.is_tty(0):
+        yield from p.write(1, encode(_unseen(p, operands[0] if operands else "")))
+        yield from p.err("Standard input is not a terminal\n")
+        return 1
     text = Text(p, operands[0] if operands else "")
     before = raw(p)
     try:
@@ -49,6 +50,42 @@ def nano(p: Process) -> Run:
         return status
     finally:
         restore(p, before)
+
+
+def _unseen(p: Process, path: str) -> str:
+    """What nano draws before it finds out that nobody can type: the messages of opening the file."""
+    notes, bell = [], ""
+    if path:
+        try:
+            if p.fs.stat(path).is_dir:
+                notes, bell = [f'"{path}" is a directory'], "\a"
+            else:
+                count = p.fs.read(path, _MAX_READ).count(b"\n")
+                notes = ["Reading...", f"Read {count} line{'s' if count != 1 else ''}"]
+        except SysError:
+            folder = path.rpartition("/")[0]
+            missing = bool(folder) and not is_dir(p, folder)
+            notes, bell = (
+                [f"Directory '{folder}' does not exist" if missing else "New File"],
+                "\a" if missing else "",
+            )
+    xterm = p.env.get("TERM", "").startswith(("xterm", "screen", "tmux"))
+    plain = "\x1b(B\x1b[m" if xterm else "\x1b[m\x1b(B"
+    bright = "\x1b(B\x1b[0;7m" if xterm else "\x1b[0;7m\x1b(B"
+    columns, rows = p.window()
+    shown = "".join(
+        f"\x1b[{rows - 2};{(columns - len(note) - 4) // 2 + 1}H{bright}[ {note} ]{plain}" for note in notes
+    )
+    if not xterm:
+        head = f"\x1b[?2004h\x1b)0\x1b[1;{rows}r\x1b[m\x1b(B\x1b[4l\x1b[?7h\x1b[?25l{bell}"
+        return f"{head}{chr(27) + '[H' + chr(27) + '[J' if notes else ''}{shown}\x1b[?25h\x1b[{rows};1H\r\x1b[?2004l"
+    head = f"\x1b[?2004h\x1b[?1049h\x1b[22;0;0t\x1b[1;{rows}r{plain}\x1b[4l\x1b[?7h\x1b[39;49m"
+    head += "\x1b[?1h\x1b=\x1b[?1h\x1b=\x1b[?25l"
+    colours = f"\x1b[39;49m{plain}"
+    body = f"{bell}{colours}\x1b[H\x1b[2J{shown}" if notes else ""
+    tail = f"\x1b[?12l\x1b[?25h{'' if notes else colours}\x1b[{rows};1H"
+    tail += "\x1b[?1049l\x1b[23;0;0t\r\x1b[?1l\x1b>\x1b[?2004l"
+    return head + body + tail
 
 
 def _keys(text: Text) -> Generator[Any, Any, int]:

@@ -9,33 +9,38 @@ from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.power import Kind
 from urltrap.machine.programs._database import exists
+from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._units import KINDS, change, list_files, state_of, unit_file
 from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.power import reboot, shutdown, telinit, through_logind
 from urltrap.machine.programs.registry import program
 
-_UNIT_DIRS = ("/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system", "/run/systemd/system")
 _VERBS = frozenset({
     "start", "stop", "restart", "reload", "try-restart", "reload-or-restart", "enable", "disable", "mask",
     "unmask", "is-active", "is-enabled", "is-failed", "status", "show", "cat", "list-units",
     "list-unit-files", "list-timers", "daemon-reload", "daemon-reexec", "reboot", "poweroff", "halt",
     "kill", "reset-failed", "edit", "get-default", "set-default", "isolate", "is-system-running",
-    "list-sockets", "list-jobs", "preset", "link", "revert", "condrestart", "list-dependencies",
+    "list-sockets", "list-jobs", "preset", "reenable", "link", "revert", "condrestart", "list-dependencies",
 })  # fmt: skip
-_KINDS = (".service", ".socket", ".timer", ".target", ".mount", ".path", ".slice", ".scope")
+_CHANGES = ("enable", "disable", "reenable", "preset", "mask", "unmask")
+_LETTERS = "ht:p:P:alqfn:o:H:M:rT.s:i"
+_LONG = {
+    "help": "", "version": "", "type": ":", "property": ":", "value": "", "all": "", "full": "", "quiet": "", "now": "",
+    "force": "", "no-pager": "", "no-legend": "", "legend": ":", "failed": "", "lines": ":", "output": ":",
+    "state": ":",
+    "no-block": "", "system": "", "user": "", "global": "", "runtime": "", "root": ":", "host": ":", "machine": ":",
+    "signal": ":", "kill-whom": ":", "kill-who": ":", "no-reload": "", "no-wall": "", "recursive": "", "plain": "",
+    "no-ask-password": "", "job-mode": ":", "reverse": "", "after": "", "before": "", "wait": "", "message": ":",
+    "check-inhibitors": ":", "what": ":", "timestamp": ":", "preset-mode": ":", "dry-run": "", "show-types": "",
+    "ignore-inhibitors": "", "firmware-setup": "", "mkdir": "", "read-only": "", "marked": "", "with-dependencies": "",
+}  # fmt: skip
 STATES = "/run/systemd/units-stopped"
 """Units that somebody stopped, one a line (kept in the machine's own file tree)."""
 
 
 def _unit(name: str) -> str:
-    return name if name.endswith(_KINDS) else f"{name}.service"
-
-
-def _file(p: Process, unit: str) -> str:
-    for folder in _UNIT_DIRS:
-        if exists(p, f"{folder}/{unit}"):
-            return f"{folder}/{unit}"
-    return ""
+    return name if name.endswith(KINDS) else f"{name}.service"
 
 
 def _pid(p: Process, unit: str) -> int:
@@ -46,7 +51,7 @@ def _pid(p: Process, unit: str) -> int:
 
 
 def _description(p: Process, unit: str) -> str:
-    for line in text_of(p, _file(p, unit)).splitlines():
+    for line in text_of(p, unit_file(p, unit)).splitlines():
         if line.startswith("Description="):
             return line.partition("=")[2]
     return unit
@@ -58,17 +63,6 @@ def _started(p: Process) -> set[str]:
 
 def _active(p: Process, unit: str) -> bool:
     return bool(_pid(p, unit)) or unit in _started(p)
-
-
-def _enabled(p: Process, unit: str) -> str:
-    path = _file(p, unit)
-    if not path:
-        return ""
-    for folder in ("multi-user.target.wants", "sysinit.target.wants", "getty.target.wants", "timers.target.wants",
-                   "sockets.target.wants"):  # fmt: skip
-        if exists(p, f"/etc/systemd/system/{folder}/{unit}"):
-            return "enabled"
-    return "disabled" if "[Install]" in text_of(p, path) else "static"
 
 
 _POWER = {"reboot": reboot, "poweroff": reboot, "halt": reboot, "shutdown": shutdown, "telinit": telinit}
@@ -83,8 +77,12 @@ def systemctl(p: Process) -> Run:
     if name == "runlevel":
         yield from p.out("N 5\n")
         return 0
-    words = [word for word in p.argv[1:] if not word.startswith("-")]
-    flags = [word for word in p.argv[1:] if word.startswith("-")]
+    try:
+        options, words = getopt(p.argv[1:], _LETTERS, _LONG)
+    except OptionError as problem:
+        yield from p.err(f"{p.argv[0]}: {problem}\n")
+        return 1
+    flags = [option if option.startswith("--") else f"-{option}" for option, _ in options]
     if "--version" in flags:
         yield from p.out("systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT +SELINUX +APPARMOR +IMA +SMACK +SECCOMP "
         "+GCRYPT -GNUTLS +OPENSSL "
@@ -94,8 +92,6 @@ def systemctl(p: Process) -> Run:
                          "+SYSVINIT "
                          "default-hierarchy=unified\n")  # fmt: skip
         return 0
-    if any(flag in ("-t", "-p", "-n", "--type", "--property") for flag in flags):
-        words = words[1:] if len(words) > 1 and words[1:] else words
     verb = words[0] if words else "list-units"
     if verb not in _VERBS:
         yield from p.err(f"Unknown command verb {verb}.\n")
@@ -103,8 +99,11 @@ def systemctl(p: Process) -> Run:
     if verb in ("reboot", "poweroff", "halt"):
         return (yield from through_logind(p, cast(Kind, verb)))
     units = [_unit(word) for word in words[1:]]
-    if verb in ("list-units", "list-unit-files"):
-        return (yield from _list(p, verb, flags))
+    if verb == "list-unit-files":
+        kinds = [word for option, value in options if option in ("t", "--type") for word in value.split(",")]
+        return (yield from list_files(p, words[1:], kinds, not {"--no-legend", "--legend"} & set(flags)))
+    if verb == "list-units":
+        return (yield from _list(p, flags))
     if verb == "is-system-running":
         yield from p.out("running\n")
         return 0
@@ -133,27 +132,26 @@ def systemctl(p: Process) -> Run:
         yield from p.err("Too few arguments.\n")
         return 1
     quiet = bool({"-q", "--quiet"} & set(flags))
+    if verb in _CHANGES and not p.uid:
+        status = yield from change(p, verb, units, quiet)
+        if status or "--now" not in flags:
+            return status
+        verb = {"enable": "start", "reenable": "start"}.get(verb, "stop")
+    if verb == "is-enabled":
+        return (yield from _are_enabled(p, units, quiet))
     status = 0
     for unit in units:
-        status = max(status, (yield from _one(p, verb, unit, "--now" in flags, quiet)))
+        status = max(status, (yield from _one(p, verb, unit, quiet)))
     return status
 
 
-def _one(p: Process, verb: str, unit: str, now: bool, quiet: bool) -> Generator[Any, Any, int]:
-    path = _file(p, unit)
+def _one(p: Process, verb: str, unit: str, quiet: bool) -> Generator[Any, Any, int]:
+    path = unit_file(p, unit)
     if verb in ("is-active", "is-failed"):
         active = _active(p, unit)
         if not quiet:
             yield from p.out(f"{'active' if active else 'inactive'}\n")
         return 0 if active == (verb == "is-active") else 3 if verb == "is-active" else 1
-    if verb == "is-enabled":
-        state = _enabled(p, unit)
-        if not state:
-            yield from p.err(f"Failed to get unit file state for {unit}: No such file or directory\n")
-            return 1
-        if not quiet:
-            yield from p.out(f"{state}\n")
-        return 0 if state in ("enabled", "static") else 1
     if verb == "status":
         return (yield from _status(p, unit))
     if verb == "cat":
@@ -172,16 +170,10 @@ def _one(p: Process, verb: str, unit: str, now: bool, quiet: bool) -> Generator[
         yield from p.err(f"Failed to {what}: Interactive authentication required.\n")
         return 1
     if not path:
-        if verb in ("enable", "disable", "mask", "unmask"):
-            yield from p.err(f"Failed to {verb} unit: Unit file {unit} does not exist.\n")
-            return 1
         yield from p.err(
             f"Failed to {verb} {unit}: Unit {unit} not {'loaded' if verb in ('stop', 'kill') else 'found'}.\n"
         )
         return 5
-    if verb in ("enable", "disable"):
-        yield from _install(p, verb, unit, path)
-        verb = {"enable": "start", "disable": "stop"}[verb] if now else ""
     if verb in ("stop", "kill"):
         _mark(p, unit, stopped=True)
     elif verb in ("start", "restart", "reload-or-restart", "try-restart"):
@@ -203,25 +195,28 @@ def _mark(p: Process, unit: str, *, stopped: bool) -> None:
         pass  # the process is gone already, or the disk is full: stop says nothing of either
 
 
-def _install(p: Process, verb: str, unit: str, path: str) -> Generator[Any, Any, None]:
-    link = f"/etc/systemd/system/multi-user.target.wants/{unit}"
-    if verb == "enable":
-        if not exists(p, link) and "[Install]" in text_of(p, path):
-            p.fs.symlink(path, link)
-            yield from p.err(f"Created symlink {link} → {path}.\n")
-    elif exists(p, link):
-        p.fs.unlink(link)
-        yield from p.err(f'Removed "{link}".\n')
+def _are_enabled(p: Process, units: list[str], quiet: bool) -> Generator[Any, Any, int]:
+    """is-enabled: 0 where one of them is."""
+    enabled = False
+    for unit in units:
+        state = state_of(p, unit)
+        if not state:
+            yield from p.err(f"Failed to get unit file state for {unit}: No such file or directory\n")
+            return 1
+        enabled = enabled or state in ("enabled", "static", "alias")
+        if not quiet:
+            yield from p.out(f"{state}\n")
+    return 0 if enabled else 1
 
 
 def _status(p: Process, unit: str) -> Generator[Any, Any, int]:
-    path = _file(p, unit)
+    path = unit_file(p, unit)
     if not path:
         yield from p.err(f"Unit {unit} could not be found.\n")
         return 4
     pid = _pid(p, unit)
     active = _active(p, unit)
-    enabled = _enabled(p, unit)
+    enabled = state_of(p, unit)
     clock = local(p, p.boot_time + 6)
     age = p.now() - p.boot_time - 6
     since = f"{clock.clock:%a %Y-%m-%d %H:%M:%S} {clock.zone}; {_ago(age)} ago"
@@ -269,19 +264,8 @@ def _overview(p: Process) -> Run:
     return 0
 
 
-def _list(p: Process, verb: str, flags: list[str]) -> Run:
+def _list(p: Process, flags: list[str]) -> Run:
     heads = "--no-legend" not in flags
-    if verb == "list-unit-files":
-        found = sorted(name for name in p.fs.listdir("/lib/systemd/system") if name.endswith(_KINDS))
-        width = max(map(len, found), default=10)
-        if heads:
-            yield from p.out(f"{'UNIT FILE':<{width}} STATE           PRESET\n")
-        for name in found:
-            state = _enabled(p, name)
-            yield from p.out(f"{name:<{width}} {state:<15} {'-' if state == 'static' else 'enabled'}\n")
-        if heads:
-            yield from p.out(f"\n{len(found)} unit files listed.\n")
-        return 0
     if "--failed" in flags:
         yield from p.out("  UNIT LOAD ACTIVE SUB DESCRIPTION\n0 loaded units listed.\n")
         return 0
@@ -326,7 +310,7 @@ def service(p: Process) -> Run:
         )
         return 1
     unit = _unit(name)
-    if not _file(p, unit):
+    if not unit_file(p, unit):
         if not exists(p, f"/etc/init.d/{name}"):
             if verb == "status":
                 yield from p.err(f"Unit {unit} could not be found.\n")
@@ -340,4 +324,4 @@ def service(p: Process) -> Run:
             f"Usage: /etc/init.d/{name} {{start|stop|reload|force-reload|restart|try-restart|status}}\n"
         )
         return 1
-    return (yield from _one(p, "restart" if verb == "force-reload" else verb, unit, False, False))
+    return (yield from _one(p, "restart" if verb == "force-reload" else verb, unit, False))
