@@ -75,10 +75,10 @@ def exists(p: Process, path: str) -> bool:
     return True
 
 
-def copy_tree(p: Process, source: str, target: str, uid: int, gid: int) -> None:
+def copy_tree(p: Process, source: str, target: str, uid: int, gid: int, mode: int = 0o700) -> None:
     """The skeleton of a home directory with its new owner."""
     if not exists(p, target):
-        p.fs.mkdir(target, 0o700)
+        p.fs.mkdir(target, mode)
     p.fs.chown(target, uid, gid)
     if not exists(p, source):
         return

@@ -18,9 +18,10 @@ from urltrap.machine.programs._database import (
     save,
 )
 from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs.groupadd import groupadd
 from urltrap.machine.programs.passwd import ask
 from urltrap.machine.programs.registry import program
-from urltrap.machine.programs.useradd import NAME, groupadd
+from urltrap.machine.programs.useradd import NAME
 
 _LONG = {
     "uid": ":", "firstuid": ":", "lastuid": ":", "gid": ":", "firstgid": ":", "lastgid": ":", "ingroup": ":",

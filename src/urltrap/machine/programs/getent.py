@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from urltrap.machine.api import Process, Run
-from urltrap.machine.programs._database import row
-from urltrap.machine.programs._system import option_problem, text_of
+from urltrap.machine.programs._database import change, row
+from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._when import parse
 from urltrap.machine.programs.registry import program
 
 _FILES = {"passwd": "/etc/passwd", "group": "/etc/group", "shadow": "/etc/shadow", "gshadow": "/etc/gshadow",
@@ -87,33 +90,56 @@ Options:
 """
 
 
+_CHAGE_LONG = {"lastday": ":", "expiredate": ":", "help": "", "iso8601": "", "inactive": ":", "list": "",
+               "mindays": ":",               "maxdays": ":", "root": ":", "warndays": ":"}  # fmt: skip
+_CHAGE_LETTERS = {"--lastday": "d", "--expiredate": "E", "--inactive": "I", "--list": "l", "--mindays": "m",
+                  "--maxdays": "M", "--warndays": "W"}  # fmt: skip
+_CHAGE_FIELDS = {"d": 2, "m": 3, "M": 4, "W": 5, "I": 6, "E": 7}
+"""The field of /etc/shadow that each option sets."""
+
+
 @program("chage")
 def chage(p: Process) -> Run:
     """Show how long a password is valid."""
-    words = [word for word in p.argv[1:] if not word.startswith("-")]
-    problem = option_problem(
-        p, "d:E:hiI:lm:M:R:W:", "list lastday: expiredate: mindays: maxdays: inactive: warndays:"
-    )
-    if problem or not words:
-        yield from p.err(problem + _CHAGE_USAGE)
+    try:
+        options, words = getopt(p.argv[1:], "d:E:hiI:lm:M:R:W:", _CHAGE_LONG)
+    except OptionError as error:
+        yield from p.err(f"{p.argv[0]}: {error}\n{_CHAGE_USAGE}")
         return 2
-    if "-l" not in p.argv:
-        if p.uid:
-            yield from p.err("chage: Permission denied.\n")
-            return 1
-        return 0
-    name = words[0] if words else ""
+    if len(words) != 1:
+        yield from p.err(_CHAGE_USAGE)
+        return 2
+    given = {_CHAGE_LETTERS.get(name, name): value for name, value in options}
+    if p.uid and "l" not in given:
+        yield from p.err("chage: Permission denied.\n")
+        return 1
+    name = words[0]
     fields = row(p, "/etc/shadow", name)
     if fields is None or row(p, "/etc/passwd", name) is None:
         yield from p.err(f"chage: user '{name}' does not exist in /etc/passwd\n")
         return 1
+    if "l" not in given:
+        for letter, value in given.items():
+            if letter not in _CHAGE_FIELDS:
+                continue
+            number = value if re.fullmatch(r"-?\d+", value) else ""
+            if not number and letter in "dE" and (moment := parse(p, value, p.now(), "UTC0")) is not None:
+                number = str(int(moment // 86_400))
+            if not number:
+                yield from p.err(
+                    f"chage: invalid {'date' if letter in 'dE' else 'numeric argument'} '{value}'\n"
+                )
+                return 2
+            fields[_CHAGE_FIELDS[letter]] = "" if number == "-1" else number
+        change(p, "/etc/shadow", name, lambda old: old.__setitem__(slice(None), fields))
+        return 0
     day = int(fields[2]) if len(fields) > 2 and fields[2].isdigit() else 0
     changed = datetime.fromtimestamp(day * 86_400, UTC)
     yield from p.out(
         f"Last password change\t\t\t\t\t: {changed:%b %d, %Y}\nPassword expires\t\t\t\t\t: never\n"
         "Password inactive\t\t\t\t\t: never\nAccount expires\t\t\t\t\t\t: never\n"
-        "Minimum number of days between password change\t\t: 0\nMaximum number of days between password "
-        "change\t\t: 99999\n"
+        f"Minimum number of days between password change\t\t: {fields[3] or 0}\n"
+        f"Maximum number of days between password change\t\t: {fields[4] or -1}\n"
         "Number of days of warning before password expires\t: 7\n"
     )
     return 0

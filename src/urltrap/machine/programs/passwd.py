@@ -268,6 +268,7 @@ def chpasswd(p: Process) -> Run:
         return 2
     data = yield from p.read_all(0, 65_536)
     status = 0
+    pending: list[tuple[str, str]] = []
     for number, line in enumerate(data.splitlines()[:64], 1):
         name, colon, secret = decode(line).partition(":")
         if not colon:
@@ -278,6 +279,10 @@ def chpasswd(p: Process) -> Run:
             yield from p.out(f"Changing password for {name}.\n")
         elif not p.uid and not secret and method is None and not is_device(p) and "e" not in given:
             yield from p.err("No password has been supplied.\n" * _TRIES)
+        if not p.uid and "e" in given and row(p, "/etc/passwd", name) is None:
+            yield from p.err(f"{p.argv[0]}: line {number}: user '{name}' does not exist\n")
+            status = 1
+            continue
         if p.uid or row(p, "/etc/shadow", name) is None or (not secret and not is_device(p)):
             yield from p.err(
                 f"{p.argv[0]}: (user {name}) pam_chauthtok() failed, error:\nAuthentication token manipulation "
@@ -287,7 +292,16 @@ def chpasswd(p: Process) -> Run:
             continue
         yield from p.tick(20_000)
         plain = "e" in given or method == "NONE"
-        set_hash(p, name, secret if plain else new_hash(p, secret, method if method in METHODS else None))
+        new = secret if plain else new_hash(p, secret, method if method in METHODS else None)
+        if "e" in given and not is_device(p):
+            pending.append((name, new))
+            continue
+        set_hash(p, name, new)
         if is_device(p):
             yield from p.out(f"chpasswd: password for '{name}' changed\n")
+    if "e" in given and status:  # without PAM it is all or nothing
+        yield from p.err(f"{p.argv[0]}: error detected, changes ignored\n")
+        return status
+    for name, new in pending:
+        set_hash(p, name, new)
     return status

@@ -1,4 +1,4 @@
-"""useradd, usermod, userdel, groupadd, groupdel, adduser, deluser, gpasswd: accounts."""
+"""useradd, usermod, userdel and deluser: accounts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from urltrap.machine.programs._database import (
     save,
 )
 from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._when import parse
 from urltrap.machine.programs.registry import program
 
-NAME = re.compile(r"^[a-z_][a-z0-9_-]{0,31}\$?$", re.I)
+NAME = re.compile(r"^(?![0-9]+$)[a-z0-9_][a-z0-9_.-]{0,31}\$?$", re.I)
+"""What Debian's useradd takes: no number alone, no dash in front."""
 _USERADD = {
     "badname": "", "base-dir": ":", "comment": ":", "home-dir": ":", "defaults": "", "expiredate": ":", "inactive": ":",
     "gid": ":", "groups": ":", "help": "", "skel": ":", "key": ":", "no-log-init": "", "create-home": "",
@@ -38,7 +40,8 @@ _USERMOD = {
 }  # fmt: skip
 
 
-def _refuse(p: Process, name: str) -> Run:
+def refuse(p: Process, name: str) -> Run:
+    """What somebody else than root is told."""
     lock = "group" if name.startswith("group") else "passwd"
     yield from p.err(f"{name}: Permission denied.\n{name}: cannot lock /etc/{lock}; try again later.\n")
     return 1 if name != "groupadd" else 10
@@ -59,7 +62,8 @@ def useradd(p: Process) -> Run:
     "--create-home": "m",
              "--non-unique": "o", "--password": "p", "--system": "r", "--shell": "s", "--uid": "u",
              "--no-create-home": "M",
-             "--no-user-group": "N", "--defaults": "D", "--help": "h"}  # fmt: skip
+             "--no-user-group": "N", "--defaults": "D", "--help": "h",
+             "--expiredate": "e", "--inactive": "f"}  # fmt: skip
     given = {short.get(name, name): value for name, value in options}
     if "h" in given or (len(operands) != 1 and "D" not in given):
         yield from p.err("Usage: useradd [options] LOGIN\n       useradd -D\n       useradd -D [options]\n\n")
@@ -76,8 +80,12 @@ def useradd(p: Process) -> Run:
     if row(p, "/etc/passwd", name) is not None:
         yield from p.err(f"useradd: user '{name}' already exists\n")
         return 9
+    if not {"g", "N"} & given.keys() and row(p, "/etc/group", name) is not None:
+        words = "if you want to add this user to that group, use -g."
+        yield from p.err(f"useradd: group {name} exists - {words}\n")
+        return 9
     if p.uid:
-        return (yield from _refuse(p, "useradd"))
+        return (yield from refuse(p, "useradd"))
     system = "r" in given
     uid = free_number(p, "/etc/passwd", 100 if system else 1000, 999 if system else 60_000)
     if "u" in given:
@@ -92,6 +100,10 @@ def useradd(p: Process) -> Run:
         yield from p.err(
             f"useradd warning: {name}'s uid {uid} outside of the UID_MIN 1000 and UID_MAX 60000 range.\n"
         )
+    for letter, what in (("s", "shell"), ("d", "home directory")):
+        if letter in given and not given[letter].startswith("/"):
+            yield from p.err(f"useradd: invalid {what} '{given[letter]}'\n")
+            return 3
     if "s" in given and not p.fs.access(given["s"], 1):
         yield from p.err(f"useradd: Warning: missing or non-executable shell '{given['s']}'\n")
     groups = [part for part in given.get("G", "").split(",") if part]
@@ -108,10 +120,15 @@ def useradd(p: Process) -> Run:
         [*rows(p, "/etc/passwd"), [name, "x", str(uid), str(gid), given.get("c", ""), home, shell]],
     )
     day = str(int(p.now() // 86_400))
+    moment = parse(p, given.get("e", ""), p.now(), "UTC0") if given.get("e") else None
+    expires = str(int(moment // 86_400)) if moment is not None else ""
     save(
         p,
         "/etc/shadow",
-        [*rows(p, "/etc/shadow"), [name, given.get("p", "!"), day, "0", "99999", "7", "", "", ""]],
+        [
+            *rows(p, "/etc/shadow"),
+            [name, given.get("p", "!"), day, "0", "99999", "7", given.get("f", ""), expires, ""],
+        ],
     )
     join_groups(p, name, groups, append=True)
     if "m" in given:
@@ -119,7 +136,7 @@ def useradd(p: Process) -> Run:
             yield from p.err(f"useradd: warning: the home directory {home} already exists.\n"
                              "useradd: Not copying any file from skel directory into it.\n")  # fmt: skip
         else:
-            copy_tree(p, "/etc/skel", home, uid, gid)
+            copy_tree(p, "/etc/skel", home, uid, gid, 0o755)
     return 0
 
 
@@ -147,17 +164,24 @@ def usermod(p: Process) -> Run:
     "--lock": "L",
              "--password": "p", "--shell": "s", "--uid": "u", "--unlock": "U"}  # fmt: skip
     given = {short.get(name, name): value for name, value in options}
-    if len(operands) != 1 or not options:
+    if len(operands) != 1:
         yield from p.err("Usage: usermod [options] LOGIN\n\n")
         return 2
     name = operands[0]
+    if not options and row(p, "/etc/passwd", name) is not None:
+        yield from p.err("usermod: no options\nUsage: usermod [options] LOGIN\n\n")
+        return 2
     if "s" in given and not p.fs.access(given["s"], 1):
         yield from p.err(f"usermod: Warning: missing or non-executable shell '{given['s']}'\n")
     if row(p, "/etc/passwd", name) is None:
         yield from p.err(f"usermod: user '{name}' does not exist\n")
         return 6
     if p.uid:
-        return (yield from _refuse(p, "usermod"))
+        return (yield from refuse(p, "usermod"))
+    taken = [fields[0] for fields in rows(p, "/etc/passwd") if fields[2] == given.get("u")]
+    if taken and taken != [name] and not {"o", "--non-unique"} & given.keys():
+        yield from p.err(f"usermod: UID '{given['u']}' already exists\n")
+        return 4
     groups = [part for part in given.get("G", "").split(",") if part]
     for wanted in groups:
         if row(p, "/etc/group", wanted) is None:
@@ -215,7 +239,7 @@ def userdel(p: Process) -> Run:
         yield from p.err(f"userdel: user '{name}' does not exist\n")
         return 6
     if p.uid:
-        return (yield from _refuse(p, "userdel"))
+        return (yield from refuse(p, "userdel"))
     busy = next((each for each in p.processes() if str(each.uid) == fields[2]), None)
     if busy is not None and "f" not in given:
         yield from p.err(f"userdel: user {name} is currently used by process {busy.pid}\n")
@@ -226,46 +250,6 @@ def userdel(p: Process) -> Run:
     if "r" in given:
         yield from p.err(f"userdel: {name} mail spool (/var/mail/{name}) not found\n")
         remove_tree(p, fields[5])
-    return 0
-
-
-@program("groupadd", "addgroup")
-def groupadd(p: Process) -> Run:
-    """Make a group."""
-    words = [word for word in p.argv[1:] if not word.startswith("-")]
-    if "-g" in p.argv[:-1]:
-        words = [word for word in words if word != p.argv[p.argv.index("-g") + 1]]
-    if not words:
-        yield from p.err("Usage: groupadd [options] GROUP\n\n")
-        return 2
-    if row(p, "/etc/group", words[0]) is not None:
-        yield from p.err(f"groupadd: group '{words[0]}' already exists\n")
-        return 9
-    if p.uid:
-        return (yield from _refuse(p, "groupadd"))
-    wanted = p.argv[p.argv.index("-g") + 1] if "-g" in p.argv[:-1] else ""
-    gid = wanted if wanted.isdigit() else str(free_number(p, "/etc/group", 1000))
-    save(p, "/etc/group", [*rows(p, "/etc/group"), [words[0], "x", gid, ""]])
-    return 0
-
-
-@program("groupdel", "delgroup")
-def groupdel(p: Process) -> Run:
-    """Remove a group."""
-    words = [word for word in p.argv[1:] if not word.startswith("-")]
-    if not words:
-        yield from p.err("Usage: groupdel [options] GROUP\n\n")
-        return 2
-    found = row(p, "/etc/group", words[0])
-    if found is None:
-        yield from p.err(f"groupdel: group '{words[0]}' does not exist\n")
-        return 6
-    if p.uid:
-        return (yield from _refuse(p, "groupdel"))
-    if any(fields[3] == found[2] for fields in rows(p, "/etc/passwd")):
-        yield from p.err(f"groupdel: cannot remove the primary group of user '{words[0]}'\n")
-        return 8
-    remove(p, "/etc/group", words[0])
     return 0
 
 

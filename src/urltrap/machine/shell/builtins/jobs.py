@@ -299,6 +299,10 @@ def disown(sh: Shell, argv: list[str]) -> Gen[int]:
     flags = ""
     while words and words[0].startswith("-") and len(words[0]) > 1:
         flags += words.pop(0)[1:]
+    if bad := flags.strip("ahr"):
+        yield from sh.complain(f"-{bad[0]}: invalid option", "disown")
+        yield from sh.p.err("disown: usage: disown [-h] [-ar] [jobspec ... | pid ...]\n")
+        return 2
     if "a" in flags or "r" in flags:
         chosen = list(sh.jobs.jobs)
     elif not words:

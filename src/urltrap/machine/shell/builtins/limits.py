@@ -206,7 +206,9 @@ def umask(sh: Shell, argv: list[str]) -> Gen[int]:
         match = _SYMBOLIC.match(clause)
         if match is None:
             if sh.dialect.bash:
-                yield from sh.complain(f"`{clause[-1:]}': invalid symbolic mode operator", "umask")
+                bad = clause.lstrip("ugoa").lstrip("=+-") if clause.lstrip("ugoa")[:1] in tuple("=+-") else ""
+                char, what = (bad.lstrip("rwxXst")[:1], "character") if bad else (clause[-1:], "operator")
+                yield from sh.complain(f"`{char}': invalid symbolic mode {what}", "umask")
                 return 1
             yield from sh.complain(
                 f"{'Illegal' if sh.dialect.name == 'dash' else 'illegal'} mode: {text}", "umask"

@@ -44,7 +44,7 @@ class _Printer:
         self.position += 1
         return self.arguments[self.position - 1]
 
-    def integer(self) -> int:
+    def integer(self, signed: bool = True) -> int:
         """The next argument as a number; complaints are kept."""
         text = self.next()
         if text is None:
@@ -60,8 +60,8 @@ class _Printer:
                 return rest[0]
         match = re.match(r"[-+]?(0[xX][0-9a-fA-F]+|[0-9]+)", stripped)
         if match is None:
-            if stripped or self.sh.dialect.bash:
-                self.bad(text, stripped != "" or True)
+            if stripped:
+                self.bad(text, True)
             return 0
         body = match.group(1)
         value = (
@@ -76,10 +76,10 @@ class _Printer:
             self.bad(text, False)
             if self.sh.dialect.name == "ash":
                 return 0
-        if value > 0x7FFFFFFFFFFFFFFF or value < -0x8000000000000000:
-            if value > 0xFFFFFFFFFFFFFFFF or value < 0:
-                self.errors.append(f"warning: {text}: Numerical result out of range")
-            return max(-0x8000000000000000, min(value, 0xFFFFFFFFFFFFFFFF))
+        most = 0x7FFFFFFFFFFFFFFF if signed else 0xFFFFFFFFFFFFFFFF
+        if value > most or value < -0x8000000000000000:
+            self.errors.append(f"warning: {text}: Numerical result out of range")
+            return max(-0x8000000000000000, min(value, most))
         return value
 
     def _octal(self, body: str) -> int:
@@ -239,7 +239,7 @@ def _convert(printer: _Printer, match: re.Match[str]) -> str | None:
     elif kind == "q" and sh.dialect.bash:
         printer.out += _pad(encode(printf_quote(printer.next() or "")), width, left)
     elif kind in "diouxX":
-        printer.out += _format_integer(printer.integer(), flags, width, precision, kind)
+        printer.out += _format_integer(printer.integer(kind in "di"), flags, width, precision, kind)
     elif kind in "eEfFgGaA":
         printer.out += _format_float(printer.float(), flags, width, precision, kind)
     elif kind.endswith("T") and sh.dialect.bash:

@@ -361,6 +361,9 @@ def mapfile(sh: Shell, argv: list[str]) -> Gen[int]:
             else:
                 fd = number
     name = words[0] if words else "MAPFILE"
+    if not NAME.fullmatch(name):
+        yield from sh.complain(f"`{name}': not a valid identifier", argv[0])
+        return 1
     lines: dict[int, str] = {}
     number = 0
     while not count or len(lines) < count:

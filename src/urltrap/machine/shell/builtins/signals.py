@@ -65,6 +65,8 @@ def trap(sh: Shell, argv: list[str]) -> Gen[int]:
     if not targets:
         if _name(sh, words[0]) is None:
             if sh.dialect.bash:
+                if words[0].startswith("-") and len(words[0]) > 1:
+                    yield from sh.complain(f"{words[0][:2]}: invalid option", "trap")
                 yield from sh.p.err("trap: usage: trap [-lp] [[arg] signal_spec ...]\n")
                 return 2
             if sh.dialect.name == "dash":
