@@ -139,7 +139,7 @@ def test_a_store_that_goes_away_while_nothing_is_to_do_is_waited_for(
 ) -> None:
     asked, stop = threading.Event(), threading.Event()
 
-    def away(_store: Store) -> None:
+    def away(_store: Store, _stages: object = None) -> None:
         if asked.is_set():
             stop.set()  # it asked again: it has not ended
         asked.set()

@@ -30,7 +30,7 @@ from urltrap.model.settings import JournalSettings, Settings
 from urltrap.pipeline.intake import Intake
 from urltrap.pipeline.line import Line
 from urltrap.pipeline.workshop import Workshop
-from urltrap.store import Store, StoreError, open_store
+from urltrap.store import Store, StoreError, open_store, spans, words
 from urltrap.store.compare import checksums
 from urltrap.store.schema import events
 
@@ -255,6 +255,9 @@ def drain(journal: Path, url: str) -> None:
         intake = Intake(reader, store, SETTINGS, lambda: datetime.now(UTC))
         while intake.step():
             pass
+        # What the intake process does once a day, and may have been killed before or amid.
+        spans.roll(store, datetime.now(UTC))
+        words.roll(store, datetime.now(UTC))
 
 
 def root() -> str:
