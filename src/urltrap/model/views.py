@@ -206,6 +206,15 @@ class SightingRow(Model):
     src_ip: str
 
 
+class ServedRow(Model):
+    """One payload of a URL: when it was served first and last, and by how many captures."""
+
+    sha256: str
+    first: Utc
+    last: Utc
+    captures: int
+
+
 class UrlDetail(Model):
     """One URL with everything known of it; sightings and captures newest first."""
 
@@ -215,6 +224,8 @@ class UrlDetail(Model):
     captures: list[Capture]
     observations: list[Observation]
     artifacts: list[ArtifactRow]
+    payloads: list[ServedRow] = []
+    """What it served over time, in the order in which it began to."""
 
 
 class ArtifactRow(Model):

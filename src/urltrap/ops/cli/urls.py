@@ -111,3 +111,16 @@ def url(
             for c in found.captures
         ),
     )
+    print_table(
+        "payloads",
+        ("first (UTC)", "last (UTC)", "captures", "sha256*"),
+        (
+            (
+                served.first.strftime("%Y-%m-%d %H:%M:%S"),
+                served.last.strftime("%Y-%m-%d %H:%M:%S"),
+                served.captures,
+                served.sha256,
+            )
+            for served in found.payloads
+        ),
+    )

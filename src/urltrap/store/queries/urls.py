@@ -6,12 +6,12 @@ import json
 import re
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from urltrap.model.capture import Capture
 from urltrap.model.url import UrlError, canonical
 from urltrap.model.verdict import Observation, Reason, Verdict
-from urltrap.model.views import SightingRow, UrlDetail, UrlFilter, UrlPage, UrlRow
+from urltrap.model.views import ServedRow, SightingRow, UrlDetail, UrlFilter, UrlPage, UrlRow
 from urltrap.store.engine import Store
 from urltrap.store.queries.shared import (
     PAGE,
@@ -85,7 +85,8 @@ def detail(store: Store, name: str) -> UrlDetail | None:
             .limit(_SHOWN)
         ).scalars()
         attempts = [Capture.model_validate_json(body) for body in bodies]
-        payloads = [capture.sha256 for capture in attempts if capture.sha256]
+        served = _served(connection, key)
+        payloads = [payload.sha256 for payload in served]
         return UrlDetail(
             row=url_row(row),
             verdict=_verdict(connection, row),
@@ -98,7 +99,24 @@ def detail(store: Store, name: str) -> UrlDetail | None:
                     select(artifacts).where(artifacts.c.sha256.in_(payloads)).order_by(artifacts.c.first_seen)
                 ).mappings()
             ],
+            payloads=served,
         )
+
+
+def _served(connection: Connection, key: str) -> list[ServedRow]:
+    """All payloads of a URL, however long ago."""
+    begun = func.min(captures.c.at)
+    rows = connection.execute(
+        select(captures.c.sha256, begun, func.max(captures.c.at), func.count())
+        .where(captures.c.url_key == key, captures.c.sha256.is_not(None))
+        .group_by(captures.c.sha256)
+        .order_by(begun, captures.c.sha256)
+        .limit(_SHOWN)
+    )
+    return [
+        ServedRow(sha256=sha256, first=first, last=last, captures=times)
+        for sha256, first, last, times in rows
+    ]
 
 
 def second_stages(store: Store, payloads: list[str]) -> list[UrlRow]:
