@@ -5,6 +5,7 @@ from __future__ import annotations
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.registry import program
 
 _FOLDER = "/run/screen"
@@ -54,7 +55,7 @@ def screen(p: Process) -> Run:
         yield from p.out("Screen version 4.09.00 (GNU) 30-Jan-22\n")
         return 0
     try:
-        options, rest = getopt(words, "+46aAc:dDe:fh:ilLmOp:qQrRsS:t:T:UvxX", {"help": ""})
+        options, rest = getopt(words, "+46aAc:dDe:fh:ilLmOp:qQrRsS:t:T:UvwxX", {"help": ""})
     except OptionError:
         yield from p.out(_HELP + "Error: Unknown option " + words[0] + "\n")
         return 1
@@ -124,10 +125,7 @@ def _list(p: Process) -> Run:
     yield from p.out("There is a screen on:\n" if len(found) == 1 else "There are screens on:\n")
     for name in found:
         stat = p.fs.stat(f"{folder}/{name}", follow=False)
-        from datetime import UTC, datetime
-
-        when = datetime.fromtimestamp(stat.mtime, UTC).strftime("%m/%d/%y %H:%M:%S")
-        yield from p.out(f"\t{name}\t({when})\t(Detached)\n")
+        yield from p.out(f"\t{name}\t({local(p, stat.mtime).clock:%m/%d/%y %H:%M:%S})\t(Detached)\n")
     yield from p.out(f"{len(found)} Socket{'s' * (len(found) > 1)} in {folder}.\n")
     return 0
 
