@@ -71,7 +71,7 @@ class Accounts:
             return uid, [uid]
         groups = [account.gid]
         for row in self._lines("/etc/group"):
-            if len(row) >= 4 and row[2].isdecimal() and account.name in row[3].split(","):
+            if len(row) >= 4 and row[3] and row[2].isdecimal() and account.name in row[3].split(","):
                 groups.append(int(row[2]))
         return account.gid, list(dict.fromkeys(groups))
 
