@@ -11,6 +11,7 @@ from typing import Any
 
 import coverage
 import pytest
+import structlog
 from hypothesis import settings
 from tests.support.databases import stop_temporary_servers
 from tests.support.stores import close_stores
@@ -38,10 +39,32 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _loggers_are_made_anew() -> Iterator[None]:
+    """A logger that is kept would write to the streams of the test that used it first."""
+    configure = structlog.configure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            structlog,
+            "configure",
+            lambda **named: configure(**{**named, "cache_logger_on_first_use": False}),
+        )
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _servers() -> Iterator[None]:
     yield
     close_stores()
     stop_temporary_servers()
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """A command that runs in the test's own process sets up logs on that test's streams; the next test has others."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
 
 
 def _stays_here(address: object) -> bool:
