@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated
 
 from fastapi import Path, Query, Request
@@ -33,15 +32,7 @@ def host(request: Request, name: Name) -> HostDetail:
 @router.get("/hosts/{name}/observations")
 def observations(request: Request, name: Name) -> list[Observation]:
     """What providers and lists say of a host."""
-    store = site_of(request).store
-    if not name.isprintable():
-        return []
-    said = intel_queries.said(store, "host", name.lower())
-    try:
-        address = str(ipaddress.ip_address(name.strip("[]")))
-    except ValueError:
-        return said
-    return said + intel_queries.said(store, "ip", address)
+    return intel_queries.said_of_host(site_of(request).store, name.lower()) if name.isprintable() else []
 
 
 @router.get("/addresses/{address}", responses=MISSING)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -57,16 +56,12 @@ def host(request: Request, name: str, query: Annotated[NothingAsked, FromQuery()
         raise Missing("host", "/urls")
     wanted = UrlFilter(host=detail.host)
     found = facet_queries.facets(store, wanted, _OF_HOST)
-    kind = "ip" if _is_address(detail.host.strip("[]")) else "host"
-    said = intel_queries.said(store, "host", detail.host)
-    if kind == "ip":
-        said += intel_queries.said(store, "ip", detail.host.strip("[]"))
     return render(
         request,
         "host.html",
         detail=detail,
         facets=found,
-        said=said,
+        said=intel_queries.said_of_host(store, detail.host),
         newest=url_queries.page(store, wanted, limit=_NEWEST).rows,
         payloads=group_queries.payloads(store, found.values["sha256"]),
     )
@@ -130,11 +125,3 @@ def domain(request: Request, name: str, query: Annotated[NothingAsked, FromQuery
     if not rows:
         raise Missing("domain", "/domains")
     return render(request, "domain.html", name=name, rows=rows, most=_BELOW)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -178,6 +179,16 @@ def said(store: Store, kind: SubjectKind, subject: str) -> list[Observation]:
             )
             for row in rows
         ]  # fmt: skip
+
+
+def said_of_host(store: Store, host: str) -> list[Observation]:
+    """What providers and lists say of a host of URLs; of one that is an address, what they say of that too."""
+    found = said(store, "host", host)
+    try:
+        address = str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return found
+    return found + said(store, "ip", address)
 
 
 def waiting(store: Store, kind: SubjectKind, subject: str, now: datetime) -> list[Waiting]:
