@@ -100,6 +100,7 @@ def test_what_has_not_changed_is_not_sent_again(filled: TestClient) -> None:
         ("/urls?verdikt=x", 422, "verdikt"),
         ("/urls?cursor=nonsense", 422, "cursor"),
         ("/urls/00000000", 404, "no such URL"),
+        ("/urls/00000000", 404, f"{API}/urls lists"),
         ("/urls/%00", 422, "id"),
         ("/lookup?url=%00", 404, "no such URL"),
         ("/sessions/00000000000000000000000000", 404, "no such session"),

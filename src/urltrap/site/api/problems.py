@@ -65,8 +65,11 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _missing(request: Request, error: Exception) -> Response:
     assert isinstance(error, Missing)
+    there = f"{request.scope.get('root_path', '')}{error.where}"
     return problem(
-        404, f"The store holds no such {error.what}. It may have been removed by the retention rule."
+        404,
+        f"The store holds no such {error.what}. It may have been removed by the retention rule; "
+        f"{there} lists what there is.",
     )
 
 
