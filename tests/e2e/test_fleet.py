@@ -76,6 +76,7 @@ def test_a_thin_sensor_runs_no_store_and_its_attacker_is_on_the_collectors_list(
     assert eventually(lambda: fleet.sensors_of("echo hello"), "it is at the collector") == ["campus-1/ssh"]
     assert not list(fleet.sensor.folder.glob("urltrap.db*"))
     assert {"pipeline", "site", "backup"}.isdisjoint(fleet.sensor.status()["processes"])
+    assert "on the collector: urltrap urls" in fleet.sensor.log_text()
     row = fleet.row()
     assert row["name"] == "campus-1" and row["state"] == "up" and row["version"] and row["last_event"]
     assert row["clock_off_seconds"] == row["dropped_segments"] == 0

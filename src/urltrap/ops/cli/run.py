@@ -139,5 +139,9 @@ def _announce(supervisor: Supervisor, data: Path) -> None:
         elif protocol == "telnet":
             lines.append(f"  attack  telnet {host} {port}        (log in as root, in the same way)")
     lines += [f"  missing {name}: {reason}" for name, reason in supervisor.missing.items()]
-    lines += [f"  list    {program()} urls --data {data}", "  stop    Ctrl-C", ""]
+    if supervisor.settings.journal.ship:
+        lines.append("  list    on the collector: urltrap urls, urltrap fleet")
+    else:
+        lines.append(f"  list    {program()} urls --data {data}")
+    lines += ["  stop    Ctrl-C", ""]
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
