@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, event, func, insert, select, text, update
+from sqlalchemy import Connection, event, func, insert, literal_column, select, text, update
 
 from urltrap.model.event import (
     ClientIdentified,
@@ -36,7 +36,9 @@ from urltrap.store.schema import (
     addresses,
     artifacts,
     captures,
+    daily,
     facts,
+    hourly,
     jobs,
     missing,
     places,
@@ -93,6 +95,15 @@ def fill(store: Store, scale: float) -> None:
             if number % 10 == 0:
                 say(f"{number + 1} days")
         derive(store, day)
+        with store.begin() as connection:
+            connection.execute(daily.delete())
+            day_of = literal_column(f"hour - hour % {DAY}").label("day")
+            hours = select(day_of, hourly.c.sensor, hourly.c.what, func.sum(hourly.c.n))
+            connection.execute(
+                insert(daily).from_select(
+                    ["day", "sensor", "what", "n"], hours.group_by(day_of, hourly.c.sensor, hourly.c.what)
+                )
+            )
         spans.roll(store, END)
         words.roll(store, END)
         say("figures, URLs, look-ups")

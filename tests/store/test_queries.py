@@ -116,6 +116,17 @@ def test_a_session_with_many_events_is_read_in_parts(store: Store) -> None:
     assert sessions.detail(store, "nobody") is None
 
 
+def test_single_events_of_many_sessions_are_those_of_their_sessions(filled: Store) -> None:
+    wanted = [(session_id(n), seq) for n in range(8) for seq in (0, 2, 4, 99)]
+    expected = {}
+    for n in range(7):
+        detail = sessions.detail(filled, session_id(n))
+        assert detail is not None
+        expected |= {(event.session, event.seq): event for event in detail.events if event.seq in (0, 2, 4)}
+    assert sessions.events_at(filled, wanted) == expected
+    assert sessions.events_at(filled, []) == {}
+
+
 def test_what_is_rare_and_what_is_frequent_are_listed_alike(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,22 @@ def figures_agree(store: Store, now: datetime, addresses_too: bool = True) -> No
     for kind in ("country", "network"):
         found = Counter({row.value: row.count for row in top_queries.top(store, kind, 100)})
         assert found == by_place(store, kind, from_micros(0)) or not addresses_too, kind
+    hours = overview_queries.timeline(store, from_micros(0))
+    by_day: Counter[tuple[int, str, str]] = Counter()
+    for point in hours:
+        for name in ("sessions", "logins", "commands"):
+            by_day[to_micros(point.hour) // DAY * DAY, point.sensor, name] += getattr(point, name)
+    days_of = overview_queries.timeline(store, from_micros(0), step=timedelta(days=1))
+    assert +by_day == +Counter(
+        {
+            (to_micros(point.hour), point.sensor, name): getattr(point, name)
+            for point in days_of
+            for name in ("sessions", "logins", "commands")
+        }
+    )
+    ever = overview_queries.counters(store, now)
+    assert ever.sessions == sum(point.sessions for point in hours) == len(sources)
+    assert ever.logins == sum(point.logins for point in hours) == len(tries)
     wanted = Counter((row.name, row.outcome) for row in runs if row.outcome.startswith("not-"))
     met = Counter((name, outcome) for name, outcome, _ in {(r.name, r.outcome, r.session) for r in runs})
     gaps = gap_queries.gaps(store, 100)
@@ -261,7 +277,7 @@ def test_a_list_is_read_by_day_where_no_span_begins_with_it(store: Store) -> Non
     figures_agree(store, NOON)
     since = NOON - timedelta(days=11, hours=3)
     with store.connect() as connection:
-        assert spans.beginning_at(connection, "address", midnight_after(since)) is None
+        assert spans.beginning_at(spans.spans_held(connection), "address", midnight_after(since)) is None
         ever = connection.execute(
             select(func.sum(tallies.c.n)).where(tallies.c.day == EVER, tallies.c.what == "password")
         ).scalar()

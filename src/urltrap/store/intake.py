@@ -14,14 +14,13 @@ from urltrap.model.event import EventBase
 from urltrap.store.bulk import insert_rows
 from urltrap.store.engine import Store
 from urltrap.store.errors import StoreLocked
-from urltrap.store.rollups import add_tallies, count_missing, count_places
+from urltrap.store.rollups import add_counts, add_tallies, count_missing, count_places
 from urltrap.store.rows import SESSIONLESS, Batch, classify, client_key, name_number
 from urltrap.store.schema import (
     addresses,
     artifacts,
     dead_letters,
     events,
-    hourly,
     jobs,
     metadata,
     sessions,
@@ -189,15 +188,7 @@ def _write(connection: Connection, batch: Batch) -> None:
         insert_rows(connection, metadata.tables[name], rows)
     _name(connection, batch)
     add_tallies(connection, {key: (value, second, n) for key, (value, second, n) in batch.tallies.items()})
-    upsert(
-        connection,
-        hourly,
-        [
-            {"hour": from_micros(hour), "sensor": sensor, "what": what, "n": n}
-            for (hour, sensor, what), n in batch.hourly.items()
-        ],
-        add=["n"],
-    )
+    add_counts(connection, batch.hourly)
     upsert(
         connection,
         addresses,

@@ -1,8 +1,8 @@
 """Figures that are kept while writing, so that pages read a few rows instead of counting events.
 
-`tallies` counts values per day, and once more for all time under the day EVER (`spans` sums the last days), `missing`
-programs that the machine does not have; `places` counts sessions per day, country and network, and follows when an
-address is placed (again), as do the tallies of countries and of networks.
+`hourly` and `daily` count what each sensor had. `tallies` counts values per day, and once more for all time under the
+day EVER (`spans` sums the last days), `missing` programs that the machine does not have; `places` counts sessions per
+day, country and network, and follows when an address is placed (again), as do the tallies of countries and networks.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from urltrap.store import spans, words
-from urltrap.store.schema import addresses, missing, places, program_runs, tallies
-from urltrap.store.types import from_micros, to_micros
+from urltrap.store.schema import addresses, daily, hourly, missing, places, program_runs, tallies
+from urltrap.store.types import DAY, from_micros, to_micros
 from urltrap.store.upsert import upsert_tuples
 
 EVER = from_micros(0)
@@ -51,6 +51,17 @@ def add_tallies(connection: Connection, counted: Tallies) -> None:
     spans.add_late(connection, counted)
     words.add_late(connection, counted)
     upsert_tuples(connection, tallies, _TALLY, rows, add=["n"])
+
+
+def add_counts(connection: Connection, counted: Mapping[tuple[int, str, str], int]) -> None:
+    """Add what sensors had, by (hour in microseconds, sensor, what), to the figures of hours and of days."""
+    days: Counter[tuple[int, str, str]] = Counter()
+    for (hour, sensor, what), n in counted.items():
+        days[hour // DAY * DAY, sensor, what] += n
+    rows = [(*key, n) for key, n in counted.items()]
+    upsert_tuples(connection, hourly, ("hour", "sensor", "what", "n"), rows, add=["n"])
+    rows = [(*key, n) for key, n in days.items()]
+    upsert_tuples(connection, daily, ("day", "sensor", "what", "n"), rows, add=["n"])
 
 
 def count_missing(

@@ -15,6 +15,14 @@ hourly = table(
     need("n", BigInteger),
 )
 
+daily = table(  # sums of `hourly`
+    "daily",
+    need("day", Micros, primary_key=True),
+    need("sensor", String(80), primary_key=True),
+    need("what", String(24), primary_key=True),
+    need("n", BigInteger),
+)
+
 tallies = table(
     "tallies",
     need("day", Micros, primary_key=True),

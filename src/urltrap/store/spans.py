@@ -35,9 +35,14 @@ class Span:
     end: int
 
 
-def beginning_at(connection: Connection, what: str, first: datetime) -> Span | None:
-    """The span of this kind that begins with this day; None where there is none (yet)."""
-    for span in _read(connection):
+def spans_held(connection: Connection) -> list[Span]:
+    """The spans as they are; none before the first `roll`."""
+    return _read(connection)
+
+
+def beginning_at(held: Iterable[Span], what: str, first: datetime) -> Span | None:
+    """The one of these spans that holds this kind and begins with this day; None where there is none (yet)."""
+    for span in held:
         if what in KINDS[span.days] and span.first == to_micros(first):
             return span
     return None

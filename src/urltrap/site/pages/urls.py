@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -87,6 +88,7 @@ def urls(request: Request, query: Annotated[UrlsQuery, FromQuery()]) -> HTMLResp
     """The list, most recently seen first."""
     store = site_of(request).store
     page = url_queries.page(store, query.wanted(), query.cursor)
+    whole = page.next is None and query.cursor is None
     filters = query.filters()
     return render(
         request,
@@ -94,7 +96,7 @@ def urls(request: Request, query: Annotated[UrlsQuery, FromQuery()]) -> HTMLResp
         page=page,
         query=query,
         filters=filters,
-        facets=facet_queries.facets(store, query.wanted()),
+        facets=facet_queries.of_rows(page.rows) if whole else facet_queries.facets(store, query.wanted()),
         narrowing=any(name in filters for name in AXES),
     )
 
@@ -102,11 +104,16 @@ def urls(request: Request, query: Annotated[UrlsQuery, FromQuery()]) -> HTMLResp
 @get(router, "/urls/{key}")
 def url(request: Request, key: str) -> HTMLResponse:
     """One URL: how it was seen, what it served, what we think of it and why."""
+    with site_of(request).store.snapshot():
+        return _url(request, key)
+
+
+def _url(request: Request, key: str) -> HTMLResponse:
     store = site_of(request).store
     detail = url_queries.detail(store, key)
     if detail is None:
         raise Missing("URL", "/urls")
-    told = [tell(store, row) for row in detail.sightings[:_TOLD]]
+    told = tell(store, detail.sightings[:_TOLD])
     return render(
         request,
         "url.html",
@@ -120,13 +127,21 @@ def url(request: Request, key: str) -> HTMLResponse:
     )
 
 
-def tell(store: Store, row: SightingRow) -> Told:
-    """The command (or request of a program) that held the URL, with the URL's place in it."""
+def tell(store: Store, rows: Sequence[SightingRow]) -> list[Told]:
+    """The commands (or requests of programs) that held the URL, with the URL's place in each."""
+    places = [_place_of(row) for row in rows]
+    found = session_queries.events_at(store, places)
+    return [_told(row, found.get(place)) for row, place in zip(rows, places, strict=True)]
+
+
+def _place_of(row: SightingRow) -> tuple[str, int]:
     session, _, seq = row.sighting.event_id.rpartition("/")
-    found = session_queries.detail(store, session, after=int(seq) - 1, limit=1)
-    event = found.events[0] if found and found.events else None
+    return session, int(seq)
+
+
+def _told(row: SightingRow, event: EventBase | None) -> Told:
     recovered = row.sighting.recovered
-    if event is None or event.id != row.sighting.event_id:
+    if event is None:
         return Told(row, "", recovered.raw, [Span(0, len(recovered.raw))])
     kind, text = _text_of(event)
     start, end = recovered.span

@@ -14,13 +14,14 @@ from urltrap.store.queries.ranking import counts_of
 from urltrap.store.schema import (
     addresses,
     artifacts,
+    daily,
     dead_letters,
     hourly,
     jobs,
     urls,
     watermarks,
 )
-from urltrap.store.types import from_micros
+from urltrap.store.types import DAY, HOUR, from_micros, to_micros
 
 _SERIES = ("sessions", "logins", "commands", "downloads", "uploads", "shed")
 
@@ -31,10 +32,11 @@ def counters(store: Store, now: datetime) -> Counters:
     with store.connect() as connection:
         total: dict[str, int] = {}
         day: dict[str, int] = {}
-        grouped = select(hourly.c.what, func.sum(hourly.c.n)).group_by(hourly.c.what)
-        for what, n in connection.execute(grouped):
+        ever = select(daily.c.what, func.sum(daily.c.n)).group_by(daily.c.what)
+        for what, n in connection.execute(ever):
             total[what] = int(n)
-        for what, n in connection.execute(grouped.where(hourly.c.hour >= yesterday)):
+        newest = select(hourly.c.what, func.sum(hourly.c.n)).group_by(hourly.c.what)
+        for what, n in connection.execute(newest.where(hourly.c.hour >= yesterday)):
             day[what] = int(n)
 
         def count(table_count: object) -> int:
@@ -75,19 +77,21 @@ def timeline(
 ) -> list[TimelinePoint]:
     """One point per step (an hour or a day, UTC) and sensor with anything in it, oldest first."""
     micros = step // timedelta(microseconds=1)
-    hour = cast(hourly.c.hour, BigInteger)
-    begin = hour - hour % micros if step > timedelta(hours=1) else hour
-    columns = (begin.label("begin"), hourly.c.sensor, hourly.c.what)
-    query = select(*columns, func.sum(hourly.c.n)).where(hourly.c.hour >= since, hourly.c.what.in_(_SERIES))
+    whole = micros % DAY == 0 and all(to_micros(at) % DAY == 0 for at in (since, until) if at is not None)
+    counted, moment = (daily, daily.c.day) if whole else (hourly, hourly.c.hour)
+    number = cast(moment, BigInteger)
+    begin = number if micros == (DAY if whole else HOUR) else number - number % micros
+    columns = (begin.label("begin"), counted.c.sensor, counted.c.what)
+    query = select(*columns, func.sum(counted.c.n)).where(moment >= since, counted.c.what.in_(_SERIES))
     if until is not None:
-        query = query.where(hourly.c.hour < until)
+        query = query.where(moment < until)
     points: dict[tuple[int, str], dict[str, int]] = {}
     with store.connect() as connection:
-        for moment, sensor, what, n in connection.execute(query.group_by(*columns).order_by("begin")):
-            points.setdefault((moment, sensor), {})[what] = int(n)
+        for at, sensor, what, n in connection.execute(query.group_by(*columns).order_by("begin")):
+            points.setdefault((at, sensor), {})[what] = int(n)
     return [
-        TimelinePoint(hour=from_micros(moment), sensor=sensor, **values)
-        for (moment, sensor), values in points.items()
+        TimelinePoint(hour=from_micros(at), sensor=sensor, **values)
+        for (at, sensor), values in points.items()
     ]
 
 
@@ -108,7 +112,12 @@ def countries(store: Store, since: datetime | None = None, part: PartOfDay | Non
             begin, besides = part.begin, {name.encode(): n for name, n in part.countries.items()}
             active = active.where(addresses.c.last_seen >= since)
         counted.update(
-            {value.decode(): n for value, n in counts_of(connection, "country", begin, besides).items()}
+            {
+                value.decode(): n
+                for value, n in counts_of(
+                    connection, "country", begin, besides, part.state if part else None
+                ).items()
+            }
         )
         sources = {row.country: int(row.n) for row in connection.execute(active)}
     rows = [

@@ -1,4 +1,5 @@
-"""The part of a day before the first whole one of a range: read once from its sessions, and used by several lists."""
+"""What several lists of one range need, read once: the part of a day before its first whole one, and where the sums
+of whole days end."""
 
 from __future__ import annotations
 
@@ -9,13 +10,17 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from urltrap.store.engine import Store
+from urltrap.store.queries.ranking import State, read_state
 from urltrap.store.schema import addresses, sessions, sightings, urls
 from urltrap.store.types import DAY, from_micros, to_micros
 
 
 @dataclass(frozen=True, slots=True)
 class PartOfDay:
-    """From `since` on and before `begin`, the first whole day's midnight (UTC): sessions, and sightings of URLs."""
+    """From `since` on and before `begin`, the first whole day's midnight (UTC): sessions, and sightings of URLs.
+
+    With the state of the figures that go on from there, of the same snapshot.
+    """
 
     since: datetime
     begin: datetime
@@ -26,6 +31,7 @@ class PartOfDay:
     urls: Counter[str]
     """Sightings by the URL's key."""
     hosts: Counter[str]
+    state: State
 
 
 def midnight_after(moment: datetime) -> datetime:
@@ -41,7 +47,16 @@ def part_of_day(store: Store, since: datetime) -> PartOfDay:
 
 def read_part(connection: Connection, since: datetime) -> PartOfDay:
     """The same within a snapshot that is read already."""
-    part = PartOfDay(since, midnight_after(since), Counter(), Counter(), Counter(), Counter(), Counter())
+    part = PartOfDay(
+        since,
+        midnight_after(since),
+        Counter(),
+        Counter(),
+        Counter(),
+        Counter(),
+        Counter(),
+        read_state(connection),
+    )
     if part.begin == since:
         return part
     n = func.count().label("n")

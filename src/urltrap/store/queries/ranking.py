@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, literal, select, union_all
 
 from urltrap.store.rollups import EVER
 from urltrap.store.schema import spans, tallies, watermarks
-from urltrap.store.spans import Span, beginning_at
+from urltrap.store.spans import Span, beginning_at, spans_held
 from urltrap.store.types import from_micros
 
 _DEPTHS = (40, 400, 3000)
@@ -19,18 +21,33 @@ _MOST_DAYS = 62
 _PART = 400
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """Up to when the figures go, read once for all lists of a page: sums of days, and the newest event."""
+
+    held: tuple[Span, ...]
+    newest: datetime | None
+
+
+def read_state(connection: Connection) -> State:
+    """The state of the figures within a snapshot."""
+    newest = connection.execute(select(func.max(watermarks.c.last_at))).scalar()
+    return State(tuple(spans_held(connection)), newest)
+
+
 def most_frequent(
     connection: Connection,
     what: str,
     limit: int,
     since: datetime | None,
     besides: Mapping[bytes, int] | None = None,
+    state: State | None = None,
 ) -> list[tuple[bytes, int]]:
     """(key, count) of the `limit` most frequent values from the day that begins at `since` (None: of all time).
 
-    `besides`: counts by key to be added, of the part of a day before `since`. Fagin's threshold algorithm: the longest
-    lists of each day, or of a span of days that is summed already, are read until no value outside of them can be among
-    the first.
+    `besides`: counts by key to be added, of the part of a day before `since`. `state`: of the same snapshot, where it
+    was read already. Fagin's threshold algorithm: the longest lists of each day, or of a span of days that is summed
+    already, are read until no value outside of them can be among the first.
     """
     if since is None:
         rows = connection.execute(
@@ -41,8 +58,9 @@ def most_frequent(
         )
         return [(row.key, int(row.n)) for row in rows]
     extra = Counter(besides or {})
-    span = beginning_at(connection, what, since)
-    days = _days(connection, from_micros(span.end) if span else since)
+    state = state or read_state(connection)
+    span = beginning_at(state.held, what, since)
+    days = _days(state.newest, from_micros(span.end) if span else since)
     if len(days) <= _MOST_DAYS:
         for depth in _DEPTHS:
             found = _by_threshold(connection, what, limit, days, span, extra, depth)
@@ -59,11 +77,15 @@ def most_frequent(
 
 
 def counts_of(
-    connection: Connection, what: str, since: datetime | None, besides: Mapping[bytes, int] | None = None
+    connection: Connection,
+    what: str,
+    since: datetime | None,
+    besides: Mapping[bytes, int] | None = None,
+    state: State | None = None,
 ) -> dict[bytes, int]:
     """Every value of a kind that has few, by value, from the day that begins at `since` (None: of all time).
 
-    `besides`: counts by value to be added, of the part of a day before `since`.
+    `besides`: counts by value to be added, of the part of a day before `since`. `state`: as of `most_frequent`.
     """
     named = {row.key: row.value for row in connection.execute(
         select(tallies.c.key, tallies.c.value).where(tallies.c.what == what, tallies.c.day == EVER)
@@ -72,7 +94,8 @@ def counts_of(
     if since is None:
         queries = [select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day == EVER)]
     else:
-        span = beginning_at(connection, what, since)
+        state = state or read_state(connection)
+        span = beginning_at(state.held, what, since)
         first = from_micros(span.end) if span else since
         queries = [select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day >= first)]
         if span:
@@ -86,8 +109,7 @@ def counts_of(
     return {value: n for value, n in counts.items() if n > 0}
 
 
-def _days(connection: Connection, since: datetime) -> list[datetime]:
-    newest = connection.execute(select(func.max(watermarks.c.last_at))).scalar()
+def _days(newest: datetime | None, since: datetime) -> list[datetime]:
     days = []
     day = since
     # A day more: an event may be newer than the newest that was committed when this was read.
@@ -113,25 +135,48 @@ def _by_threshold(
         lists.append(select(spans.c.key, spans.c.n).where(spans.c.what == what, spans.c.days == span.days))
     read: list[tuple[dict[bytes, int], int]] = []
     candidates, unseen = _longest(extra, depth)
-    for values in lists:
-        n = values.selected_columns["n"]
-        rows = connection.execute(values.order_by(n.desc()).limit(depth)).all()
-        at_most = rows[-1].n if len(rows) == depth else 0
-        read.append(({row.key: row.n for row in rows}, at_most))
-        candidates.update(read[-1][0])
+    for values in _beginnings(connection, lists, depth):
+        at_most = min(values.values()) if len(values) == depth else 0
+        read.append((values, at_most))
+        candidates.update(values)
         unseen += at_most
     counts, doubtful = _bounded(candidates, extra, read, limit)
     listed = sorted(doubtful)
     for start in range(0, len(listed), _PART):
         part = listed[start : start + _PART]
         counts.update({key: extra.get(key, 0) for key in part})
-        for values in lists:
-            rest = connection.execute(values.where(values.selected_columns["key"].in_(part)))
-            counts.update({row.key: int(row.n) for row in rest})
+        rest = select(tallies.c.key, tallies.c.n).where(
+            tallies.c.what == what, tallies.c.day.in_(days), tallies.c.key.in_(part)
+        )
+        for row in connection.execute(
+            _together([rest, lists[-1].where(spans.c.key.in_(part))] if span else [rest])
+        ):
+            counts[row.key] += int(row.n)
     found = _first(counts, limit)
     if unseen == 0 or (len(found) == limit and found[-1][1] > unseen):
         return found
     return None
+
+
+def _beginnings(
+    connection: Connection, lists: Sequence[Select[tuple[bytes, int]]], depth: int
+) -> list[dict[bytes, int]]:
+    """The longest `depth` entries of each list, all by one statement: servers are asked for many lists of a page."""
+    if not lists:
+        return []
+    numbered = []
+    for number, values in enumerate(lists):
+        n = values.selected_columns["n"]
+        first = values.order_by(n.desc()).limit(depth).subquery()
+        numbered.append(select(literal(number).label("number"), first.c.key, first.c.n))
+    found: list[dict[bytes, int]] = [{} for _ in lists]
+    for number, key, n in connection.execute(_together(numbered)):
+        found[number][key] = n
+    return found
+
+
+def _together(queries: Sequence[Select[Any]]) -> Any:
+    return queries[0] if len(queries) == 1 else union_all(*queries)
 
 
 def _bounded(

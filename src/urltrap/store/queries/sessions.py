@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import zstandard
-from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
+from sqlalchemy import Select, and_, exists, func, literal_column, or_, select, tuple_
 
-from urltrap.model.event import TerminalFrames, TerminalRequested, decode_event
+from urltrap.model.event import EventBase, TerminalFrames, TerminalRequested, decode_event
 from urltrap.model.session import SessionSummary
 from urltrap.model.views import Recording, SessionDetail, SessionFilter, SessionPage
 from urltrap.store.engine import Store
@@ -79,6 +80,21 @@ def detail(store: Store, session: str, after: int = -1, limit: int = EVENTS) -> 
         events=[decode_event(body) for body in bodies[:limit]], sightings=seen_rows,
         more_events=len(bodies) > limit, recorded=bool(recorded),
     )  # fmt: skip
+
+
+def events_at(store: Store, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], EventBase]:
+    """Single events of any sessions, by session and sequence number; what is not there (any more) is left out."""
+    query = (
+        select(events.c.session, events.c.seq, events.c.body)
+        .join(sessions, sessions.c.id == events.c.session)
+        .where(sessions.c.connected, events.c.kind != "terminal.frames")
+    )
+    found: dict[tuple[str, int], EventBase] = {}
+    with store.connect() as connection:
+        for part in in_parts(dict.fromkeys(places)):
+            rows = connection.execute(query.where(tuple_(events.c.session, events.c.seq).in_(part)))
+            found.update({(row.session, row.seq): decode_event(row.body) for row in rows})
+    return found
 
 
 def recording(store: Store, session: str, channel: int | None = None) -> Recording | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, union_all
 
 from urltrap.model.views import CountryRow, TopKind, TopRow
 from urltrap.store.engine import Store
@@ -30,7 +30,7 @@ def top(
     where it was read already: addresses, networks and countries are counted from its very hour.
     """
     if what in ("username", "password", "pair", "command", "client"):
-        return _tallied(store, what, limit, since)
+        return _tallied(store, what, limit, since, part)
     if what == "address":
         return _addresses(store, limit, since, part)
     if what == "network":
@@ -46,10 +46,12 @@ def of_countries(rows: Sequence[CountryRow], limit: int) -> list[TopRow]:
     return [TopRow(value=row.country.encode(), count=row.sessions) for row in busy[:limit]]
 
 
-def _tallied(store: Store, what: str, limit: int, since: datetime | None) -> list[TopRow]:
+def _tallied(
+    store: Store, what: str, limit: int, since: datetime | None, part: PartOfDay | None
+) -> list[TopRow]:
     with store.connect() as connection:
         begin = from_micros(to_micros(since) // DAY * DAY) if since is not None else None
-        counted = most_frequent(connection, what, limit, begin)
+        counted = most_frequent(connection, what, limit, begin, state=part.state if part else None)
         named = _values(connection, what, [key for key, _ in counted])
     return [TopRow(value=named[key][0], second=named[key][1], count=n) for key, n in counted]
 
@@ -65,7 +67,7 @@ def _addresses(store: Store, limit: int, since: datetime | None, part: PartOfDay
             for address, n in part.sources.items():
                 key = tally_key(address.encode())
                 besides[key], text[key] = n, address.encode()
-        counted = most_frequent(connection, "address", limit, begin, besides)
+        counted = most_frequent(connection, "address", limit, begin, besides, part.state if part else None)
         named = _values(connection, "address", [key for key, _ in counted if key not in text])
         text.update({key: value for key, (value, _) in named.items()})
         listed = [text[key].decode() for key, _ in counted]
@@ -83,14 +85,21 @@ def _networks(store: Store, limit: int, since: datetime | None, part: PartOfDay 
         if since is not None:
             part = part or read_part(connection, since)
             begin, besides = part.begin, {b"%d" % asn: n for asn, n in part.networks.items()}
-        counted = counts_of(connection, "network", begin, besides)
+        counted = counts_of(connection, "network", begin, besides, part.state if part else None)
         first = sorted(((int(asn), n) for asn, n in counted.items()), key=lambda item: (-item[1], item[0]))
-        rows = []
-        for asn, count in first[:limit]:
-            name = select(addresses.c.network).where(addresses.c.asn == asn).limit(1)
-            found = connection.execute(name).scalar() or ""
-            rows.append(TopRow(value=found.encode(), second=f"AS{asn}".encode(), count=count))
-    return rows
+        first = first[:limit]
+        names: dict[int, str] = {}
+        one_each = [
+            select(addresses.c.asn, addresses.c.network).where(addresses.c.asn == asn).limit(1).subquery()
+            for asn, _ in first
+        ]
+        if one_each:
+            together = union_all(*(select(one) for one in one_each))
+            names = {row.asn: row.network for row in connection.execute(together)}
+    return [
+        TopRow(value=names.get(asn, "").encode(), second=f"AS{asn}".encode(), count=count)
+        for asn, count in first
+    ]
 
 
 def _urls(
@@ -112,7 +121,7 @@ def _urls(
             for value, n in (part.hosts if what == "host" else part.urls).items():
                 key = tally_key(value.encode())
                 besides[key], text[key] = n, value.encode()
-        counted = most_frequent(connection, what, limit, begin, besides)
+        counted = most_frequent(connection, what, limit, begin, besides, part.state if part else None)
         named = _values(connection, what, [key for key, _ in counted if key not in text])
         text.update({key: value for key, (value, _) in named.items()})
         values = [text[key].decode() for key, _ in counted]
