@@ -22,6 +22,7 @@ from urltrap.model.event import EventBase
 if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
     from urltrap.machine.power import PowerPlan
+    from urltrap.machine.reach import Heard
 
 Run = Generator[Any, Any, int]
 """A running program: what it yields is the kernel's business; it returns the exit status."""
@@ -211,6 +212,8 @@ class Process(Protocol):
     def connections(self) -> Sequence[Connection]: ...
     @property
     def connection(self) -> Connection: ...
+    @property
+    def heard(self) -> dict[str, Heard]: ...  # what answers of the fetcher told of hosts
     @property
     def user(self) -> str: ...
     @property

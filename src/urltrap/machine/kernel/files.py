@@ -38,6 +38,11 @@ class File:
         return False
 
     @property
+    def deadline(self) -> float | None:
+        """When a reader that waits should look again although nothing came (unix seconds)."""
+        return None
+
+    @property
     def terminal(self) -> Tty | None:
         """The terminal where it is one."""
         return None

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from urltrap.machine.kernel.state import ProcessState
     from urltrap.machine.kernel.tty import Tty
     from urltrap.machine.persona import Persona
+    from urltrap.machine.reach import Heard
 
 _TURN = 2_000
 _RUN_AS = {
@@ -51,7 +52,7 @@ class Kernel:
 
     __slots__ = (
         "_fifos", "_inode", "_noise", "_noise_seed", "_pid", "_programs", "accounts", "architectures",
-        "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "hostname",
+        "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "heard", "hostname",
         "passwords", "persona", "pipe_bytes", "processes", "rows", "terminals", "tree",
     )  # fmt: skip
 
@@ -74,6 +75,7 @@ class Kernel:
         self.processes: dict[int, KernelProcess] = {}
         self.rows: dict[int, ProcessInfo] = {}
         self.gone: set[int] = set()
+        self.heard: dict[str, Heard] = {}
         self.connections: list[Connection] = []
         self.pipe_bytes = 0
         self.terminals = terminals

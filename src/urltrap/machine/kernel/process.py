@@ -59,7 +59,8 @@ class KernelProcess(ProcessState):
                 raise SysError(errno.EINTR)
             if until is not None and self.now() >= until:
                 raise SysError(errno.EAGAIN, file.path)
-            yield (file.read_queue, until)
+            bound = file.deadline
+            yield (file.read_queue, bound if until is None else until if bound is None else min(bound, until))
         self.job.pace.earn(len(data))
         yield from self.tick(1 + (len(data) >> _BYTES_PER_STEP_BITS))
         return data

@@ -14,6 +14,8 @@ from urltrap.machine.api import S_IFSOCK, Stat, encode
 from urltrap.machine.effects import Fetch, FetchReply
 from urltrap.machine.errors import SysError
 from urltrap.machine.kernel.files import File
+from urltrap.machine.kernel.waiting import WaitQueue
+from urltrap.machine.reach import greeting, retort
 from urltrap.model.capture import FetchRequest
 from urltrap.model.event import DownloadAnswered, DownloadAsked
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 CLIENT = "dev-tcp"
 _REQUEST_MAX = 65_536
+_GRACE = 120.0
+"""Seconds after which a service hangs up on a client that says nothing (LoginGraceTime)."""
 _REQUEST = re.compile(rb"\A(GET|HEAD) (\S{1,8192}) HTTP/1\.[01]\r?\n((?:[^\r\n]+\r?\n)*)\r?\n")
 _HOP_BY_HOP = frozenset((b"transfer-encoding", b"content-encoding", b"connection", b"keep-alive"))
 
@@ -98,6 +102,54 @@ class HttpSocket(File):
         """Nobody waits for the answer any more."""
         if self._number:
             process.job.forget(self._number)
+
+
+class LocalSocket(File):
+    """A connection to one of the machine's own services, which says its words and hangs up."""
+
+    __slots__ = ("_closed", "_inode", "_port", "_said", "_sent", "_until", "_waiting")
+
+    def __init__(self, port: int, inode: int, now: float) -> None:
+        super().__init__(f"socket:[{inode}]", 2)
+        self._port = port
+        self._until = now + _GRACE
+        self._inode = inode
+        self._sent = bytearray()
+        self._said: bytes | None = None
+        self._closed = False
+        self._waiting = WaitQueue()
+        self.read_queue = self._waiting
+
+    @property
+    def deadline(self) -> float | None:
+        """When the service hangs up by itself."""
+        return self._until
+
+    def stat(self) -> Stat:
+        """fstat(2)."""
+        return Stat(S_IFSOCK | 0o777, 0, inode=self._inode)
+
+    def try_write(self, process: ProcessState, data: bytes) -> int:
+        """Takes what comes; the service answers once it has heard enough."""
+        if self._closed:
+            raise SysError(errno.EPIPE, self.path)
+        self._sent += data[: _REQUEST_MAX - len(self._sent)]
+        answer = retort(process, self._port, bytes(self._sent))
+        if answer is not None or len(self._sent) >= _REQUEST_MAX:
+            self._said = (self._greeting(process) if self._said is None else self._said) + (answer or b"")
+            self._closed = True
+            self._waiting.wake()
+        return len(data)
+
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
+        """What the service said; None while it waits, nothing once it hung up."""
+        if self._said is None:
+            self._said = self._greeting(process)
+        data, self._said = self._said[:length], self._said[length:]
+        return data if data or self._closed or process.now() >= self._until else None
+
+    def _greeting(self, process: ProcessState) -> bytes:
+        return greeting(process, self._port)
 
 
 def _as_sent(reply: FetchReply) -> bytes:

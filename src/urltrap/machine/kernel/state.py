@@ -13,9 +13,10 @@ from urltrap.machine.kernel.files import File
 from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.opening import open_file
 from urltrap.machine.kernel.pipe import Pipe
-from urltrap.machine.kernel.socket import HttpSocket
+from urltrap.machine.kernel.socket import HttpSocket, LocalSocket
 from urltrap.machine.kernel.table import row_of, table
 from urltrap.machine.kernel.waiting import WaitQueue
+from urltrap.machine.reach import is_own, resolve4
 from urltrap.model.event import EventBase
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from urltrap.machine.kernel.tty import Tty
     from urltrap.machine.persona import Persona
     from urltrap.machine.power import PowerPlan
+    from urltrap.machine.reach import Heard
 
 _MAX_DESCRIPTORS = 1024
 
@@ -178,6 +180,11 @@ class ProcessState:
         """Plan to go down, or take it back."""
         self.kernel.tree.overlay.power = plan
 
+    @property
+    def heard(self) -> dict[str, Heard]:
+        """What the fetcher's answers told of hosts, by name and address."""
+        return self.kernel.heard
+
     # time and chance
     def now(self) -> float:
         """Unix seconds; the same during one step."""
@@ -216,8 +223,12 @@ class ProcessState:
         return self._install(open_file(self, path, flags, mode))
 
     def connect(self, host: str, port: int) -> int:
-        """A descriptor that speaks HTTP/1 with `host` through the fetcher; anything else meets a closed connection."""
-        return self._install(HttpSocket(host, port, self.kernel.next_inode()))
+        """A descriptor that speaks with the machine's own service where it is one of its ports, else HTTP/1 with `host`
+        through the fetcher; anything else meets a closed connection."""
+        address = resolve4(self, host)
+        inode = self.kernel.next_inode()
+        own = bool(address) and is_own(self, address)
+        return self._install(LocalSocket(port, inode, self.now()) if own else HttpSocket(host, port, inode))
 
     def close(self, fd: int) -> None:
         """close(2)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from urltrap.machine.api import decode, encode
@@ -16,6 +16,7 @@ from urltrap.machine.programs._curlrun import Transfer, make_dirs, put
 from urltrap.machine.programs._curltexts import curl_version
 from urltrap.machine.programs._net import Answer, Place
 from urltrap.machine.programs._release import openssl_banner
+from urltrap.machine.reach import WORDS, Verdict
 
 
 def failed(
@@ -24,6 +25,8 @@ def failed(
     """Say why nothing came; the exit code. `limit` is the command's own patience in seconds."""
     late = max(answer.capture.elapsed_ms, 0)
     kind = answer.kind
+    if run.has("verbose"):
+        yield from run.p.err(_attempts(run, place, answer))
     if kind in ("dns", "dns-temporary"):
         return (yield from run.error(6, f"Could not resolve host: {place.host}"))
     if meter:
@@ -73,6 +76,31 @@ def failed(
     if place.scheme.startswith("http"):
         return (yield from run.error(1, "Received HTTP/0.9 when not allowed"))
     return (yield from run.error(52, "Empty reply from server"))
+
+
+_ATTEMPTS: Mapping[str, Verdict] = {"refused": "refused", "unreachable": "unreachable", "timeout": "timeout"}
+
+
+def _attempts(run: Transfer, place: Place, answer: Answer) -> str:
+    """The lines of -v about connections that never came to be."""
+    newer = not run.p.persona.tools.curl.startswith("7.")
+    closing = "* closing connection #0\n" if newer else "* Closing connection 0\n"
+    if answer.kind in ("dns", "dns-temporary"):
+        return f"* Could not resolve host: {place.host}\n{closing}"
+    if answer.kind not in _ATTEMPTS:
+        return ""
+    lines = []
+    for address in answer.capture.addresses or [place.host]:
+        shown = f"[{address}]" if ":" in address else address
+        own = f" from {shown.strip('[]')} port {32_768 + run.p.random(28_000)}" if newer else ""
+        lines += [
+            f"*   Trying {shown}:{place.port}...\n",
+            f"* connect to {address} port {place.port}{own} failed: {WORDS[_ATTEMPTS[answer.kind]]}\n",
+        ]
+    return "".join(lines) + (
+        f"* Failed to connect to {place.host} port {place.port} after {max(answer.capture.elapsed_ms, 0)} ms: "
+        f"Couldn't connect to server\n{closing}"
+    )
 
 
 def answered(

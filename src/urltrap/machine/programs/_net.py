@@ -10,7 +10,8 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from urltrap.machine.api import Process, encode
-from urltrap.machine.effects import Content, FetchReply
+from urltrap.machine.effects import BytesContent, Content, FetchReply
+from urltrap.machine.reach import Verdict, hear, is_own, own_page, reach, resolve, resolve4
 from urltrap.model.capture import Capture, FetchRequest
 
 Kind = Literal["answer", "dns", "dns-temporary", "refused", "unreachable", "timeout", "reset", "tls", "protocol",
@@ -152,6 +153,7 @@ def ask(
         password=encode(password), follow_redirects=follow,
     )  # fmt: skip
     reply: FetchReply = yield from p.fetch(request)
+    reply = at_home(p, url, reply, head)
     capture = reply.capture
     outcome = capture.outcome
     kind: Kind = "answer"
@@ -183,7 +185,61 @@ def ask(
         kind = "redirects"
     elif outcome == "bad-url":
         kind = "bad-url"
-    return Answer(kind, capture, reply.body)
+    answer = Answer(kind, capture, reply.body)
+    _remember(p, url, answer)
+    return answer
+
+
+def at_home(p: Process, url: str, reply: FetchReply, head: bool) -> FetchReply:
+    """What the machine's own ports say where nothing was sent because the host is the machine itself."""
+    place = split_url(url)
+    if reply.capture.outcome not in _NOTHING_SENT or isinstance(place, str):
+        return reply
+    found = sorted(resolve(p, place.host), key=lambda each: ":" not in each)  # getaddrinfo(3) puts IPv6 first
+    address = resolve4(p, place.host)
+    if not found or not is_own(p, address):
+        return reply
+    changes: dict[str, Any] = {
+        "address": f"{address}:{place.port}",
+        "addresses": found,
+        "elapsed_ms": p.random(2),
+    }
+    if reach(p, address, place.port) != "open":
+        changes |= {"outcome": "connect-failed", "detail": "refused"}
+        return FetchReply(reply.capture.model_copy(update=changes))
+    if place.port != PORTS["http"] or place.scheme != "http":
+        outcome = "tls-failed" if place.scheme == "https" else "protocol-error"
+        return FetchReply(reply.capture.model_copy(update={**changes, "outcome": outcome}))
+    body = own_page(p, place.path)
+    page = (
+        body if body is not None else b"<h1>Not Found</h1>The requested URL was not found on this server.\r\n"
+    )
+    headers = [(b"Connection", b"Keep-Alive"), (b"Keep-Alive", b"timeout=20"), (b"Content-Type", b"text/html"),
+               (b"Content-Length", b"%d" % len(page))]  # fmt: skip
+    status = (200, b"OK") if body is not None else (404, b"Not Found")
+    capture = reply.capture.model_copy(
+        update={**changes, "outcome": "fetched", "status": status[0], "reason": status[1], "headers": headers,
+                "size": len(page)}
+    )  # fmt: skip
+    return FetchReply(capture, None if head else BytesContent(page))
+
+
+_VERDICTS: dict[Kind, Verdict] = {"refused": "refused", "unreachable": "unreachable", "timeout": "timeout"}
+
+
+def _remember(p: Process, url: str, answer: Answer) -> None:
+    """What the answer tells of the host, for the other programs that look at it (`reach`)."""
+    place = split_url(url)
+    if (
+        isinstance(place, str)
+        or answer.capture.hops
+        or answer.capture.outcome in _NOTHING_SENT
+        or answer.kind in ("dns", "dns-temporary", "bad-url")
+    ):
+        return
+    address = place.host if place.is_address else answer.address
+    if not is_own(p, address):
+        hear(p.heard, place.host, address, place.port, _VERDICTS.get(answer.kind, "open"))
 
 
 def free_name(p: Process, name: str) -> str:

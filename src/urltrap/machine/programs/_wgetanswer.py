@@ -29,9 +29,15 @@ def connecting(session: Session, place: Place, answer: Answer, shown: str) -> Ge
             )
             session.worse(4)
             return False
-        yield from session.say(f"{address or 'failed'}\n" if address else "")
+        several = answer.kind == "refused" and len(answer.capture.addresses) > 1
+        shown_all = ", ".join(answer.capture.addresses) if several else address
+        yield from session.say(f"{shown_all}\n" if address else "")
         if not address:
             address = host
+        for each in [each for each in answer.capture.addresses if several and each != address]:
+            yield from session.say(
+                f"Connecting to {host} ({host})|{each}|:{place.port}... failed: Connection refused.\n"
+            )
     target = f"{host}:{place.port}" if place.is_address else f"{host} ({host})|{address}|:{place.port}"
     yield from session.say(f"Connecting to {target}... ")
     failures = {"refused": "Connection refused", "unreachable": "No route to host", "timeout": "Connection timed out",

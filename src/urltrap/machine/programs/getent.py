@@ -11,6 +11,7 @@ from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._system import text_of
 from urltrap.machine.programs._when import parse
 from urltrap.machine.programs.registry import program
+from urltrap.machine.reach import names_of, numeric, resolve
 
 _FILES = {"passwd": "/etc/passwd", "group": "/etc/group", "shadow": "/etc/shadow", "gshadow": "/etc/gshadow",
           "hosts": "/etc/hosts", "services": "/etc/services", "protocols": "/etc/protocols",
@@ -44,6 +45,12 @@ def getent(p: Process) -> Run:
         return 0
     status = 0
     for key in words[1:]:
+        if path == "/etc/hosts":
+            rows = _hosts(p, words[0], key)
+            for row in rows:
+                yield from p.out(_entry(words[0], row))
+            status = status if rows else 2
+            continue
         found = False
         for line in lines:
             fields = line.split(":") if colons else line.split()
@@ -59,10 +66,22 @@ def getent(p: Process) -> Run:
     return status
 
 
+def _hosts(p: Process, database: str, key: str) -> list[list[str]]:
+    """The addresses of a host with its names, as the resolver library finds them: IPv6 first, or all for ahosts."""
+    if numeric(key):
+        named = [[numeric(key), *names_of(p, numeric(key))]]
+        return [[numeric(key), key]] if database != "hosts" else named if len(named[0]) > 1 else []
+    found = sorted(resolve(p, key), key=lambda address: ":" not in address)
+    if database == "ahostsv4":
+        found = [each for each in found if ":" not in each]
+    rows = [[address, *(names_of(p, address) or [key])] for address in found]
+    return rows if database.startswith("ahosts") else rows[:1]
+
+
 def _entry(database: str, fields: list[str]) -> str:
     """A line of a database without colons; ahosts names each kind of socket."""
     if database.startswith("ahosts"):
-        rows = [f"{fields[0]:<15} {kind}\n" for kind in (f"STREAM {fields[0]}", "DGRAM  ", "RAW    ")]
+        rows = [f"{fields[0]:<15} {kind}\n" for kind in (f"STREAM {fields[1]}", "DGRAM  ", "RAW    ")]
         return "".join(rows)
     if database in ("services", "protocols", "rpc", "networks"):
         return f"{fields[0]:<21} {' '.join(fields[1:])}\n"

@@ -9,10 +9,9 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.persona import addressing
 from urltrap.machine.proc.figures import noise
 from urltrap.machine.programs._getopt import OptionError, getopt
-from urltrap.machine.programs._system import is_device, text_of
+from urltrap.machine.programs._system import is_device
 from urltrap.machine.programs.registry import program
-
-_KNOWN = {"localhost": "127.0.0.1", "one.one.one.one": "1.1.1.1", "dns.google": "8.8.8.8"}
+from urltrap.machine.reach import PATIENCE, is_neighbour, is_own, resolve4
 
 
 @program("ping", "ping4", "ping6")
@@ -40,34 +39,23 @@ def ping(p: Process) -> Run:
     pause = float(given["i"]) if given.get("i", "").replace(".", "", 1).isdigit() else 1.0
     limit = float(given["w"]) if given.get("w", "").replace(".", "", 1).isdigit() else 0.0
     host = operands[-1]
-    address = _resolve(p, host)
+    address = resolve4(p, host)
     if not address:
+        yield from p.sleep(PATIENCE)
         where = (
             f"ping: bad address '{host}'\n"
             if is_device(p)
-            else f"{p.argv[0]}: {host}: Name or service not known\n"
+            else f"{p.argv[0]}: {host}: Temporary failure in name resolution\n"
         )
         yield from p.err(where)
         return 1 if is_device(p) else 2
     return (yield from _run(p, host, address, count, size, pause, limit, "q" in given))
 
 
-def _resolve(p: Process, host: str) -> str:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        pass  # a name
-    for line in text_of(p, "/etc/hosts").splitlines():
-        words = line.split("#")[0].split()
-        if host in words[1:]:
-            return words[0]
-    return _KNOWN.get(host, "")
-
-
 def _distance(p: Process, address: str) -> tuple[float, int]:
     """Milliseconds there and back, and the TTL that the answer has; 0 ms: no answer."""
     own = addressing(p.persona, p.connection.server_ip)
-    if address.startswith("127.") or address in ("::1", own.address):
+    if is_own(p, address):
         return 0.03, 64
     parsed = ipaddress.ip_address(address)
     if address == own.gateway:
@@ -94,7 +82,8 @@ def _run(
     )
     base, ttl = _distance(p, address)
     times: list[float] = []
-    sent, began = 0, p.now()
+    sent, began, errors = 0, p.now(), 0
+    own = addressing(p.persona, p.connection.server_ip).address
     p.trap_signal(2, "catch")
     try:
         while not count or sent < count:
@@ -113,9 +102,14 @@ def _run(
                 break
             if limit and p.now() - began + pause > limit:
                 break
-            yield from p.sleep(pause if base or sent != count else 10.0)
+            # Nobody answers the kernel's ARP requests in the own network: it says so itself after three of them.
+            lonely = not base and not device and is_neighbour(p, address)
+            yield from p.sleep(pause if base or sent != count else PATIENCE if lonely else 10.0)
             if 2 in p.pending_signals():
                 break
+            if lonely:
+                errors += 1
+                yield from p.out(f"From {own} icmp_seq={sent} Destination Host Unreachable\n")
     except SysError:
         pass  # ^C: the statistics follow
     spent = int((p.now() - began) * 1000)
@@ -123,7 +117,7 @@ def _run(
     tail = "" if device else f", time {spent}ms"
     yield from p.out(f"\n--- {host} ping statistics ---\n{sent} packets transmitted, {len(times)} "
     f"{'packets ' if device else ''}received, "
-                     f"{loss}% packet loss{tail}\n")  # fmt: skip
+                     f"{f'+{errors} errors, ' if errors else ''}{loss}% packet loss{tail}\n")  # fmt: skip
     if times:
         mean = sum(times) / len(times)
         if device:
@@ -134,5 +128,5 @@ def _run(
                 f"rtt min/avg/max/mdev = {min(times):.3f}/{mean:.3f}/{max(times):.3f}/{spread:.3f} ms\n"
             )
     elif not device:
-        yield from p.out("\n")
+        yield from p.out(f"pipe {min(errors, 3)}\n" if errors else "\n")
     return 0 if times else 1

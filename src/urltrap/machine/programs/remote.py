@@ -1,11 +1,17 @@
-"""nc and telnet: connections to anywhere, which never come to be."""
+"""nc and telnet: to the machine's own ports as ss lists them; connections to elsewhere never come to be."""
 
 from __future__ import annotations
 
 from urltrap.machine.api import Run
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._cmd import Cmd, command
-from urltrap.machine.programs._connecting import ADDRESS, PATIENCE, port_of, told
+from urltrap.machine.programs._cmd import Cmd, Gen, command
+from urltrap.machine.programs._connecting import PATIENCE, port_of, service_name, told
+from urltrap.machine.programs._system import account
+from urltrap.machine.programs.passwd import ask
+from urltrap.machine.reach import WORDS, Verdict, is_own, names_of, numeric, reach, resolve4
+
+_BUSYBOX_PORT = 31_337
+_TELNET = 23
 
 
 @command(
@@ -18,7 +24,7 @@ from urltrap.machine.programs._connecting import ADDRESS, PATIENCE, port_of, tol
     hint="",
 )
 def nc(c: Cmd) -> Run:
-    """A connection to anywhere, which never comes to be."""
+    """Connect, or scan ports."""
     p = c.p
     if c.has("h", "help"):
         yield from p.err(
@@ -45,8 +51,8 @@ def nc(c: Cmd) -> Run:
             return 1
         return (yield from p.exec([p.argv[0], *typed.decode("utf-8", "surrogateescape").split()]))
     host = c.args[0]
-    port = port_of(c.args[1].partition("-")[0]) if len(c.args) > 1 else (31_337 if c.bb else None)
-    if port is None:
+    ports = _ports(c)
+    if not ports:
         yield from p.err("no port[s] to connect to\n" if len(c.args) < 2 else f"invalid port {c.args[1]}\n")
         return 1
     data = b""
@@ -55,26 +61,88 @@ def nc(c: Cmd) -> Run:
             data = yield from p.read(0, 4096, timeout=0.2)
         except SysError:
             data = b""  # nothing to send
-    told(p, host, port, data)
-    if not ADDRESS.fullmatch(host):
+    for port in ports[:_TOLD_MAX]:
+        told(p, host, port, data)
+    address = resolve4(p, host)
+    if not address:
         yield from p.sleep(patience)
         yield from p.err(
             f"{c.name}: bad address '{host}'\n"
             if c.bb
-            else f"{host}: forward host lookup failed: Unknown host\n"
+            else f"{host}: forward host lookup failed: Host name lookup failure : Resource temporarily unavailable\n"
         )
         return 1
-    yield from p.sleep(patience)
+    status = 1
+    for port in ports:
+        verdict = reach(p, address, port)
+        if verdict in ("unreachable", "timeout"):
+            yield from p.sleep(patience)
+            verdict = "timeout" if wait else verdict
+        yield from _result(c, host, address, port, verdict, len(ports) == 1)
+        if verdict == "open":
+            status = 0
+            if not c.has("z"):
+                return (yield from _converse(c, address, port, data))
+    return status
+
+
+_PORTS_MAX = 2_000
+_TOLD_MAX = 20
+
+
+def _ports(c: Cmd) -> list[int]:
+    """The ports of a command line in the order of the original nc: a range from its end."""
+    found: list[int] = []
+    for word in c.args[1:] or ([str(_BUSYBOX_PORT)] if c.bb else []):
+        low, dash, high = word.partition("-")
+        first, last = port_of(low), port_of(high if dash else low)
+        if first is None or last is None:
+            return []
+        found += range(max(first, last), min(first, last) - 1, -1)
+    return found[:_PORTS_MAX]
+
+
+def _result(c: Cmd, host: str, address: str, port: int, verdict: Verdict, single: bool) -> Gen:
+    p = c.p
     if c.bb:
-        yield from p.err(
-            f"{c.name}: can't connect to remote host ({host}): "
-            f"{'Connection timed out' if c.has('w') else 'No route to host'}\n"
-        )
-    elif c.has("v") or not c.has("w"):
-        yield from p.err(
-            f"(UNKNOWN) [{host}] {port} (?) : {'Connection timed out' if c.has('w') else 'No route to host'}\n"
-        )
-    return 1
+        if verdict != "open":
+            yield from p.err(f"{c.name}: can't connect to remote host ({address}): {WORDS[verdict]}\n")
+        elif c.has("v"):
+            yield from p.err(f"{host} ({address}:{port}) open\n")
+        return 0
+    loud = c.has("v") and (single or verdict != "refused" or len(c.values("v")) > 1)
+    if not loud and (verdict in ("open", "refused") or c.has("w")):
+        return 0
+    known = names_of(p, address)
+    name = host if not numeric(host) else known[0] if known and not c.has("n") else "(UNKNOWN)"
+    service = service_name(p, port) if not c.has("n") else "?"
+    words = "open" if verdict == "open" else f": {WORDS[verdict]}"
+    yield from p.err(f"{name} [{address}] {port} ({service}) {words}\n")
+    return 0
+
+
+def _converse(c: Cmd, address: str, port: int, data: bytes) -> Run:
+    """Carry bytes between standard input and one of the machine's own services until it hangs up."""
+    p = c.p
+    if not is_own(p, address):
+        return 0
+    fd = p.connect(address, port)
+    idle = float(wait) if (wait := c.value("w") or "").isdecimal() else None
+    try:
+        while True:
+            if data:
+                yield from p.write(fd, data)
+            heard = yield from p.read(fd, 4096, timeout=idle if data or not p.is_tty(0) else 0.2)
+            if not heard:
+                return 0
+            yield from p.write(1, heard)
+            data = b""
+            if p.is_tty(0):
+                data = yield from p.read(0, 4096)
+    except SysError:
+        return 1  # it waited long enough, or the other side is gone
+    finally:
+        p.close(fd)
 
 
 @command("telnet", short="468EFKLS:X:acde:fk:l:n:rx7", bb="al:", bad=1, hint="")
@@ -97,7 +165,8 @@ def telnet(c: Cmd) -> Run:
         )
         return 1
     told(p, host, port)
-    if not ADDRESS.fullmatch(host):
+    address = resolve4(p, host)
+    if not address:
         yield from p.sleep(PATIENCE)
         yield from p.err(
             f"{c.name}: bad address '{host}'\n"
@@ -107,11 +176,49 @@ def telnet(c: Cmd) -> Run:
         )
         return 1
     if not c.bb:
-        yield from p.out(f"Trying {host}...\n")
-    yield from p.sleep(PATIENCE)
+        yield from p.out(f"Trying {address}...\n")
+    verdict = reach(p, address, port)
+    if verdict in ("unreachable", "timeout"):
+        yield from p.sleep(PATIENCE)
+    if verdict != "open":
+        yield from p.err(
+            f"{c.name}: can't connect to remote host ({address}): {WORDS[verdict]}\n"
+            if c.bb
+            else f"{c.name}: Unable to connect to remote host: {WORDS[verdict]}\n"
+        )
+        return 1
+    escape = "Escape character is '^]'.\n"
+    yield from p.out(f"\nEntering character mode\n{escape}\n" if c.bb else f"Connected to {host}.\n{escape}")
+    if port == _TELNET and is_own(p, address):
+        return (yield from _log_in(c))
+    yield from _converse(c, address, port, b"")
     yield from p.err(
-        f"{c.name}: can't connect to remote host ({host}): No route to host\n"
-        if c.bb
-        else f"{c.name}: Unable to connect to remote host: No route to host\n"
+        "Connection closed by foreign host\n" if c.bb else "Connection closed by foreign host.\n"
     )
+    return 1
+
+
+def _log_in(c: Cmd) -> Run:
+    """The log-in of the machine's own Telnet service; the right password opens a shell."""
+    p = c.p
+    for _ in range(3):
+        yield from p.out(f"{p.hostname} login: ")
+        name = (yield from p.read(0, 256)).strip().decode("utf-8", "replace")
+        if not name:
+            break
+        secret = yield from ask(p, "Password: ")
+        fields = account(p, name)
+        if (
+            secret is not None
+            and fields is not None
+            and p.password_opens(name, secret)
+            and p.uid in (0, int(fields[2]))
+        ):
+            shell = fields[6]
+            pid = p.spawn([f"-{shell.rpartition('/')[2]}"], path=shell, uid=int(fields[2]), cwd=fields[5])
+            yield from p.wait(pid)
+            break
+        yield from p.sleep(2.0)
+        yield from p.out("\nLogin incorrect\n")
+    yield from p.err("Connection closed by foreign host\n")
     return 1

@@ -9,9 +9,11 @@ from typing import Any
 from urltrap.machine.api import Process, Run, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd, command
-from urltrap.machine.programs._connecting import ADDRESS, PATIENCE, port_of, told
+from urltrap.machine.programs._connecting import PATIENCE, port_of, told
 from urltrap.machine.programs._paths import base_name, is_dir, join
 from urltrap.machine.programs._release import openssl_banner, package_version, upstream_version
+from urltrap.machine.programs._sshhome import at_home
+from urltrap.machine.reach import WORDS, is_own, reach, resolve4
 
 _SSH_USAGE = """\
 usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-B bind_interface]
@@ -57,16 +59,31 @@ def ssh(c: Cmd) -> Run:
     if len(c.args) == 1 and not c.has("T", "N", "W", "t") and not p.is_tty(0):
         # What ssh itself says ends with a carriage return: it may stand on a terminal in raw mode.
         yield from p.err("Pseudo-terminal will not be allocated because stdin is not a terminal.\r\n")
+    address = resolve4(p, host)
+    if address and port == 22 and is_own(p, address) and reach(p, address, port) == "open":
+        return (yield from at_home(c, host, address, destination.rpartition("@")[0], c.args[1:]))
     return (yield from unreachable(p, host, port))
 
 
 def unreachable(p: Process, host: str, port: int) -> Generator[Any, Any, int]:
-    """Wait as a client does, and say that it could not connect; ssh's exit status."""
-    yield from p.sleep(PATIENCE)
-    if ADDRESS.fullmatch(host):
-        yield from p.err(f"ssh: connect to host {host} port {port}: No route to host\r\n")
-    else:
+    """Wait as a client does, and say that it could not connect; ssh's exit status. The machine's own sshd is reached,
+    but nobody is there who could say yes to its key."""
+    address = resolve4(p, host)
+    if not address:
+        yield from p.sleep(PATIENCE)
         yield from p.err(f"ssh: Could not resolve hostname {host}: Temporary failure in name resolution\r\n")
+        return 255
+    verdict = reach(p, address, port)
+    if verdict == "open" and is_own(p, address):
+        yield from p.err("Host key verification failed.\r\n" if port == 22 else
+                         f"kex_exchange_identification: Connection closed by remote host\r\n"
+                         f"Connection closed by {address} port {port}\r\n")  # fmt: skip
+        return 255
+    if verdict == "open":
+        verdict = "timeout"  # it answered a web client there: what comes of speaking SSH with it is not known
+    if verdict != "refused":
+        yield from p.sleep(PATIENCE)
+    yield from p.err(f"ssh: connect to host {host} port {port}: {WORDS[verdict]}\r\n")
     return 255
 
 

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 # What is known to differ, and why. A line that starts to agree fails the test: take it out then.
 DIFFERENT = {
     """awk 'BEGIN { x["a"] = 1; y = x; }'""": "mawk finds out before it runs anything",
+    "getent hosts localhost": "the machine's /etc/hosts has ::1 as Debian's installer writes it, the cell's has not",
 }
 TOPICS = sorted(path.stem for path in HERE.glob("*.json"))
 
