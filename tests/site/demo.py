@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, insert, update
 
+from urltrap.model.artifact import Analysis, FoundText, Unpacked
 from urltrap.model.capture import Capture, Hop
 from urltrap.model.event import (
     Captured,
@@ -464,11 +465,22 @@ def axes_of(scheme: str, host: str, kind: str, name: str, malicious: bool, held:
     }
 
 
+PACKED = Analysis(
+    sha256="", kind="elf", packer="upx-broken",
+    found=[FoundText(text=b"tcp://203.0.113.9:23", kind="callback", how="upx+elf")],
+    unpacked=[
+        Unpacked(packer="upx", sha256="5" * 64, size=81_920, kind="elf", architecture="mips", repaired=["magic"]),
+        Unpacked(packer="upx", problem="too-large"),
+    ],
+).model_dump(mode="json", include={"packer", "found", "unpacked"})  # fmt: skip
+
+
 def analysis(sha256: str, kind: str, architecture: str) -> dict[str, object]:
     return {
         "sha256": sha256, "mime": "application/x-executable", "kind": kind, "architecture": architecture,
         "description": f"ELF executable, {architecture}, statically linked, stripped" if kind == "elf" else kind,
         "bits": 32 if kind == "elf" else None, "endian": "little" if kind == "elf" else "",
+        **(PACKED if kind == "elf" else {}),
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, select, update
 
+from urltrap.model.artifact import Analysis, FoundText, Unpacked
 from urltrap.model.capture import Capture, Hop
 from urltrap.model.event import (
     BudgetSpent,
@@ -107,7 +108,11 @@ def fill(path: Path, now: datetime) -> Store:
 def _derive(store: Store, now: datetime) -> None:
     key = url_key(URL)
     start = len(b"wget ")
-    analysis = {"sha256": SHA, "kind": "script", "mime": TEXT, "description": TEXT, "interpreter": TEXT}
+    analysis = Analysis(
+        sha256=SHA, kind="script", mime=TEXT, description=TEXT, interpreter=TEXT, packer=TEXT,
+        unpacked=[Unpacked(packer=TEXT, sha256=SHA, kind=TEXT, architecture=TEXT, problem=TEXT, repaired=[TEXT])],
+        found=[FoundText(text=EVIL, kind="callback")],
+    ).model_dump(mode="json")  # fmt: skip
     with store.begin() as connection:
         place = {"country": "XX", "asn": 64500, "network": TEXT[:200]}
         place_addresses(

@@ -184,6 +184,13 @@ def test_an_artifact_shows_where_it_came_from_and_never_its_bytes(filled: TestCl
     assert filled.get(f"{link}/raw").status_code == 404
 
 
+def test_an_artifact_shows_what_was_packed_in_it_and_where_it_reports_to(filled: TestClient) -> None:
+    page = filled.get(follow(filled, "/artifacts?kind=elf")[0]).text
+    assert "UPX, its marks broken on purpose" in page and "5" * 64 in page
+    assert "restored before: magic" in page and "what comes out is too large" in page
+    assert "tcp://203[.]0[.]113[.]9:23" in page
+
+
 def test_what_belongs_together_leads_to_each_other(filled: TestClient) -> None:
     """From a URL to its host, family and campaign, to a payload, and back to the URL; and from who brought it."""
     url = follow(filled, "/urls?family=elf.mirai")[0]

@@ -15,7 +15,7 @@ from urltrap.analysis.similarity import fuzzy_hash
 from urltrap.analysis.strings import MOST_FOUND, find_texts
 from urltrap.model.artifact import Analysis, FoundText, Member, RuleMatch
 
-ANALYSIS = "1"
+ANALYSIS = "2"
 """Version of the analysis, kept with each; another one analyses everything again."""
 
 

@@ -50,6 +50,7 @@ class Analysis(Model):
     role: str = ""
     found: list[FoundText] = Field(default=[], description="URLs and addresses that stand in it")
     members: list[Member] = Field(default=[], description="files of an archive")
+    unpacked: list[Unpacked] = Field(default=[], description="what was packed in it, outermost first")
     antivirus: str = Field(default="", description="what ClamAV calls it, where one is configured")
 
 
@@ -77,10 +78,14 @@ class RuleMatch(Model):
 
 
 class FoundText(Model):
-    """A URL or address in a payload. `how` is plain or xor-0xNN; `member` the archive's file that holds it."""
+    """A URL or address in a payload, or a host of a bot's hidden table ("callback", ``tcp://HOST:PORT``).
+
+    `how` is plain, xor-0xNN or elf (read from code or tables), after "upx+" for each time that it was unpacked;
+    `member` is the archive's file that holds it.
+    """
 
     text: RawBytes
-    kind: Literal["url", "address"] = "url"
+    kind: Literal["url", "address", "callback"] = "url"
     how: str = "plain"
     member: str = ""
 
@@ -97,6 +102,24 @@ class Member(Model):
     problem: str = Field(
         default="", description="encrypted, too-large, damaged, too-deep: its content was not seen"
     )
+
+
+class Unpacked(Model):
+    """A program that was packed in a payload; its URLs and rules are the payload's own. Not kept: only this is.
+
+    `repaired` names the packer's marks that were restored before: magic, sizes, end. `problem`: why nothing came
+    out (refused, timed-out, out-of-memory, too-large, crashed), why it is not analysed, or too-deep.
+    """
+
+    packer: str
+    sha256: str = ""
+    size: int = 0
+    kind: str = ""
+    architecture: str = ""
+    tlsh: str = ""
+    family: str = ""
+    repaired: list[str] = []
+    problem: str = ""
 
 
 Analysis.model_rebuild()

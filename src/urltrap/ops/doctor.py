@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import resource
 import shutil
 import socket
@@ -17,6 +18,7 @@ from urltrap.model.settings import Settings
 from urltrap.ops.data_folder import DataFolder, running
 from urltrap.ops.processes import reachable_by
 from urltrap.ops.system_user import NoSuchUser, target_user
+from urltrap.pipeline.laboratory.upx import Upx
 
 State = Literal["ok", "note", "bad"]
 
@@ -39,6 +41,7 @@ def examine(folder: DataFolder, settings: Settings) -> list[Finding]:
     checks: tuple[Callable[[DataFolder, Settings], Iterator[Finding]], ...] = (
         _python,
         _libmagic,
+        _upx,
         _geo,
         _assets,
         _disk,
@@ -69,6 +72,23 @@ def _libmagic(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("libmagic", "ok", "payload types are named by it")
+
+
+def _upx(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
+    found = Upx.installed()
+    if found is not None:
+        yield Finding("UPX", "ok", f"payloads packed by it are unpacked, never run ({found.program})")
+        return
+    # Debian 12 has it in its backports alone.
+    release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
+    backports = release.get("VERSION_CODENAME") == "bookworm"
+    command = "sudo apt-get install " + ("-t bookworm-backports upx-ucl" if backports else "upx-ucl")
+    yield Finding(
+        "UPX",
+        "note",
+        "absent: URLs in payloads packed by it stay hidden",
+        command + (" (with bookworm-backports among the apt sources)" if backports else ""),
+    )
 
 
 def geo_dir(settings: Settings) -> Path:

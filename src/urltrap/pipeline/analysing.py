@@ -16,6 +16,7 @@ from urltrap.model.event import Captured, decode_event
 from urltrap.pipeline.laboratory import LARGEST, Examiner
 from urltrap.pipeline.laboratory.clamd import Clamd
 from urltrap.pipeline.stage import note_failure
+from urltrap.pipeline.unpacking import is_packed, unpack, with_endpoints
 from urltrap.pipeline.workshop import Workshop
 from urltrap.quarantine import ArtifactMissingError
 from urltrap.store import StoreError, work
@@ -29,6 +30,8 @@ AGAIN = "-/0/"
 _CHUNK = 1 << 20
 _BATCH = 20
 _LENT = timedelta(minutes=10)
+_UPX = "+upx"
+"""Stands behind the version that everything was analysed by, where UPX was there to unpack with."""
 _WITH_URLS = ("script", "text", "elf")
 
 log = structlog.get_logger("urltrap.pipeline")
@@ -69,9 +72,10 @@ class AnalyseStage:
     def run(self, workshop: Workshop) -> int:
         """Analyse a batch. Looking at payloads takes its time and happens outside of every transaction."""
         examiner = workshop.laboratory
-        if examiner.version != self._settled:
-            _settle(workshop, examiner.version)
-            self._settled = examiner.version
+        state = examiner.version + (_UPX if workshop.upx else "")
+        if state != self._settled:
+            _settle(workshop, state)
+            self._settled = state
         results: dict[str, _Result] = {}
         failed: list[tuple[work.Job, Exception]] = []
         due = self._collect(results, failed)
@@ -158,6 +162,9 @@ class AnalyseStage:
             found = analyse(data[:HEAD_BYTES], size, sha256).model_copy(
                 update={"problem": looked.problem, "version": examiner.version}
             )
+        found = with_endpoints(found, data)
+        if workshop.upx is not None and is_packed(found):
+            found = unpack(workshop.upx, examiner, data, found)
         return _Result(self._antivirus(workshop, found, data), size, md5.hexdigest(), sha1.hexdigest())
 
     def _antivirus(self, workshop: Workshop, found: Analysis, data: bytes) -> Analysis:
@@ -183,13 +190,25 @@ def again(connection: Connection, workshop: Workshop) -> int:
 
 
 def _settle(workshop: Workshop, version: str) -> None:
-    """At the start, and when rules change: what was analysed by another version is analysed again."""
+    """At the start, and when rules change: what was analysed by another version is analysed again; what is packed,
+    when UPX was installed meanwhile."""
     with workshop.store.begin() as connection:
-        stored = connection.execute(select(facts.c.value).where(facts.c.name == "analysis")).scalar()
-        if stored == version:
+        stored = connection.execute(select(facts.c.value).where(facts.c.name == "analysis")).scalar() or ""
+        if stored == version or stored == version + _UPX:
             return
-        again(connection, workshop)
+        if stored + _UPX == version:
+            _again_packed(connection, workshop)
+        else:
+            again(connection, workshop)
         upsert(connection, facts, [{"name": "analysis", "value": version}], replace=["value"])
+
+
+def _again_packed(connection: Connection, workshop: Workshop) -> None:
+    rows = connection.execute(
+        select(artifacts.c.sha256, artifacts.c.analysis).where(artifacts.c.kind.in_(("elf", "pe")))
+    )
+    packed = [row.sha256 for row in rows if row.analysis and is_packed(Analysis.model_validate(row.analysis))]
+    work.put(connection, "analyse", [AGAIN + sha256 for sha256 in packed], workshop.now())
 
 
 def _needs(workshop: Workshop, sha256: str, version: str) -> bool:
@@ -197,7 +216,12 @@ def _needs(workshop: Workshop, sha256: str, version: str) -> bool:
         row = connection.execute(
             select(artifacts.c.kind, artifacts.c.analysis).where(artifacts.c.sha256 == sha256)
         ).first()
-    return row is not None and (not row.kind or (row.analysis or {}).get("version") != version)
+    if row is None:
+        return False
+    if not row.kind or not row.analysis or row.analysis.get("version") != version:
+        return True
+    found = Analysis.model_validate(row.analysis)
+    return workshop.upx is not None and is_packed(found) and not found.unpacked
 
 
 def _finish(workshop: Workshop, connection: Connection, job: work.Job, result: _Result | None) -> None:

@@ -17,6 +17,7 @@ from urltrap.journal.shipping.chunk import COLLECTED
 from urltrap.model.settings import Settings
 from urltrap.pipeline.freshening import keep_fresh, open_dumps, open_lists
 from urltrap.pipeline.laboratory import Laboratory
+from urltrap.pipeline.laboratory.upx import Upx
 from urltrap.pipeline.line import Line
 from urltrap.pipeline.stages import stages
 from urltrap.pipeline.workshop import Workshop
@@ -70,6 +71,7 @@ def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
         providers=open_dumps(settings.intel, data),
         known_hosts=lists,
         laboratory=Laboratory(data / "yara.d", settings.analysis.memory_bytes, settings.analysis.seconds),
+        upx=Upx.installed(),
         own_addresses=frozenset(str(address) for address in own_addresses()),
         lists=lists,
     )

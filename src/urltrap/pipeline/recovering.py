@@ -199,14 +199,15 @@ def _from_found_texts(context: Context, analysis: Analysis) -> list[Recovered]:
         if item.kind != "url":
             continue
         for url in recover.urls(item.text, context):
-            hidden = item.how != "plain"
+            *layers, how = item.how.split("+")
+            hidden = how != "plain"
             suspect = hidden or analysis.family or host_address(parse_url(url.url).host) is not None
             found.append(
                 url.model_copy(
                     update={
                         "confidence": 80 if hidden else 60 if suspect else 30,
                         "chain": [
-                            part for part in (item.member[:80], item.how if hidden else "strings") if part
+                            part for part in (*layers, item.member[:80], how if hidden else "strings") if part
                         ],
                         "span": (0, 0),
                     }

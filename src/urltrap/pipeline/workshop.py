@@ -15,6 +15,7 @@ from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.settings import Settings
 from urltrap.model.verdict import Place
 from urltrap.pipeline.laboratory import Examiner
+from urltrap.pipeline.laboratory.upx import Upx
 from urltrap.quarantine import Quarantine
 from urltrap.recover import Context
 from urltrap.recover.context import IpNetwork
@@ -67,6 +68,8 @@ class Workshop:
     own_addresses: frozenset[str] = frozenset()
     lists: ListContext | None = None
     """Context lists; `known_hosts` is usually the same object, seen as rules see it."""
+    upx: Upx | None = None
+    """Unpacks what UPX packed; None where it is not installed."""
     now: Callable[[], datetime] = utc_now
     wake: Callable[[], None] = lambda: None
     """Called from other threads when there is something new to do."""

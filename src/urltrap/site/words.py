@@ -46,6 +46,19 @@ FLAGS = {
     "victim-token": "it looks made for one victim",
     "operator": "the operator holds it back",
 }
+PACKERS = {
+    "upx": "UPX",
+    "upx-broken": "UPX, its marks broken on purpose",
+    "packed": "unknown: one dense lump",
+}
+UNPACKING = {
+    "refused": "UPX refuses it",
+    "timed-out": "unpacking took too long",
+    "out-of-memory": "unpacking took too much memory",
+    "too-large": "what comes out is too large",
+    "crashed": "UPX or our look at it crashed",
+    "too-deep": "packed too many times",
+}
 RECOVERIES = {
     "word": "a word of the command",
     "regex": "found in the text",
