@@ -108,7 +108,7 @@ CHECKS = (
     Check(111, "stat /etc/passwd | grep -c Access; tty; date +%s", r"[12]\nnot a tty\n\d{10}\n"),
     Check(111, "od -An -tx1 -N4 /bin/ls; file /bin/ls; readlink -f /bin/sh",
           r" 7f 45 4c 46\n/bin/ls: ELF 64-bit LSB pie executable, x86-64.*\n/usr/bin/dash\n", SERVERS),
-    Check(111, "dmesg | grep -c 'Linux version'; lsmod | head -1", r"1\nModule .*\n"),
+    Check(111, "dmesg | grep -c '0.000000. Linux version'; lsmod | head -1", r"1\nModule .*\n"),
     Check(111, "curl --version | head -1; wget --version | head -1; perl -e 'print 6*7'; python3 -c 'print(6*7)'",
           r"curl \d.*\nGNU Wget 1\..*\n4242\n", SERVERS),
     Check(112, "rm nofile", r"rm: (cannot remove|can't remove) 'nofile': No such file or directory\n"),

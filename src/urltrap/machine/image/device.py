@@ -148,9 +148,13 @@ def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:
     )
     tree.put("/etc/config/dropbear", "config dropbear\n\toption PasswordAuth 'on'\n\toption RootPasswordAuth 'on'\n"
              "\toption Port         '22'\n")  # fmt: skip
-    tree.put("/etc/config/wireless", _wireless(dice), mtime=persona.boot_time - 86_400 * 3)
+    tree.put(
+        "/etc/config/wireless",
+        _wireless(dice, persona.kernel.machine == "mips"),
+        mtime=persona.boot_time - 86_400 * 3,
+    )
     tree.put("/etc/inittab", "::sysinit:/etc/init.d/rcS S boot\n::shutdown:/etc/init.d/rcS K shutdown\n"
-             "ttyS0::askfirst:/usr/libexec/login.sh\n")  # fmt: skip
+             f"{_console(persona)}::askfirst:/usr/libexec/login.sh\n")  # fmt: skip
     tree.put("/etc/rc.local", "# Put your custom commands here that should be executed once\n"
              "# the system init finished. By default this file does nothing.\n\nexit 0\n")  # fmt: skip
     tree.put(
@@ -171,9 +175,14 @@ def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:
         tree.put(f"/etc/init.d/{name}", script, 0o755)
 
 
-def _wireless(dice: Dice) -> str:
+def _console(persona: Persona) -> str:
+    return "ttyS0" if persona.kernel.machine == "mips" else "ttyMSM0"
+
+
+def _wireless(dice: Dice, mips: bool) -> str:
+    path = "platform/ahb/18100000.wmac" if mips else "platform/soc/a000000.wifi"
     return (
-        "\nconfig wifi-device 'radio0'\n\toption type 'mac80211'\n\toption path 'platform/ahb/18100000.wmac'\n"
+        f"\nconfig wifi-device 'radio0'\n\toption type 'mac80211'\n\toption path '{path}'\n"
         f"\toption channel '{dice.choice('channel', (1, 6, 11))}'\n\toption band '2g'\n\toption htmode 'HT20'\n\n"
         "config wifi-iface 'default_radio0'\n\toption device 'radio0'\n\toption network 'lan'\n\toption mode 'ap'\n"
         f"\toption ssid 'home-{dice.hex('ssid', 4)}'\n\toption encryption 'psk2'\n"
@@ -185,7 +194,9 @@ def _devices(tree: Tree, persona: Persona) -> None:
     for name, rdev, mode in (
         ("null", (1, 3), 0o666), ("zero", (1, 5), 0o666), ("full", (1, 7), 0o666), ("random", (1, 8), 0o666),
         ("urandom", (1, 9), 0o666), ("tty", (5, 0), 0o666), ("ptmx", (5, 2), 0o666), ("console", (5, 1), 0o600),
-        ("kmsg", (1, 11), 0o600), ("ttyS0", (4, 64), 0o600), ("watchdog", (10, 130), 0o600),
+        ("kmsg", (1, 11), 0o600),
+        (_console(persona), (4, 64) if persona.kernel.machine == "mips" else (238, 0), 0o600),
+        ("watchdog", (10, 130), 0o600),
     ):  # fmt: skip
         tree.device(f"/dev/{name}", "c", rdev, mode)
     for name, target in (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),

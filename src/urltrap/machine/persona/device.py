@@ -51,11 +51,8 @@ def device_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         builder="builder@buildhost",
         compiler=releases.OPENWRT_COMPILER[machine].replace("{revision}", release.revision),
         machine=machine,
-        command_line="console=ttyS0,115200n8 rootfstype=squashfs,jffs2" if mips else "",
-        modules=(("ath9k", 116123, "0"), ("ath9k_common", 20480, "1 ath9k"), ("ath9k_hw", 356352,
-        "2 ath9k,ath9k_common"),
-                 ("mac80211", 528384, "1 ath9k"), ("cfg80211", 287744, "3 ath9k,ath9k_common,mac80211"),
-                 ("nf_conntrack", 76288, "4 nf_nat"), ("nf_nat", 25600, "1"), ("nf_tables", 155648, "120")),
+        command_line=f"console={'ttyS0' if mips else 'ttyMSM0'},115200n8 rootfstype=squashfs,jffs2",
+        modules=_modules(mips),
     )  # fmt: skip
     cpu = Cpu(
         count=board.count, model_name=board.cpu_model, mhz=board.mhz, bogomips=dice.choice("bogomips", board.bogomips),
@@ -110,6 +107,24 @@ def device_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         sshd_version="SSH-2.0-dropbear",
         busybox=f"BusyBox v1.35.0 ({release.busybox_stamp} UTC)",
         dialect="ash",
+    )  # fmt: skip
+
+
+def _modules(mips: bool) -> tuple[tuple[str, int, str], ...]:
+    """Rows of lsmod: the radio's driver by board, then what both have."""
+    radio = (
+        (("ath9k", 116123, "0"), ("ath9k_common", 20480, "1 ath9k"), ("ath9k_hw", 356352, "2 ath9k,ath9k_common"),
+         ("ath", 20480, "3 ath9k,ath9k_common,ath9k_hw"), ("mac80211", 528384, "1 ath9k"),
+         ("cfg80211", 287744, "4 ath9k,ath9k_common,ath,mac80211"))
+        if mips else
+        (("ath10k_pci", 36864, "0"), ("ath10k_core", 389120, "1 ath10k_pci"), ("ath", 20480, "1 ath10k_core"),
+         ("mac80211", 565248, "1 ath10k_core"), ("cfg80211", 311296, "3 ath10k_core,ath,mac80211"))
+    )  # fmt: skip
+    return (
+        *radio, ("compat", 16384, "2 mac80211,cfg80211"), ("ppp_generic", 36864, "3 pppoe,ppp_async,pppox"),
+        ("nft_chain_nat", 16384, "1"), ("nf_nat", 25600, "2 nft_nat,nft_chain_nat"),
+        ("nf_conntrack", 76288, "4 nft_nat,nft_ct,nf_nat,nf_flow_table"), ("nf_tables", 155648, "120 nft_nat,nft_ct"),
+        ("nf_flow_table", 28672, "1"), ("crc_ccitt", 16384, "1 ppp_async"), ("gpio_button_hotplug", 16384, "0"),
     )  # fmt: skip
 
 

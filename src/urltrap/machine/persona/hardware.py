@@ -201,12 +201,12 @@ MIPS_BOARDS = (
 
 ARM_BOARDS = (
     Board(
-        "OpenWrt", "", "AVM FRITZ!Box 4040", "ARMv7 Processor rev 5 (v7l)", (26.81,), 716, 4, 256, 32,
+        "OpenWrt", "", "AVM FRITZ!Box 4040", "ARMv7 Processor rev 5 (v7l)", (96.0,), 716, 4, 256, 32,
         "little", ("c8:0e:14", "44:4e:6d", "38:10:d5"), "ipq40xx/generic", "avm,fritzbox-4040",
     ),
     Board(
-        "OpenWrt", "", "Linksys EA6350v3", "ARMv7 Processor rev 5 (v7l)", (26.81,), 716, 4, 256, 128,
-        "little", ("60:38:e0", "14:91:82", "c0:56:27"), "ipq40xx/generic", "linksys,ea6350v3",
+        "OpenWrt", "", "ZyXEL NBG6617", "ARMv7 Processor rev 5 (v7l)", (96.0,), 716, 4, 256, 32,
+        "little", ("b8:ec:a3", "5c:e2:8c", "60:31:97"), "ipq40xx/generic", "zyxel,nbg6617",
     ),
 )  # fmt: skip
 """ARMv7 devices."""

@@ -61,6 +61,7 @@ def server_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         dice.scoped("services"), services, max(t.pid for t in threads if t.pid < 1000) + 40, days,
         interface, TRIXIE_UIDS if trixie else None,
     )  # fmt: skip
+    dmi = _dmi(dice.scoped("dmi"), vendor)
     kernel = Kernel(
         release=f"{release.abi}-{'cloud-' if cloud else ''}amd64",
         version=f"#1 SMP PREEMPT_DYNAMIC Debian {release.package} ({release.day})",
@@ -68,7 +69,7 @@ def server_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         compiler=releases.DEBIAN_13_COMPILER if trixie else releases.DEBIAN_12_COMPILER,
         machine="x86_64",
         command_line=_command_line(release, root.uuid, root.partuuid, cloud),
-        modules=modules(dice, vendor, cpu),
+        modules=modules(dice, vendor, cpu, q35="Q35" in dmi.product_name or vendor.altname == "enp1s0"),
     )
     return Persona(
         kind=kind,
@@ -86,7 +87,7 @@ def server_persona(dice: Dice, kind: Kind, fingerprint: str, now: float) -> Pers
         disks=disks,
         mounts=mounts,
         network=network,
-        dmi=_dmi(dice.scoped("dmi"), vendor),
+        dmi=dmi,
         hypervisor=vendor.hypervisor,
         machine_id=dice.hex("machine id", 32),
         boot_id=dice.uuid("boot id"),
@@ -222,7 +223,7 @@ def link_local(mac: str) -> str:
     return "fe80::" + ":".join(f"{word:x}" for word in words)
 
 
-def modules(dice: Dice, vendor: Vendor, cpu: Cpu) -> tuple[tuple[str, int, str], ...]:
+def modules(dice: Dice, vendor: Vendor, cpu: Cpu, *, q35: bool = False) -> tuple[tuple[str, int, str], ...]:
     """Rows of lsmod (name, size, "count users"), newest first, as such a guest has loaded them."""
     amd = cpu.vendor_id == "AuthenticAMD"
     rows = [
@@ -258,6 +259,19 @@ def modules(dice: Dice, vendor: Vendor, cpu: Cpu) -> tuple[tuple[str, int, str],
                                                                                  "net_failover", "floppy")]  # fmt: skip
         rows[:0] = [("vmw_balloon", 28672, "0"), ("vmw_vmci", 98304, "1"), ("vmwgfx", 385024, "1")]
         rows += [("vmw_pvscsi", 32768, "2"), ("vmxnet3", 81920, "0")]
+    if vendor.hypervisor == "kvm" and vendor.disk.startswith("sd"):
+        swap = {"virtio_blk": ("virtio_scsi", 24576, "2")}
+        rows = [
+            swap.get(row[0], (row[0], row[1], row[2].replace("virtio_blk", "virtio_scsi"))) for row in rows
+        ]
+        rows = [
+            (name, size, "3 virtio_scsi,sd_mod,libata" if name == "scsi_mod" else by)
+            for name, size, by in rows
+        ]
+    if q35:
+        swap = {"ata_piix": ("ahci", 49152, "0"), "ata_generic": ("libahci", 49152, "1 ahci"),
+                "libata": ("libata", 401408, "2 libahci,ahci"), "i2c_piix4": ("i2c_i801", 36864, "0")}  # fmt: skip
+        rows = [swap.get(row[0], row) for row in rows if row[0] != "floppy"]
     return tuple(rows)
 
 

@@ -1,4 +1,4 @@
-"""/proc/cpuinfo, /proc/stat and /proc/interrupts, by processor kind."""
+"""/proc/cpuinfo and /proc/stat, by processor kind."""
 
 from __future__ import annotations
 
@@ -98,26 +98,3 @@ def stat(view: ProcessView) -> bytes:
         f"{interrupts // 8} 0 {interrupts // 5}",
     ]
     return ("\n".join(lines) + "\n").encode()
-
-
-def interrupts(view: ProcessView) -> bytes:
-    """/proc/interrupts, the lines that every such guest has."""
-    persona, up = view.persona, figures.uptime(view)
-    count = persona.cpu.count
-    rows = (
-        ("0", "   IO-APIC   2-edge      timer", 0.0), ("1", "   IO-APIC   1-edge      i8042", 0.0),
-        ("4", "   IO-APIC   4-edge      ttyS0", 0.0), ("8", "   IO-APIC   8-edge      rtc0", 0.0),
-        ("9", "   IO-APIC   9-fasteoi   acpi", 0.0), ("24", "   PCI-MSI 49152-edge      virtio0-config", 0.0),
-        ("25", "   PCI-MSI 49153-edge      virtio0-input.0", 9.0), ("26",
-        "   PCI-MSI 49154-edge      virtio0-output.0", 4.0),
-        ("27", "   PCI-MSI 81921-edge      virtio1-req.0", 3.0), ("NMI", "   Non-maskable interrupts", 0.0),
-        ("LOC", "   Local timer interrupts", 41.0), ("RES", "   Rescheduling interrupts", 2.0),
-        ("CAL", "   Function call interrupts", 1.2), ("TLB", "   TLB shootdowns", 0.2),
-    )  # fmt: skip
-    out = ["           " + "".join(f"CPU{number}       " for number in range(count)) + "\n"]
-    for name, text, rate in rows:
-        cells = "".join(
-            f"{int(up * rate * (0.8 + 0.4 * figures.noise(persona, name, n))):>10} " for n in range(count)
-        )
-        out.append(f"{name:>4}:{cells}{text}\n")
-    return "".join(out).encode()

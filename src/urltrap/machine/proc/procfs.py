@@ -48,8 +48,8 @@ class ProcMount:
             return pids.process_node(row, parts[1:], viewer)
         if name == "sys":
             return self._sysctl("/".join(parts[1:]), viewer)
-        if len(parts) == 1 and name in system.FILES:
-            maker = system.FILES[name]
+        maker = system.files(viewer).get(name) if len(parts) == 1 else None
+        if maker is not None:
             return GeneratedNode(S_IFREG | (0o400 if name in _ROOT_ONLY else 0o444), lambda: maker(viewer))
         if len(parts) == 1 and name in _EMPTY_DIRS:
             return GeneratedNode(_DIR)
@@ -70,7 +70,7 @@ class ProcMount:
                 "net",
                 "sys",
                 "sysrq-trigger",
-                *system.FILES,
+                *system.files(viewer),
                 *_EMPTY_DIRS,
             }
             if viewer.persona.is_server:

@@ -10,6 +10,8 @@ from urltrap.machine.api import S_IFDIR, S_IFLNK, S_IFREG
 from urltrap.machine.fs.mounts import GeneratedNode, ProcessView
 from urltrap.machine.persona import Disk, Interface, Persona
 from urltrap.machine.proc import figures
+from urltrap.machine.proc.flash import ERASE_BLOCK, partitions
+from urltrap.machine.proc.pci import devices, disk_slot, network_slot, sys_path
 
 Value = str | Callable[[ProcessView], str] | None
 """Text of a file, a function that makes it, or None for a directory; a link is a text that starts with "->"."""
@@ -66,20 +68,27 @@ def _build(persona: Persona) -> dict[tuple[str, ...], Value]:
                       "kernel/debug", "kernel/security", "module", "power", "class/block", "class/tty"):  # fmt: skip
         flat[directory] = None
     for each in persona.network.interfaces:
-        place = (
-            "devices/virtual/net" if each.name in ("lo", "br-lan") else "devices/pci0000:00/0000:00:03.0/net"
-        )
+        place = "devices/virtual/net" if each.name in ("lo", "br-lan") else f"{_card(persona)}/net"
         flat[f"class/net/{each.name}"] = f"->../../{place}/{each.name}"
         _interface(flat, f"{place}/{each.name}", each)
     for disk in persona.disks:
         place = (
-            f"devices/pci0000:00/0000:00:05.0/block/{disk.name}"
+            f"{sys_path(persona, disk_slot(persona))}/block/{disk.name}"
             if persona.is_server
-            else f"devices/virtual/block/{disk.name}"
+            else f"devices/platform/spi0/spi_master/spi0/spi0.0/mtd/mtd{disk.minor}/{disk.name}"
         )
         flat[f"block/{disk.name}"] = f"->../{place}"
         flat[f"class/block/{disk.name}"] = f"->../../{place}"
         _disk(flat, place, disk)
+    for found in devices(persona):
+        at = sys_path(persona, found.slot)
+        vendor, _, number = found.ids.partition(":")
+        flat |= {f"{at}/vendor": f"0x{vendor}", f"{at}/device": f"0x{number}", f"{at}/class": f"0x{found.kind_id}00",
+                 f"bus/pci/devices/0000:{found.slot}": f"->../../../{at}"}  # fmt: skip
+    for part in [] if persona.is_server else partitions(persona):
+        flat |= {f"class/mtd/mtd{part.number}/name": part.name, f"class/mtd/mtd{part.number}/type": "nor",
+                 f"class/mtd/mtd{part.number}/size": str(part.end - part.start),
+                 f"class/mtd/mtd{part.number}/erasesize": str(ERASE_BLOCK)}  # fmt: skip
     _firmware(flat, persona)
     _processors(flat, persona)
     for name, size, users in persona.kernel.modules:
@@ -100,6 +109,17 @@ def _build(persona: Persona) -> dict[tuple[str, ...], Value]:
     return tree
 
 
+def _card(persona: Persona) -> str:
+    """The folder of the network card."""
+    if persona.is_server:
+        return sys_path(persona, network_slot(persona))
+    return (
+        "devices/platform/ahb/19000000.eth"
+        if persona.kernel.machine == "mips"
+        else "devices/platform/soc/c080000.edma"
+    )
+
+
 def _interface(flat: dict[str, Value], place: str, each: Interface) -> None:
     loop = each.name == "lo"
     flat.update({
@@ -116,7 +136,7 @@ def _interface(flat: dict[str, Value], place: str, each: Interface) -> None:
     for name in ("rx_errors", "rx_dropped", "tx_errors", "tx_dropped", "collisions", "multicast"):
         flat[f"{place}/statistics/{name}"] = "0"
     if each.driver:
-        flat[f"{place}/device"] = "->../../../0000:00:03.0"
+        flat[f"{place}/device"] = f"->../../../{place.split('/')[-3]}"
 
 
 def _counter(interface: str, number: int) -> Callable[[ProcessView], str]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from urltrap.machine.fs.mounts import ProcessView
 from urltrap.machine.persona import MountPoint
 from urltrap.machine.proc import cpu, figures
+from urltrap.machine.proc.flash import mtd
+from urltrap.machine.proc.interrupts import interrupts
 
 Maker = Callable[[ProcessView], bytes]
 
@@ -132,6 +134,12 @@ def _modules(view: ProcessView) -> bytes:
 
 
 def _devices(view: ProcessView) -> bytes:
+    if not view.persona.is_server:
+        return (
+            b"Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n 10 misc\n 89 i2c\n"
+            b" 90 mtd\n108 ppp\n128 ptm\n136 pts\n153 spi\n180 usb\n189 usb_device\n253 watchdog\n254 gpiochip\n\n"
+            b"Block devices:\n 31 mtdblock\n259 blkext\n"
+        )
     disk = view.persona.disks[0]
     block = {"sd": "sd", "vd": "virtblk", "mt": "mtdblock"}[disk.name[:2]]
     return (
@@ -144,9 +152,34 @@ def _devices(view: ProcessView) -> bytes:
 
 
 def _misc(view: ProcessView) -> bytes:
+    if not view.persona.is_server:
+        return b"130 watchdog\n 59 cpu_dma_latency\n 60 ubi_ctrl\n229 fuse\n183 hw_random\n"
     return (
         b"228 hpet\n231 snapshot\n183 hw_random\n229 fuse\n235 autofs\n 63 vga_arbiter\n126 cpu_dma_latency\n"
     )
+
+
+def _iomem(view: ProcessView) -> bytes:
+    top = view.persona.memory.total_kb * 1024 + 40_000_000
+    low = min(top, 0xBFFDBFFF)
+    rows = [(0, 0xFFF, "Reserved"), (0x1000, 0x9FBFF, "System RAM"), (0x9FC00, 0x9FFFF, "Reserved"),
+            (0xF0000, 0xFFFFF, "Reserved"), (0x100000, low, "System RAM"), (0xFEC00000, 0xFEC003FF, "IOAPIC 0"),
+            (0xFEE00000, 0xFEE00FFF, "Local APIC")]  # fmt: skip
+    if top > low:
+        rows.append((0x100000000, top + 0x40000000, "System RAM"))
+    shown = [(0, 0, name) if view.uid else (start, end, name) for start, end, name in rows]
+    return "".join(f"{start:08x}-{end:08x} : {name}\n" for start, end, name in shown).encode()
+
+
+def _consoles(view: ProcessView) -> bytes:
+    persona = view.persona
+    if persona.is_server:
+        serial = (
+            "ttyS0                -W- (EC p a)    4:64\n" if "ttyS0" in persona.kernel.command_line else ""
+        )
+        return f"tty0                 -WU (EC  p  )    4:1\n{serial}".encode()
+    name = "ttyS0" if persona.kernel.machine == "mips" else "ttyMSM0"
+    return f"{name:<20} -W- (EC p a)  {'  4:64' if name == 'ttyS0' else '238:0'}\n".encode()
 
 
 def _vmstat(view: ProcessView) -> bytes:
@@ -164,6 +197,14 @@ def _vmstat(view: ProcessView) -> bytes:
     return "".join(f"{name} {value}\n" for name, value in rows.items()).encode()
 
 
+DEVICE_FILES: dict[str, Maker] = {"mtd": mtd}
+"""Files that only boards with a flash chip have."""
+SERVER_FILES: dict[str, Maker] = {
+    "dma": lambda view: b" 4: cascade\n",
+    "mdstat": lambda view: b"Personalities : \nunused devices: <none>\n",
+    "iomem": _iomem,
+}
+"""Files that only PCs have."""
 FILES: dict[str, Maker] = {
     "cpuinfo": cpu.cpuinfo,
     "meminfo": _meminfo,
@@ -178,11 +219,10 @@ FILES: dict[str, Maker] = {
     "diskstats": _diskstats,
     "swaps": _swaps,
     "devices": _devices,
-    "interrupts": cpu.interrupts,
+    "interrupts": interrupts,
     "misc": _misc,
     "vmstat": _vmstat,
-    "consoles": lambda view: b"tty0                 -WU (EC  p  )    4:1\n",
-    "dma": lambda view: b" 4: cascade\n",
+    "consoles": _consoles,
     "kallsyms": lambda view: b"",
     "kmsg": lambda view: b"",
     "locks": lambda view: b"",
@@ -190,6 +230,11 @@ FILES: dict[str, Maker] = {
         b"#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t58\t1\ncpu\t0\t58\t1\nmemory\t0\t58\t1\npids\t0\t58\t1\n"
     ),
 }
+
+
+def files(view: ProcessView) -> dict[str, Maker]:
+    """The files at the top of /proc on this machine, by name."""
+    return FILES | (SERVER_FILES if view.persona.is_server else DEVICE_FILES)
 
 
 def _hostname(view: ProcessView) -> bytes:
