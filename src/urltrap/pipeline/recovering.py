@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
 from urltrap import recover
 from urltrap.model.artifact import Analysis
@@ -21,6 +21,7 @@ from urltrap.recover import Context
 from urltrap.recover.flags import host_address
 from urltrap.store import StoreError, work
 from urltrap.store.intake import in_parts
+from urltrap.store.keys import is_among
 from urltrap.store.rows import url_key
 from urltrap.store.schema import artifacts, events, sessions, urls
 from urltrap.store.sightings import DEEPEST, Seen, newest_captures, save_sightings
@@ -114,7 +115,7 @@ def _load(connection: Connection, due: Sequence[work.Job]) -> list[_Text]:
     for keys in in_parts(dict.fromkeys((part[1], part[2]) for part in parts)):
         rows = connection.execute(
             select(events.c.session, events.c.seq, events.c.body).where(
-                tuple_(events.c.session, events.c.seq).in_(keys)
+                is_among(connection.dialect.name, (events.c.session, events.c.seq), keys)
             )
         )
         bodies.update(((row.session, row.seq), decode_event(row.body)) for row in rows)

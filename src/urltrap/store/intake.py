@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from urltrap.model.event import EventBase
 from urltrap.store.bulk import insert_rows
 from urltrap.store.engine import Store
 from urltrap.store.errors import StoreLocked
+from urltrap.store.keys import is_among
 from urltrap.store.rollups import add_counts, add_tallies, count_missing, count_places
 from urltrap.store.rows import SESSIONLESS, Batch, classify, client_key, name_number
 from urltrap.store.schema import (
@@ -147,7 +148,9 @@ def _fresh(
     known: set[tuple[str, int]] = set()
     for part in in_parts(doubtful):
         found = connection.execute(
-            select(events.c.session, events.c.seq).where(tuple_(events.c.session, events.c.seq).in_(part))
+            select(events.c.session, events.c.seq).where(
+                is_among(connection.dialect.name, (events.c.session, events.c.seq), part)
+            )
         )
         known.update((row.session, row.seq) for row in found)
     fresh = []

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from urltrap.model.verdict import SubjectKind
 from urltrap.store import breakers, quick_claims, windows
 from urltrap.store.engine import Store
 from urltrap.store.errors import StoreLocked
 from urltrap.store.intake import in_parts
+from urltrap.store.keys import is_among
 from urltrap.store.schema_intel import lookups
 from urltrap.store.upsert import insert_new
 
@@ -99,7 +100,9 @@ def want(connection: Connection, questions: Iterable[Question], now: datetime) -
     known: dict[tuple[str, str, str], Any] = {}
     for part in in_parts(wanted, 200):
         for row in connection.execute(
-            select(*_KEY, lookups.c.state, lookups.c.due, lookups.c.priority).where(tuple_(*_KEY).in_(part))
+            select(*_KEY, lookups.c.state, lookups.c.due, lookups.c.priority).where(
+                is_among(connection.dialect.name, _KEY, part)
+            )
         ):
             known[row.provider, row.subject_kind, row.subject_sha256] = row
     new = [item for key, item in wanted.items() if key not in known]
@@ -281,7 +284,9 @@ def drop(connection: Connection, questions: Sequence[Question]) -> None:
     """Take back questions that wait: they need no answer any more."""
     for part in in_parts([(item.provider, item.kind, item.sha256) for item in questions], 200):
         connection.execute(
-            lookups.delete().where(tuple_(*_KEY).in_(part), lookups.c.state.in_(["ready", "later"]))
+            lookups.delete().where(
+                is_among(connection.dialect.name, _KEY, part), lookups.c.state.in_(["ready", "later"])
+            )
         )
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from urltrap.model.sighting import Recovered
 from urltrap.model.url import Url, parse_url
 from urltrap.store.intake import in_parts
+from urltrap.store.keys import is_among
 from urltrap.store.rollups import add_tallies, tally_key
 from urltrap.store.rows import url_key
 from urltrap.store.schema import captures, sessions, sightings, url_sources, urls
@@ -103,7 +104,7 @@ def _known(connection: Connection, batch: Sequence[Seen]) -> set[tuple[str, int,
     for part in in_parts(dict.fromkeys((seen.session, seen.seq) for seen in batch)):
         rows = connection.execute(
             select(sightings.c.session, sightings.c.seq, sightings.c.n).where(
-                tuple_(sightings.c.session, sightings.c.seq).in_(part)
+                is_among(connection.dialect.name, (sightings.c.session, sightings.c.seq), part)
             )
         )
         known.update((row.session, row.seq, row.n) for row in rows)
@@ -155,7 +156,7 @@ def _new_sources(connection: Connection, sources: set[tuple[str, str]]) -> dict[
     for part in in_parts(sorted(sources)):
         rows = connection.execute(
             select(url_sources.c.url_key, url_sources.c.address).where(
-                tuple_(url_sources.c.url_key, url_sources.c.address).in_(part)
+                is_among(connection.dialect.name, (url_sources.c.url_key, url_sources.c.address), part)
             )
         )
         missing.difference_update((row.url_key, row.address) for row in rows)

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import zstandard
-from sqlalchemy import Select, and_, exists, func, literal_column, or_, select, tuple_
+from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
 
 from urltrap.model.event import EventBase, TerminalFrames, TerminalRequested, decode_event
 from urltrap.model.session import SessionSummary
 from urltrap.model.views import Recording, SessionDetail, SessionFilter, SessionPage
 from urltrap.store.engine import Store
 from urltrap.store.intake import in_parts
+from urltrap.store.keys import is_among
 from urltrap.store.queries.narrowing import few_sessions
 from urltrap.store.queries.shared import PAGE, contains, make_cursor, page_size, read_cursor, sighting_of
 from urltrap.store.rows import client_key
@@ -84,16 +85,21 @@ def detail(store: Store, session: str, after: int = -1, limit: int = EVENTS) -> 
 
 def events_at(store: Store, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], EventBase]:
     """Single events of any sessions, by session and sequence number; what is not there (any more) is left out."""
-    query = (
-        select(events.c.session, events.c.seq, events.c.body)
-        .join(sessions, sessions.c.id == events.c.session)
-        .where(sessions.c.connected, events.c.kind != "terminal.frames")
-    )
+    query = select(events.c.session, events.c.seq, events.c.body).where(events.c.kind != "terminal.frames")
     found: dict[tuple[str, int], EventBase] = {}
     with store.connect() as connection:
         for part in in_parts(dict.fromkeys(places)):
-            rows = connection.execute(query.where(tuple_(events.c.session, events.c.seq).in_(part)))
-            found.update({(row.session, row.seq): decode_event(row.body) for row in rows})
+            # Not joined: SQLite would then read all sessions.
+            mine = select(sessions.c.id).where(
+                sessions.c.id.in_({session for session, _ in part}), sessions.c.connected
+            )
+            there = set(connection.execute(mine).scalars())
+            rows = connection.execute(
+                query.where(is_among(store.dialect, (events.c.session, events.c.seq), part))
+            )
+            found.update(
+                {(row.session, row.seq): decode_event(row.body) for row in rows if row.session in there}
+            )
     return found
 
 
