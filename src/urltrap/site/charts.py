@@ -48,6 +48,9 @@ def bars(points: Iterable[TimelinePoint], span: Range, now: datetime) -> tuple[l
 
 def timeline_option(sensors: list[str], row: list[Bar], step: timedelta) -> dict[str, Any]:
     """The ECharts option of the stacked timeline; each bar carries the address of the list behind it."""
+    ranges = [
+        urlencode({"since": moment_text(bar.begin), "until": moment_text(bar.begin + step)}) for bar in row
+    ]
     return {
         "animation": False,
         "grid": {"left": 8, "right": 8, "top": 34, "bottom": 4, "containLabel": True},
@@ -61,7 +64,7 @@ def timeline_option(sensors: list[str], row: list[Bar], step: timedelta) -> dict
                 "type": "bar",
                 "stack": "sessions",
                 "barCategoryGap": "18%",
-                "data": [_datum(bar, sensor, step) for bar in row],
+                "data": [_datum(bar, within, sensor) for bar, within in zip(row, ranges, strict=True)],
             }
             for sensor in sensors
         ],
@@ -78,12 +81,11 @@ def moment_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _datum(bar: Bar, sensor: str, step: timedelta) -> dict[str, Any] | int:
+def _datum(bar: Bar, within: str, sensor: str) -> dict[str, Any] | int:
     count = bar.counts.get(sensor, 0)
     if not count:
         return 0
-    query = {"sensor": sensor, "since": moment_text(bar.begin), "until": moment_text(bar.begin + step)}
-    return {"value": count, "link": f"/sessions?{urlencode(query)}"}
+    return {"value": count, "link": f"/sessions?{urlencode({'sensor': sensor})}&{within}"}
 
 
 def _floor(moment: datetime, step: timedelta) -> datetime:

@@ -69,7 +69,7 @@ def read_part(connection: Connection, since: datetime) -> PartOfDay:
     placed = select(made, addresses.c.country, addresses.c.asn).select_from(
         made.outerjoin(addresses, addresses.c.address == made.c.src_ip)
     )
-    for address, count, country, asn in connection.execute(placed):
+    for address, count, country, asn in connection.execute(placed).all():
         part.sources[address] = count
         part.countries[country or ""] += count
         if asn is not None:
@@ -81,7 +81,7 @@ def read_part(connection: Connection, since: datetime) -> PartOfDay:
         .subquery()
     )
     named = select(seen, urls.c.host).select_from(seen.join(urls, urls.c.key == seen.c.url_key))
-    for key, count, host in connection.execute(named):
+    for key, count, host in connection.execute(named).all():
         part.urls[key] = count
         part.hosts[host] += count
     return part

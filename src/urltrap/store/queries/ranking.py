@@ -103,7 +103,7 @@ def counts_of(
                 select(spans.c.key, spans.c.n).where(spans.c.what == what, spans.c.days == span.days)
             )
     for query in queries:
-        for key, n in connection.execute(query):
+        for key, n in connection.execute(query).all():
             counts[named[key]] += int(n)
     counts.update(besides or {})
     return {value: n for value, n in counts.items() if n > 0}
@@ -170,7 +170,7 @@ def _beginnings(
         first = values.order_by(n.desc()).limit(depth).subquery()
         numbered.append(select(literal(number).label("number"), first.c.key, first.c.n))
     found: list[dict[bytes, int]] = [{} for _ in lists]
-    for number, key, n in connection.execute(_together(numbered)):
+    for number, key, n in connection.execute(_together(numbered)).all():
         found[number][key] = n
     return found
 
