@@ -32,6 +32,7 @@ from sqlalchemy import event, func, select
 
 from urltrap.model.settings import Settings
 from urltrap.site.app import create_app
+from urltrap.site.process import keep_what_stays
 from urltrap.store import Store, open_store
 from urltrap.store.queries import beliefs, campaigns, commands, gaps, intel
 from urltrap.store.schema import artifacts, events, recordings, sessions, urls
@@ -215,6 +216,7 @@ def main() -> None:
             base_url="http://127.0.0.1:8080",
             follow_redirects=False,
         )
+        keep_what_stays()
         results = []
         for title, asked in questions(store, client, END).items():
             if given.only in title:
