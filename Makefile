@@ -12,6 +12,8 @@ ASSETS := src/urltrap/site/static/build/manifest.json
 # Lock files are complete, so they are installed with --no-deps: pip would otherwise weigh newer
 # releases for a requirement with an extra (`coverage[toml]`), find one that has no hash, and stop.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Where the environment forbids bytecode, each process of each test would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 # One more than two cores have: tests of the whole system mostly wait.
 TEST_WORKERS ?= 3
 

@@ -15,6 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from typer.testing import CliRunner
+
+from urltrap.ops.cli import load_commands
+from urltrap.ops.cli.common import app
+
 T = TypeVar("T")
 ENV = {
     "URLTRAP_SENSORS__SSH__LISTEN": '["127.0.0.1:0"]',
@@ -124,7 +129,13 @@ class RunningTrap:
         return done.stdout
 
     def json(self, *arguments: str) -> Any:
-        return json.loads(self.cli(*arguments, "--json"))
+        """What a command tells machines; asked again and again, so in this process."""
+        words = [*arguments, "--json"]
+        load_commands(words)
+        done = CliRunner().invoke(app, words, env=self.env)
+        if done.exit_code:
+            raise AssertionError(f"urltrap {' '.join(words)}: {done.output}") from done.exception
+        return json.loads(done.stdout)
 
     def kill(self, name: str) -> int:
         """SIGKILL one process; returns its pid."""
