@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
     from urltrap.machine.power import PowerPlan
     from urltrap.machine.reach import Heard
+    from urltrap.machine.units import UnitRun
 
 Run = Generator[Any, Any, int]
 """A running program: what it yields is the kernel's business; it returns the exit status."""
@@ -213,6 +214,8 @@ class Process(Protocol):
     @property
     def connection(self) -> Connection: ...
     @property
+    def units(self) -> dict[str, UnitRun]: ...  # what systemd knows of units that somebody started
+    @property
     def heard(self) -> dict[str, Heard]: ...  # what answers of the fetcher told of hosts
     @property
     def user(self) -> str: ...
@@ -338,6 +341,10 @@ class Process(Protocol):
 
     @property
     def power(self) -> PowerPlan | None: ...  # what is planned: reboot, power-off, halt
+
+    def watch(self, pid: int, tell: Callable[[int], None]) -> None:
+        """Let init know how a process ends: `tell` gets its status (128 + signal)."""
+        ...
 
     def set_power(self, plan: PowerPlan | None) -> None:
         """Plan to go down, or take it back; nobody asks here whether this user may."""

@@ -95,6 +95,7 @@ class Machine:
             if node is not None:
                 self.overlay.revert(node.number)
         self.overlay.power = None
+        self.overlay.units.clear()
         self.overlay.boot_time = booted(plan)
         self.kernel = self._started(self.overlay.boot_time)
         self.kernel.pass_time(plan.back)

@@ -232,7 +232,7 @@ EXACT = [
     ("lsusb | tail -n 1", "Bus 001 Device 001: ID 1d6b:0001 Linux Foundation 1.1 root hub\n"),
     ("journalctl --disk-usage", "Archived and active journals take up 24.0M in the file system.\n"),
     (
-        "journalctl | tail -n 1 | cut -d: -f4-",
+        "journalctl -u ssh | grep Accepted | tail -n 1 | cut -d: -f4-",
         " Accepted password for root from 198.51.100.23 port 51514 ssh2\n",
     ),
     (

@@ -17,6 +17,7 @@ from urltrap.machine.fs.image import Image
 from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.program import ProgramContent
 from urltrap.machine.power import PowerPlan
+from urltrap.machine.units import UnitRun, dump_units, load_units
 
 GONE = -1
 """In `Overlay.entries`: the name of the image is hidden."""
@@ -35,7 +36,8 @@ class Overlay:
     `nodes`: changed or new nodes by number; `entries`: for directories whose names changed, name to number or `GONE`.
     `max_bytes` bounds the memory of contents and nodes, `max_nodes` their number; `used` is what is taken now.
     `refused` counts how often a quota said no (the kernel tells it once). `power` is what he planned with
-    ``shutdown`` and the like, `boot_time` when the machine was last started by that (None: not by him).
+    ``shutdown`` and the like, `boot_time` when the machine was last started by that (None: not by him), `units` what
+    systemd knows of the units that he started and stopped.
     """
 
     __slots__ = (
@@ -49,6 +51,7 @@ class Overlay:
         "power",
         "refused",
         "saved_at",
+        "units",
         "used",
     )
 
@@ -64,11 +67,12 @@ class Overlay:
         self.saved_at: float | None = None
         self.boot_time: float | None = None
         self.power: PowerPlan | None = None
+        self.units: dict[str, UnitRun] = {}
 
     @property
     def changed(self) -> bool:
         """True where there is something to keep."""
-        return bool(self.nodes or self.entries or self.boot_time or self.power)
+        return bool(self.nodes or self.entries or self.boot_time or self.power or self.units)
 
     def charge(self, amount: int) -> None:
         """Take `amount` bytes of the quota (negative: give back); SysError ENOSPC where it is used up."""
@@ -143,6 +147,7 @@ class Overlay:
                 "entries": list(self.entries.items()),
                 "boot": self.boot_time,
                 "power": self.power and [self.power.kind, self.power.at, self.power.back],
+                "units": dump_units(self.units),
             },
             separators=(",", ":"),
         ).encode()
@@ -193,6 +198,7 @@ class Overlay:
             boot, power = meta.get("boot"), meta.get("power")
             overlay.boot_time = None if boot is None else float(boot)
             overlay.power = PowerPlan(power[0], float(power[1]), float(power[2])) if power else None
+            overlay.units = load_units(meta.get("units", {}))
             over = meta["over"]
         except (zlib.error, ValueError, KeyError, IndexError, TypeError) as problem:
             raise OverlayError(f"the kept overlay is damaged ({problem}): begin with a new one") from problem

@@ -53,7 +53,7 @@ class Kernel:
     __slots__ = (
         "_fifos", "_inode", "_noise", "_noise_seed", "_pid", "_programs", "accounts", "architectures",
         "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "heard", "hostname",
-        "passwords", "persona", "pipe_bytes", "processes", "rows", "terminals", "tree",
+        "passwords", "persona", "pipe_bytes", "processes", "rows", "terminals", "tree", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +75,7 @@ class Kernel:
         self.processes: dict[int, KernelProcess] = {}
         self.rows: dict[int, ProcessInfo] = {}
         self.gone: set[int] = set()
+        self.watchers: dict[int, Callable[[int], None]] = {}
         self.heard: dict[str, Heard] = {}
         self.connections: list[Connection] = []
         self.pipe_bytes = 0
@@ -206,6 +207,9 @@ class Kernel:
                 self.reap(child)
         process.children = {}
         self._tell(process, process.status)
+        watcher = self.watchers.pop(process.pid, None)
+        if watcher is not None:
+            watcher(process.status)
         parent = process.parent
         if parent is None:
             self.reap(process)
@@ -248,6 +252,7 @@ class Kernel:
         elif process is self.current:
             raise ProcessKilled(signal)
         else:
+            process.killed_by = signal
             self.finish(process, 128 + signal)
 
     def _unpark(self, process: KernelProcess) -> None:
@@ -294,6 +299,7 @@ class Kernel:
         except StopIteration as end:
             self._ended(process, end.value)
         except ProcessKilled as killed:
+            process.killed_by = killed.signal
             self._ended(process, 128 + killed.signal)
         except SysError as problem:
             self._complain(process, problem)
@@ -305,6 +311,7 @@ class Kernel:
         except Exception as problem:
             # A mistake of ours: the attacker sees a crash, the operator's log the place.
             job.effects.append(ProgramCrashed(process.comm, tuple(process.argv), _where(problem)))
+            process.killed_by = SIGSEGV
             self._ended(process, 128 + SIGSEGV)
         else:
             self._parked(process, park)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from urltrap.machine.api import O_RDONLY, Connection, FileSystem, ProcessInfo, Run, Stat, encode
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
     from urltrap.machine.power import PowerPlan
     from urltrap.machine.reach import Heard
+    from urltrap.machine.units import UnitRun
 
 _MAX_DESCRIPTORS = 1024
 
@@ -53,6 +54,7 @@ class ProcessState:
         "held",
         "job",
         "kernel",
+        "killed_by",
         "outcome",
         "parent",
         "parked",
@@ -98,6 +100,7 @@ class ProcessState:
         self.started = kernel.clock
         self.state = "R"
         self.status = 0
+        self.killed_by = 0
         self.run: Run | None = None
         self.actions: dict[int, str] = {}
         self.pending: list[int] = []
@@ -179,6 +182,15 @@ class ProcessState:
     def set_power(self, plan: PowerPlan | None) -> None:
         """Plan to go down, or take it back."""
         self.kernel.tree.overlay.power = plan
+
+    @property
+    def units(self) -> dict[str, UnitRun]:
+        """What systemd knows of units that somebody started or stopped."""
+        return self.kernel.tree.overlay.units
+
+    def watch(self, pid: int, tell: Callable[[int], None]) -> None:
+        """Let init know how a process ends: `tell` gets its status (128 + signal)."""
+        self.kernel.watchers[pid] = tell
 
     @property
     def heard(self) -> dict[str, Heard]:

@@ -80,7 +80,8 @@ def _virtio(persona: Persona) -> list[Row]:
         if scsi
         else [("virtio1-config", 0.0), ("virtio1-req.0", 3.0)]
     )
-    base, rows = 49_152, []
+    base = 49_152
+    rows: list[Row] = []
     for group in (names, disk, [("virtio2-config", 0.0), ("virtio2-virtqueues", 0.02)]):
         for offset, (name, rate) in enumerate(group):
             rows.append((str(24 + len(rows)), f"   PCI-MSI {base + offset}-edge      {name}", rate))

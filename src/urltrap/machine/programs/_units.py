@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -36,7 +37,13 @@ def unit_file(p: Process, unit: str) -> str:
     """The path of a unit; empty where there is none."""
     if unit.startswith("/"):
         return unit if exists(p, unit) else ""
-    return next((f"{folder}/{unit}" for folder in FOLDERS if _there(p, f"{folder}/{unit}")), "")
+    names = [unit]
+    if "@" in unit:
+        head, _, tail = unit.partition("@")
+        names.append(f"{head}@.{tail.rpartition('.')[2]}")
+    return next(
+        (f"{folder}/{name}" for name in names for folder in FOLDERS if _there(p, f"{folder}/{name}")), ""
+    )
 
 
 def _there(p: Process, path: str) -> bool:
@@ -58,6 +65,25 @@ def _target(p: Process, path: str) -> str:
 def masked(p: Process, unit: str) -> bool:
     """True where the unit is a link to /dev/null."""
     return _target(p, unit_file(p, unit)) == "/dev/null"
+
+
+def sections(text: str) -> dict[str, dict[str, list[str]]]:
+    """A unit file's settings by section and key; lines that end in a backslash go on, an empty value forgets."""
+    found: dict[str, dict[str, list[str]]] = {}
+    section = ""
+    for line in re.sub(r"\\\n\s*", " ", text).splitlines():
+        line = line.strip()
+        if line.startswith("[") and line.endswith("]"):
+            section = line[1:-1]
+            found.setdefault(section, {})
+        elif "=" in line and line[:1] not in "#;":
+            key, _, value = (part.strip() for part in line.partition("="))
+            values = found.setdefault(section, {}).setdefault(key, [])
+            if value:
+                values.append(value)
+            else:
+                values.clear()
+    return found
 
 
 def _install_section(p: Process, path: str) -> dict[str, list[str]]:
@@ -98,14 +124,14 @@ def state_of(p: Process, unit: str) -> str:
     return "disabled" if links or _install_section(p, path).get("Also") else "static"
 
 
-def _wide(p: Process) -> bool:
+def in_utf8(p: Process) -> bool:
     """True where the locale has arrows and bullets."""
     name = p.env.get("LC_ALL") or p.env.get("LC_CTYPE") or p.env.get("LANG") or ""
     return "utf" in name.lower()
 
 
 def _arrow(p: Process) -> str:
-    return "→" if _wide(p) else "->"
+    return "→" if in_utf8(p) else "->"
 
 
 def _with_also(p: Process, units: list[str]) -> list[str]:
@@ -145,7 +171,7 @@ def change(p: Process, verb: str, units: list[str], quiet: bool) -> Gen:
         and not any(_install_section(p, unit_file(p, unit)) for unit in units)
     ):
         text = "".join(line + "\n" for line in _NO_INSTALL)
-        yield from p.err(text if _wide(p) else text.replace("•", "*"))
+        yield from p.err(text if in_utf8(p) else text.replace("•", "*"))
     return 0
 
 

@@ -6,15 +6,29 @@ from collections.abc import Generator
 from typing import Any, cast
 
 from urltrap.machine.api import Process, Run
-from urltrap.machine.errors import SysError
+from urltrap.machine.persona import Resident
 from urltrap.machine.power import Kind
 from urltrap.machine.programs._database import exists
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._system import text_of
-from urltrap.machine.programs._units import KINDS, change, list_files, state_of, unit_file
-from urltrap.machine.programs._zone import local
+from urltrap.machine.programs._unitrun import start, stop, title
+from urltrap.machine.programs._units import KINDS, change, list_files, masked, state_of, unit_file
+from urltrap.machine.programs._unitshow import (
+    description,
+    failed,
+    is_active,
+    list_timers,
+    list_units,
+    main_pid,
+    overview,
+    resident_of,
+    settled,
+    state,
+    status,
+)
 from urltrap.machine.programs.power import reboot, shutdown, telinit, through_logind
 from urltrap.machine.programs.registry import program
+from urltrap.machine.units import known
 
 _VERBS = frozenset({
     "start", "stop", "restart", "reload", "try-restart", "reload-or-restart", "enable", "disable", "mask",
@@ -35,34 +49,10 @@ _LONG = {
     "check-inhibitors": ":", "what": ":", "timestamp": ":", "preset-mode": ":", "dry-run": "", "show-types": "",
     "ignore-inhibitors": "", "firmware-setup": "", "mkdir": "", "read-only": "", "marked": "", "with-dependencies": "",
 }  # fmt: skip
-STATES = "/run/systemd/units-stopped"
-"""Units that somebody stopped, one a line (kept in the machine's own file tree)."""
 
 
 def _unit(name: str) -> str:
     return name if name.endswith(KINDS) else f"{name}.service"
-
-
-def _pid(p: Process, unit: str) -> int:
-    alive = {row.pid for row in p.processes()}
-    if unit in text_of(p, STATES).split():
-        return 0
-    return next((each.pid for each in p.persona.residents if each.unit == unit and each.pid in alive), 0)
-
-
-def _description(p: Process, unit: str) -> str:
-    for line in text_of(p, unit_file(p, unit)).splitlines():
-        if line.startswith("Description="):
-            return line.partition("=")[2]
-    return unit
-
-
-def _started(p: Process) -> set[str]:
-    return {line[1:] for line in text_of(p, STATES).split() if line.startswith("+")}
-
-
-def _active(p: Process, unit: str) -> bool:
-    return bool(_pid(p, unit)) or unit in _started(p)
 
 
 _POWER = {"reboot": reboot, "poweroff": reboot, "halt": reboot, "shutdown": shutdown, "telinit": telinit}
@@ -103,9 +93,18 @@ def systemctl(p: Process) -> Run:
         kinds = [word for option, value in options if option in ("t", "--type") for word in value.split(",")]
         return (yield from list_files(p, words[1:], kinds, not {"--no-legend", "--legend"} & set(flags)))
     if verb == "list-units":
-        return (yield from _list(p, flags))
+        kinds = [word for option, value in options if option in ("t", "--type") for word in value.split(",")]
+        states = [
+            word for option, value in options if option in ("s", "--state") for word in value.split(",")
+        ]
+        return (yield from list_units(p, flags, words[1:], kinds, states))
     if verb == "is-system-running":
-        yield from p.out("running\n")
+        bad = failed(p)
+        yield from p.out("degraded\n" if bad else "running\n")
+        return 1 if bad else 0
+    if verb == "list-timers":
+        return (yield from list_timers(p, not {"--no-legend", "--legend"} & set(flags)))
+    if verb == "list-dependencies":
         return 0
     if verb == "get-default":
         yield from p.out("graphical.target\n")
@@ -114,7 +113,6 @@ def systemctl(p: Process) -> Run:
         "daemon-reload",
         "daemon-reexec",
         "reset-failed",
-        "list-timers",
         "list-sockets",
         "list-jobs",
         "set-default",
@@ -125,9 +123,13 @@ def systemctl(p: Process) -> Run:
             return 1
         if verb == "list-jobs":
             yield from p.out("No jobs running.\n")
+        if verb == "reset-failed" and not p.uid:
+            for name in units or failed(p):
+                if name in p.units and p.units[name].active == "failed":
+                    p.units[name].become("inactive", 0.0)
         return 0
     if verb == "status" and not units:
-        return (yield from _overview(p))
+        return (yield from overview(p))
     if not units:
         yield from p.err("Too few arguments.\n")
         return 1
@@ -139,21 +141,23 @@ def systemctl(p: Process) -> Run:
         verb = {"enable": "start", "reenable": "start"}.get(verb, "stop")
     if verb == "is-enabled":
         return (yield from _are_enabled(p, units, quiet))
-    status = 0
+    ended = []
     for unit in units:
-        status = max(status, (yield from _one(p, verb, unit, quiet)))
-    return status
+        ended.append((yield from _one(p, verb, unit, quiet)))
+    return min(ended) if verb in ("is-active", "is-failed") else max(ended)  # one that is suffices
 
 
 def _one(p: Process, verb: str, unit: str, quiet: bool) -> Generator[Any, Any, int]:
     path = unit_file(p, unit)
     if verb in ("is-active", "is-failed"):
-        active = _active(p, unit)
+        found = state(p, unit)
         if not quiet:
-            yield from p.out(f"{'active' if active else 'inactive'}\n")
-        return 0 if active == (verb == "is-active") else 3 if verb == "is-active" else 1
+            yield from p.out(f"{found}\n")
+        if verb == "is-failed":
+            return 0 if found == "failed" else 1
+        return 0 if found == "active" else 3
     if verb == "status":
-        return (yield from _status(p, unit))
+        return (yield from status(p, unit))
     if verb == "cat":
         if not path:
             yield from p.err(f"No files found for {unit}.\n")
@@ -161,9 +165,11 @@ def _one(p: Process, verb: str, unit: str, quiet: bool) -> Generator[Any, Any, i
         yield from p.out(f"# {path}\n{text_of(p, path)}")
         return 0
     if verb == "show":
-        yield from p.out(f"Type=simple\nMainPID={_pid(p, unit)}\nId={unit}\nNames={unit}\n")
-        load, state = "loaded" if path else "not-found", "active" if _active(p, unit) else "inactive"
-        yield from p.out(f"Description={_description(p, unit)}\nLoadState={load}\nActiveState={state}\n")
+        yield from p.out(f"Type=simple\nMainPID={main_pid(p, unit)}\nId={unit}\nNames={unit}\n")
+        load = "loaded" if path else "not-found"
+        yield from p.out(
+            f"Description={description(p, unit)}\nLoadState={load}\nActiveState={state(p, unit)}\n"
+        )
         return 0
     if p.uid:
         what = {"enable": "enable unit", "disable": "disable unit"}.get(verb, f"{verb} {unit}")
@@ -174,25 +180,55 @@ def _one(p: Process, verb: str, unit: str, quiet: bool) -> Generator[Any, Any, i
             f"Failed to {verb} {unit}: Unit {unit} not {'loaded' if verb in ('stop', 'kill') else 'found'}.\n"
         )
         return 5
+    if verb in ("start", "restart", "reload-or-restart") and masked(p, unit):
+        yield from p.err(f"Failed to {verb} {unit}: Unit {unit} is masked.\n")
+        return 1
     if verb in ("stop", "kill"):
-        _mark(p, unit, stopped=True)
-    elif verb in ("start", "restart", "reload-or-restart", "try-restart"):
-        yield from p.sleep(0.15)
-        _mark(p, unit, stopped=False)
+        _stop(p, unit)
+    elif verb == "start" and is_active(p, unit):
+        pass  # it runs already
+    elif verb in ("start", "restart", "reload-or-restart") or (verb == "try-restart" and is_active(p, unit)):
+        if is_active(p, unit):
+            _stop(p, unit)
+        each = resident_of(p, unit)
+        return (yield from start(p, unit)) if each is None else (yield from _again(p, each))
     return 0
 
 
-def _mark(p: Process, unit: str, *, stopped: bool) -> None:
-    words = [word for word in text_of(p, STATES).split() if word not in (unit, f"+{unit}")]
-    words.append(unit if stopped else f"+{unit}")
-    try:
-        p.fs.write(STATES, ("\n".join(words) + "\n").encode("utf-8", "surrogateescape"))
-        if stopped and unit != "ssh.service":
-            pid = next((each.pid for each in p.persona.residents if each.unit == unit), 0)
-            if pid:
-                p.kill(pid, 15)
-    except SysError:
-        pass  # the process is gone already, or the disk is full: stop says nothing of either
+def _stop(p: Process, unit: str) -> None:
+    if unit not in p.units and (pid := main_pid(p, unit)):
+        run = known(p.units, unit)
+        run.active, run.pid = "active", pid
+    if unit in p.units or unit in settled(p):
+        if unit == "ssh.service":  # the visitors' own sessions go on, and the listener is the trap's
+            run = known(p.units, unit)
+            run.pid = 0
+        stop(p, unit)
+
+
+def _again(p: Process, each: Resident) -> Run:
+    """Start a service of the installation: what runs then is known by name, and its process is the machine's own."""
+    yield from p.sleep(0.1 + p.random(120) / 1000)
+    run = known(p.units, each.unit)
+    alive_again = p.process_row(each.pid) is not None
+    if not alive_again:
+        argv = list(each.argv)
+
+        def entry(child: Process) -> Run:
+            child.new_session()
+            child.argv = argv
+            fd, _ = child.pipe()
+            yield from child.read(fd)  # what it waits for never comes: a signal ends it
+            return 0
+
+        run.pid = p.fork(entry, comm=each.comm)
+    else:
+        run.pid = each.pid
+    run.command, run.began, run.status = " ".join(each.argv), p.now(), -1
+    run.say(p.now(), "systemd[1]", f"Starting {title(p, each.unit)}...")
+    run.say(p.now(), "systemd[1]", f"Started {title(p, each.unit)}.")
+    run.become("active", p.now())
+    return 0
 
 
 def _are_enabled(p: Process, units: list[str], quiet: bool) -> Generator[Any, Any, int]:
@@ -209,85 +245,6 @@ def _are_enabled(p: Process, units: list[str], quiet: bool) -> Generator[Any, An
     return 0 if enabled else 1
 
 
-def _status(p: Process, unit: str) -> Generator[Any, Any, int]:
-    path = unit_file(p, unit)
-    if not path:
-        yield from p.err(f"Unit {unit} could not be found.\n")
-        return 4
-    pid = _pid(p, unit)
-    active = _active(p, unit)
-    enabled = state_of(p, unit)
-    clock = local(p, p.boot_time + 6)
-    age = p.now() - p.boot_time - 6
-    since = f"{clock.clock:%a %Y-%m-%d %H:%M:%S} {clock.zone}; {_ago(age)} ago"
-    state = f"active (running) since {since}" if active else "inactive (dead)"
-    preset = f"; preset: {'enabled' if enabled != 'static' else 'disabled'}" if enabled != "static" else ""
-    yield from p.out(f"{'●' if active else '○'} {unit} - {_description(p, unit)}\n     Loaded: loaded ({path}; "
-    f"{enabled}{preset})\n"
-                     f"     Active: {state}\n")  # fmt: skip
-    if pid:
-        row = next(row for row in p.processes() if row.pid == pid)
-        command = " ".join(row.argv)
-        shown = f'"{command}"' if command.startswith("sshd:") else command
-        limit = p.persona.memory.total_kb // 880
-        yield from p.out(
-            f"   Main PID: {pid} ({row.comm})\n      Tasks: 1 (limit: {limit})\n     Memory: {row.rss_kb / 1024:.1f}M\n"
-            f"        CPU: {_spent(row.cpu_seconds)}\n     CGroup: /system.slice/{unit}\n             └─{pid} {shown}\n"
-        )
-    return 0 if active else 3
-
-
-def _spent(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    head = f"{hours}h " if hours else ""
-    return f"{head}{f'{minutes}min ' if minutes or hours else ''}{rest:.3f}s"
-
-
-def _ago(seconds: float) -> str:
-    days = int(seconds // 86_400)
-    if days >= 60:
-        return f"{days // 30} months {days % 30} days"
-    if days >= 7:
-        return f"{days // 7} week{'s' if days >= 14 else ''} {days % 7} day{'s' if days % 7 != 1 else ''}"
-    return f"{days} day{'s' if days != 1 else ''}" if days else f"{int(seconds // 3600)}h"
-
-
-def _overview(p: Process) -> Run:
-    clock = local(p, p.boot_time)
-    yield from p.out(f"● {p.hostname}\n    State: running\n    Units: 241 loaded (incl. loaded aliases)\n     "
-    f"Jobs: 0 queued\n"
-                     f"   Failed: 0 units\n    Since: {clock.clock:%a %Y-%m-%d %H:%M:%S} {clock.zone}; "
-                     f"{_ago(p.now() - p.boot_time)} ago\n  systemd: 252.39-1~deb12u2\n   CGroup: /\n")  # fmt: skip
-    return 0
-
-
-def _list(p: Process, flags: list[str]) -> Run:
-    heads = "--no-legend" not in flags
-    if "--failed" in flags:
-        yield from p.out("  UNIT LOAD ACTIVE SUB DESCRIPTION\n0 loaded units listed.\n")
-        return 0
-    units = sorted(
-        {each.unit for each in p.persona.residents if each.unit.endswith(".service") and _pid(p, each.unit)}
-    )
-    width = max(map(len, units), default=10)
-    if heads:
-        yield from p.out(f"  {'UNIT':<{width}} LOAD   ACTIVE SUB     DESCRIPTION\n")
-    for unit in units:
-        yield from p.out(f"  {unit:<{width}} loaded active running {_description(p, unit)}\n")
-    if heads:
-        yield from p.out(
-            "\nLOAD   = Reflects whether the unit definition was properly loaded.\n"
-            "ACTIVE = The high-level unit activation state, i.e. generalization of SUB.\n"
-            "SUB    = The low-level unit activation state, values depend on unit type.\n"
-            f"{len(units)} loaded units listed. Pass --all to see loaded but inactive units, too.\n"
-            "To show all installed unit files use 'systemctl list-unit-files'.\n"
-        )
-    return 0
-
-
 @program("service")
 def service(p: Process) -> Run:
     """The old way to control services."""
@@ -300,7 +257,7 @@ def service(p: Process) -> Run:
     if words[0] == "--status-all":
         for name in sorted(p.fs.listdir("/etc/init.d")):
             if name not in ("README", "skeleton", "rc.local"):
-                mark = "+" if _active(p, _unit(name)) else "-"
+                mark = "+" if is_active(p, _unit(name)) else "-"
                 yield from p.out(f" [ {mark} ]  {name}\n")
         return 0
     name, verb = words[0], words[1] if len(words) > 1 else ""

@@ -1,4 +1,4 @@
-"""timedatectl, loginctl, journalctl: what systemd's other tools tell."""
+"""timedatectl, loginctl: what systemd's other tools tell."""
 
 from __future__ import annotations
 
@@ -98,57 +98,4 @@ def loginctl(p: Process) -> Run:
             f"{first + number:>7} {fields[2] if fields else 0:>4} {each.user:<4}      {tty:<5}\n"
         )
     yield from p.out(f"\n{len(people)} sessions listed.\n")
-    return 0
-
-
-@program("journalctl")
-def journalctl(p: Process) -> Run:
-    """Show the journal: its start and the newest log-ins."""
-    if problem := option_problem(
-        p,
-        "fen:aqMTD:iNxu:t:p:g:c:S:U:F:b::klmroH:o:",
-        "system user merge boot:: this-boot since: until: unit: user-unit: identifier: priority: "
-        "grep: follow lines:: no-tail reverse output: utc catalog no-full full all no-pager quiet "
-        "disk-usage vacuum-size: vacuum-files: vacuum-time: rotate flush sync relinquish-var verify "
-        "list-boots dmesg no-hostname header update-catalog pager-end cursor: show-cursor "
-        "directory: file: root: fields field: machine: interval: truncate-newline",
-    ):
-        yield from p.err(problem)
-        return 1
-    flags = [word for word in p.argv[1:] if word.startswith("-")]
-    if any(flag.startswith(("--vacuum", "--rotate", "--flush", "--sync")) for flag in flags):
-        yield from p.err(
-            "Vacuuming done, freed 0B of archived journals from /var/log/journal.\n"
-            if "--vacuum" in " ".join(flags)
-            else ""
-        )
-        return 0
-    if "--disk-usage" in flags:
-        yield from p.out("Archived and active journals take up 24.0M in the file system.\n")
-        return 0
-    if p.uid:
-        yield from p.err("Hint: You are currently not seeing messages from other users and the system.\n"
-                         "      Users in groups 'adm', 'systemd-journal' can see all messages.\n"
-                         "      Pass -q to turn off this notice.\nNo journal files were opened due to insufficient "
-                         "permissions.\n")  # fmt: skip
-        return 1
-    host = p.hostname
-    server = next((row.pid for row in p.processes() if row.comm == "sshd" and row.ppid == 1), 1)
-
-    def stamp(when: float) -> str:
-        clock = local(p, when).clock
-        return f"{clock:%b %d %H:%M:%S}"
-
-    for when, text in (
-        (p.boot_time, f"kernel: {p.persona.kernel.banner}"),
-        (p.boot_time + 2.1, f"systemd[1]: Detected virtualization {p.persona.hypervisor}."),
-        (p.boot_time + 6.2, "systemd[1]: Started ssh.service - OpenBSD Secure Shell server."),
-        (p.boot_time + 6.3, f"sshd[{server}]: Server listening on 0.0.0.0 port 22."),
-        (p.boot_time + 6.3, f"sshd[{server}]: Server listening on :: port 22."),
-    ):
-        yield from p.out(f"{stamp(when)} {host} {text}\n")
-    for each in p.connections:
-        yield from p.out(f"{stamp(each.since)} {host} sshd[{p.pid - 40}]: Accepted password for {each.user} from "
-        f"{each.client_ip} port "
-                         f"{each.client_port} ssh2\n")  # fmt: skip
     return 0
