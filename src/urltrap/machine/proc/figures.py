@@ -4,6 +4,7 @@ two programs that look at the same moment see the same."""
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -45,11 +46,16 @@ def load_averages(view: ProcessView) -> tuple[float, float, float]:
     """Averages over 1, 5 and 15 minutes of a machine that has little to do."""
     persona, now = view.persona, view.now()
     top = 0.05 + 0.2 * noise(persona, "load", 0)
-    runnable = sum(1 for row in view.processes() if row.state.startswith("R")) - 1
-    busy = min(runnable, 8) * 0.4
-    one = smooth(persona, "load1", now, 60) ** 3 * top * 2 + max(0.0, busy)
-    five = smooth(persona, "load5", now, 300) ** 2 * top
-    fifteen = smooth(persona, "load15", now, 900) * top * 0.7
+    # The kernel looks every five seconds: what comes and goes within a command is not seen, what goes on adds up.
+    ages = [
+        now - row.started for row in view.processes() if row.state.startswith("R") and now - row.started > 5
+    ]
+    one, five, fifteen = (
+        sum(1 - math.exp(-age / seconds) for age in ages[:64]) for seconds in (60.0, 300.0, 900.0)
+    )
+    one += smooth(persona, "load1", now, 60) ** 3 * top * 2
+    five += smooth(persona, "load5", now, 300) ** 2 * top
+    fifteen += smooth(persona, "load15", now, 900) * top * 0.7
     return round(one, 2), round(five, 2), round(fifteen, 2)
 
 

@@ -35,6 +35,11 @@ def is_thread(row: ProcessInfo) -> bool:
     return row.pid == 2 or row.ppid == 2
 
 
+def threads(row: ProcessInfo) -> int:
+    """How many threads a process has: ps marks those of several with an l."""
+    return 1 if "l" not in row.state else 3 if row.comm == "polkitd" else 2
+
+
 def _cmdline(view: ProcessView, row: ProcessInfo) -> bytes:
     if is_thread(row) or row.state.startswith("Z"):
         return b""
@@ -91,7 +96,8 @@ def _status(view: ProcessView, row: ProcessInfo) -> bytes:
     caps = full if row.uid == 0 else "0" * 16
     count = view.persona.cpu.count
     lines += [
-        "Threads:\t1", f"SigQ:\t0/{view.persona.memory.total_kb // 264}", *(f"{name}:\t{'0' * 16}" for name in
+        f"Threads:\t{threads(row)}",
+        f"SigQ:\t0/{view.persona.memory.total_kb // 264}", *(f"{name}:\t{'0' * 16}" for name in
         ("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt", "CapInh")), f"CapPrm:\t{caps}", f"CapEff:\t{caps}",
         f"CapBnd:\t{full}", f"CapAmb:\t{'0' * 16}", "NoNewPrivs:\t0", "Seccomp:\t0", "Seccomp_filters:\t0",
         "Speculation_Store_Bypass:\tthread vulnerable", "SpeculationIndirectBranch:\tconditional enabled",

@@ -8,6 +8,7 @@ from typing import Any
 
 from urltrap.machine.api import Process, ProcessInfo, Run
 from urltrap.machine.persona import Resident
+from urltrap.machine.proc.pids import threads
 from urltrap.machine.programs._journal import entries
 from urltrap.machine.programs._release import package_version
 from urltrap.machine.programs._system import text_of
@@ -238,7 +239,7 @@ def _processes(p: Process, unit: str, pid: int, wide: bool) -> list[str]:
     limit = p.persona.memory.total_kb // 880
     corner, tee = ("└─", "├─") if wide else ("`-", "|-")
     lines = [
-        f"   Main PID: {pid} ({main.comm})", f"      Tasks: {len(rows)} (limit: {limit})",
+        f"   Main PID: {pid} ({main.comm})", f"      Tasks: {sum(threads(row) for row in rows)} (limit: {limit})",
         f"     Memory: {_size(sum(row.rss_kb for row in rows))}",
         f"        CPU: {spent(sum(row.cpu_seconds for row in rows))}", f"     CGroup: /{_slice(unit)}/{unit}",
     ]  # fmt: skip
