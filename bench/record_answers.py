@@ -4,7 +4,7 @@
 
 Each DIR is a root file system as `urltrap image build` makes one (mmdebstrap with its packages). Every name in its
 PATH is asked in closed cells (`fidelity/cell.py`; root needed), twice; what is not the same twice, takes too long or
-names the cell itself is left out. Of the programs that the machine implements only the version is kept.
+names the cell itself is left out. Of the programs that the machine implements only version and help are kept.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from urltrap.machine.programs.registry import load_all, lookup  # noqa: E402
 from urltrap.ops.image_build import PROGRAM_NAMES  # noqa: E402
 
 FOLDERS = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
-VERSION = ("--version", "-V", "-version", "-v", "--help")
+VERSION = ("--version", "-V", "-version", "-v")
+HELP = "--help"
 SPECIAL = (
     ("openssl", "version"),
     ("perl", "-v"),
@@ -38,9 +39,33 @@ SPECIAL = (
     ("ssh", "-V"),
     ("nft", "-v"),
     ("apt-get", "-v"),
+    ("nc", "-h"),
+    ("wget", "-h"),
+    ("curl", "-h"),
+    ("ss", "-h"),
+    ("ip", "help"),
+    ("perl", "-h"),
+    ("python3", "-h"),
+    ("systemctl", "-h"),
+    ("apt", "-h"),
+    ("apt-get", "-h"),
+    ("apt", ""),
+    ("apt-get", ""),
+    ("dircolors", "-p"),
+    ("ssh-keygen", "-?"),
+    ("bridge", "-V"),
+    ("tc", "-V"),
+    ("ip", "-V"),
 )
-"""Versions that are asked for in another way, also of programs that the machine implements."""
+"""Versions and helps that are asked for in another way, also of programs that the machine implements."""
+SHOWS_THE_MACHINE = frozenset({
+    "ctstat", "lnstat", "localectl", "losetup", "lsfd", "lsirq", "lslocks", "lsns", "nstat", "rtacct", "rtstat",
+    "tload", "zramctl", "expiry", "faillog", "faillock", "grpck", "pwck", "systemd-firstboot",
+    "systemd-sysusers", "systemd-analyze", "grpconv", "grpunconv", "pwconv", "pwunconv", "update-passwd",
+})  # fmt: skip
+"""Without an operand these show, or change, what the cell is: that is not recorded."""
 MAX_BYTES = 6_000
+MAX_HELP_BYTES = 40_000
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8",
        "SHELL": "/bin/bash", "USER": "root", "LOGNAME": "root"}  # fmt: skip
 
@@ -68,8 +93,9 @@ def ask(environment: Environment, known: dict[str, str], jobs: int) -> dict[str,
     questions = []
     for name, program in sorted(known.items()):
         written = program in programs
-        for word in VERSION[:2] if written else (*VERSION, ""):
-            questions.append((name, word, program))
+        for word in (*VERSION[:2], HELP) if written else (*VERSION, HELP, ""):
+            if word or name not in SHOWS_THE_MACHINE:
+                questions.append((name, word, program))
     questions += [(name, word, known[name]) for name, word in SPECIAL if name in known]
     pools = [Cells(environment, ENV) for _ in range(jobs)]
     free = list(pools)
@@ -82,10 +108,11 @@ def ask(environment: Environment, known: dict[str, str], jobs: int) -> dict[str,
             first, second = cells.run(line), cells.run(line)
         finally:
             free.append(cells)
-        if first != second or not usable(first, environment.persona.hostname):
+        helped = (name, word) in SPECIAL or word == HELP
+        if first != second or not usable(first, environment.persona.hostname, word, helped):
             return None
         texts = [each.decode("utf-8", "surrogateescape") for each in (first.stdout, first.stderr)]
-        if word in VERSION[:4] and not any(char.isdigit() for char in "".join(texts)):
+        if word in VERSION[1:] and not any(char.isdigit() for char in "".join(texts)):
             return None
         return f"{name}\0{word}", [program, *texts, first.status]
 
@@ -96,16 +123,20 @@ def ask(environment: Environment, known: dict[str, str], jobs: int) -> dict[str,
     return answers
 
 
-def usable(answer: Result, hostname: str) -> bool:
-    """Whether an answer is about the program, not about the cell that it ran in."""
+def usable(answer: Result, hostname: str, word: str = "", helped: bool = False) -> bool:
+    """Whether an answer is about the program, not about the cell that it ran in. Silence counts where nothing was asked
+    for: a filter whose input ends at once says nothing."""
     text = answer.stdout + answer.stderr
-    foreign = (hostname.encode(), b"/tmp/", b"booted with systemd", b"D-Bus", b"/proc", b"uid_map", b"dbus")
+    foreign = [hostname.encode(), b"booted with systemd"]
+    if not helped and word != VERSION[0]:
+        foreign += [b"/tmp/", b"D-Bus", b"/proc", b"uid_map", b"dbus"]
     return (
         answer.ended == "exit"
         and answer.status is not None
-        and answer.status < 126
-        and 0 < len(text) <= MAX_BYTES
-        and not any(word in text for word in foreign)
+        and (answer.status < 126 or answer.status == 255)
+        and (len(text) > 0 or not word)
+        and len(text) <= (MAX_HELP_BYTES if helped else MAX_BYTES)
+        and not any(each in text for each in foreign)
     )
 
 
@@ -120,7 +151,12 @@ def applets(environment: Environment, jobs: int) -> dict[str, list[object]]:
         if APPLETS.get(name) or lookup(name):
             continue
         first, second = (cells.run(f"busybox {name} </dev/null") for _ in range(2))
-        if first == second and usable(first, environment.persona.hostname) and b"device" not in first.stderr:
+        if (
+            first == second
+            and first.stdout + first.stderr
+            and usable(first, environment.persona.hostname)
+            and b"device" not in first.stderr
+        ):
             texts = [each.decode("utf-8", "surrogateescape") for each in (first.stdout, first.stderr)]
             answers[f"busybox\0{name}"] = ["busybox", *texts, first.status]
     cells.close()

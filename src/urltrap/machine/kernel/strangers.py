@@ -15,7 +15,8 @@ _SILENT = frozenset({
     "sysctl", "setenforce", "auditctl", "service", "rsyslogd", "cron", "crond",
     "atd", "telnetd", "inetd", "httpd", "dropbear", "sshd", "udevd",
     "klogd", "syslogd", "iptables-restore", "ip6tables-restore", "resolvconf", "swapon", "swapoff",
-    "ldconfig", "update-alternatives",
+    "ldconfig", "update-alternatives", "losetup", "pwconv", "pwunconv", "grpconv", "grpunconv", "expiry",
+    "update-passwd", "systemd-sysusers", "systemd-firstboot", "pwck", "grpck", "zramctl", "faillock",
 })  # fmt: skip
 """Programs that say nothing when all is well: their silence is true more often than any text would be."""
 

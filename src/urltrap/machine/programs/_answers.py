@@ -1,4 +1,4 @@
-"""What the real programs of a release say of themselves: recorded versions, and the usage of programs nobody wrote.
+"""What the real programs of a release say of themselves: recorded versions and usages, and the silence of filters.
 
 The table is made by `bench/record_answers.py` from the packages that the images are made from, so that every version
 agrees with the package that is installed. Its keys are "NAME\\0ARGUMENT" (the argument may be empty), its rows
@@ -18,8 +18,8 @@ from urltrap.machine.api import Process, Program, Run, encode
 Answers = Mapping[str, list[Any]]
 _MAX = 16_000_000
 _RELEASES = {"cloud-small": "debian-12"}
-_OF_UNWRITTEN = ("--help", "")
-"""Of these, only what an unwritten program says is taken: a written one knows better."""
+_OF_UNWRITTEN = ""
+"""Without an argument only an unwritten program says what was recorded: a written one knows better."""
 
 
 class AnswersError(ValueError):
@@ -44,7 +44,7 @@ def recorded(answers: Answers, path: str, argv: list[str], program: str, *, writ
     if not 0 < len(argv) <= 2 or not answers:
         return None
     word = argv[1] if len(argv) == 2 else ""
-    if written and word in _OF_UNWRITTEN:
+    if written and word == _OF_UNWRITTEN:
         return None
     row = answers.get(f"{path.rpartition('/')[2]}\0{word}")
     return saying(row) if row is not None and row[0] == program else None

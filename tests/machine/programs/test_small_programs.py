@@ -1,0 +1,94 @@
+"""Programs that bots and people run in passing: keys, colours, watch, the sudoers check, recorded answers."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from tests.machine.programs.support import Box
+
+from urltrap.machine.persona import Kind
+from urltrap.machine.programs import _sshkeys
+
+
+@pytest.fixture(scope="module")
+def box() -> Box:
+    """One machine for all lines that leave nothing behind."""
+    return Box()
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("TERM=dumb dircolors -b", 0, "LS_COLORS='';\nexport LS_COLORS\n"),
+        ("TERM=dumb SHELL=/bin/tcsh dircolors", 0, "setenv LS_COLORS ''\n"),
+        ("SHELL= dircolors", 1, "dircolors: no SHELL environment variable, and no shell type option given\n"),
+        ("TERM=xterm dircolors -b | md5sum", 0, "dd9e3b7af8d9165738e5e7d4bea54501  -\n"),
+        # A list for other terminals ends at the next TERM line.
+        ("printf '.x 1;2\\nTERM a*\\nDIR 3\\n' | TERM=b dircolors -b -", 0,
+         "LS_COLORS='*.x=1;2:';\nexport LS_COLORS\n"),
+        ("factor 12 97 1", 0, "12: 2 2 3\n97: 97\n1:\n"),
+        ("echo 100 | factor", 0, "100: 2 2 5 5\n"),
+        ("watch ls", 1, "Error opening terminal: unknown.\n"),
+        ("watch -n x ls", 1, "watch: failed to parse argument: 'x'\n"),
+        ("visudo -c", 0, "/etc/sudoers: parsed OK\n/etc/sudoers.d/README: parsed OK\n"),
+        ("cp /etc/sudoers s; echo 'ab cd' >> s; visudo -cf s", 1, "s:55:6: syntax error\nab cd\n     ^\n"),
+        ("ssh-add -l", 2, "Could not open a connection to your authentication agent.\n"),
+        ("ssh-keygen -t bla", 255, "unknown key type bla\n"),
+        ("ssh-keygen -t rsa -b 512", 255, "Invalid RSA key length: minimum is 1024 bits\n"),
+        ("ssh-keygen -y -f /nope", 255, "/nope: No such file or directory\n"),
+        ("ssh-keygen -R host", 255, "Cannot stat /root/.ssh/known_hosts: No such file or directory\n"),
+        ("ls --help | head -1", 0, "Usage: ls [OPTION]... [FILE]...\n"),
+        ("col < /dev/null", 0, ""),
+        ("bridge -V", 0, "bridge utility, 6.1.0\n"),
+    ],
+)  # fmt: skip
+def test_what_they_say(box: Box, line: str, status: int, said: str) -> None:
+    found = box.run(f"cd /tmp; {line}")
+    assert (found.status, (found.out + found.err).decode()) == (status, said)
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519", "ecdsa"])
+def test_a_key_that_is_made_is_read_again_and_opens_the_account_it_is_added_to(kind: str) -> None:
+    box = Box()
+    made = box.run(f"ssh-keygen -t {kind} -N '' -f /tmp/k -C me && cat /tmp/k.pub >> ~/.ssh/authorized_keys")
+    assert made.status == 0 and made.out.startswith(f"Generating public/private {kind} key pair.".encode())
+    line = box.read("/tmp/k.pub").decode().strip()
+    assert box.machine.authorized_keys("root") == [line] and line.endswith(" me")
+    assert box.run("ssh-keygen -y -f /tmp/k").out.decode().strip() == line
+    parsed = _sshkeys.parse_line(line)
+    assert parsed is not None and _sshkeys.fingerprint(parsed[1]) in made.out.decode()
+    assert box.run("stat -c %a /tmp/k /tmp/k.pub").out == b"600\n644\n"
+    assert box.run("chmod 644 /tmp/k; ssh-keygen -y -f /tmp/k").status == 255
+
+
+def test_a_private_ed25519_key_is_one_that_others_read() -> None:
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    key = _sshkeys.generate("ed25519", 256, lambda length: bytes(range(length)), "c")
+    loaded = serialization.load_ssh_private_key(key.private("", lambda length: bytes(length)), None)
+    public = loaded.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    assert public.split()[1] == base64.b64encode(key.blob)
+
+
+def test_an_agent_stays_in_the_process_table() -> None:
+    box = Box()
+    box.run("eval $(ssh-agent) > /tmp/said; echo $SSH_AGENT_PID > /tmp/pid; ls $SSH_AUTH_SOCK > /tmp/socket")
+    assert box.read("/tmp/said") == b"Agent pid " + box.read("/tmp/pid")
+    assert box.read("/tmp/socket").startswith(b"/tmp/ssh-")
+
+
+@pytest.mark.parametrize("kind", ["debian-12", "debian-13"])
+def test_hardly_a_program_of_the_image_crashes_where_it_is_asked_what_it_is(kind: Kind) -> None:
+    box = Box(kind)
+    names = box.run("ls /usr/sbin /usr/bin").out.decode().split()
+    asked = [name for name in names if not name.endswith(":") and "[" not in name]
+    crashed = []
+    for at in range(0, len(asked), 100):
+        lines = "".join(
+            f"{name} --version; test $? = 139 && echo CRASH {name}\n" for name in asked[at : at + 100]
+        )
+        said = box.run(f"exec < /dev/null 2> /dev/null; {lines}").out.decode("utf-8", "replace")
+        crashed += [line for line in said.splitlines() if line.startswith("CRASH")]
+    assert len(asked) > 700 and len(crashed) <= 8, crashed
