@@ -8,6 +8,7 @@ from urltrap.machine.image.record import Entry
 from urltrap.machine.image.tree import Tree
 from urltrap.machine.persona import Persona
 from urltrap.machine.persona.dice import Dice
+from urltrap.machine.programs.busybox.usages import DEVICE_APPLETS
 
 ARCHITECTURES = {"mips": "mips", "armv7l": "arm"}
 _DAEMONS = (
@@ -16,12 +17,12 @@ _DAEMONS = (
     ("/sbin/logd", 20_487), ("/sbin/urngd", 12_291), ("/sbin/askfirst", 7_192), ("/sbin/rpcd", 53_257),
     ("/usr/sbin/dropbear", 184_339), ("/usr/sbin/uhttpd", 49_161), ("/usr/sbin/hostapd", 413_713),
     ("/usr/sbin/odhcpd", 90_129),
-    ("/usr/sbin/dnsmasq", 155_657), ("/usr/sbin/iw", 69_641), ("/bin/opkg", 131_081), ("/usr/sbin/telnetd", 12_419),
-    ("/sbin/mtd", 24_589), ("/usr/sbin/nft", 12_301), ("/usr/bin/jsonfilter", 16_397), ("/lib/libubox.so.20220515",
+    ("/usr/sbin/dnsmasq", 155_657), ("/bin/opkg", 131_081),
+    ("/sbin/mtd", 24_589), ("/usr/sbin/nft", 12_301), ("/sbin/logread", 12_305), ("/lib/libubox.so.20220515",
     36_885),
     ("/lib/libuci.so", 40_981), ("/lib/libubus.so.20220615", 36_889), ("/lib/libc.so", 597_349),
     ("/lib/libgcc_s.so.1", 131_101),
-    ("/usr/lib/libnftables.so.1.1.0", 530_449), ("/bin/passwd", 16_421), ("/usr/bin/crontab", 12_321),
+    ("/usr/lib/libnftables.so.1.1.0", 530_449),
 )  # fmt: skip
 _INIT = (
     "boot", "bootcount", "cron", "dnsmasq", "done", "dropbear", "firewall", "gpio_switch", "led", "log", "network",
@@ -78,7 +79,10 @@ ubus:x:81:ubus
 
 def device_tree(applets: Iterable[Entry], persona: Persona) -> Tree:
     """The tree of a device: `applets` are the recorded links to /bin/busybox and the program itself."""
-    tree = Tree(applets, arch=ARCHITECTURES[persona.kernel.machine])
+    known = {f"/{folder}/{name}" for name, folder in DEVICE_APPLETS.items()} | {"/bin/busybox"}
+    tree = Tree((each for each in applets if each.path in known), arch=ARCHITECTURES[persona.kernel.machine])
+    for path in sorted(known - tree.entries.keys()):
+        tree.link(path, "busybox" if path.startswith("/bin/") else "/bin/busybox")
     dice = Dice(bytes.fromhex(persona.fingerprint), "device")
     busybox = tree.entries["/bin/busybox"]
     busybox.size = dice.number("busybox size", 330_000, 440_000) // 16 * 16 + 1
@@ -131,6 +135,7 @@ def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:
         f"DISTRIB_TARGET='{value['OPENWRT_BOARD']}'\nDISTRIB_ARCH='{value['OPENWRT_ARCH']}'\n"
         f"DISTRIB_DESCRIPTION='{value['OPENWRT_RELEASE']}'\nDISTRIB_TAINTS=''\n",
     )
+    _packages(tree, persona, value)
     lan, wan = persona.network.interfaces[1], persona.network.interfaces[2]
     tree.put(
         "/etc/config/network",
@@ -145,6 +150,31 @@ def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:
         "/etc/config/system",
         f"\nconfig system\n\toption hostname '{persona.hostname}'\n\toption timezone 'UTC'\n\toption ttylogin '0'\n"
         "\toption log_size '64'\n\toption urandom_seed '0'\n",
+    )
+    tree.put(
+        "/etc/config/dhcp",
+        "\nconfig dnsmasq\n\toption domainneeded '1'\n\toption localise_queries '1'\n\toption rebind_protection '1'\n"
+        "\toption local '/lan/'\n\toption domain 'lan'\n\toption expandhosts '1'\n\toption authoritative '1'\n"
+        "\toption readethers '1'\n\toption leasefile '/tmp/dhcp.leases'\n\n"
+        "config dhcp 'lan'\n\toption interface 'lan'\n"
+        "\toption start '100'\n\toption limit '150'\n\toption leasetime '12h'\n\toption dhcpv4 'server'\n\n"
+        "config dhcp 'wan'\n\toption interface 'wan'\n\toption ignore '1'\n",
+    )
+    tree.put(
+        "/etc/config/firewall",
+        "\nconfig defaults\n\toption syn_flood '1'\n\toption input 'ACCEPT'\n\toption output 'ACCEPT'\n"
+        "\toption forward 'REJECT'\n\nconfig zone\n\toption name 'lan'\n\tlist network 'lan'\n\toption input 'ACCEPT'\n"
+        "\toption output 'ACCEPT'\n\toption forward 'ACCEPT'\n\n"
+        "config zone\n\toption name 'wan'\n\tlist network 'wan'\n"
+        "\toption input 'ACCEPT'\n\toption output 'ACCEPT'\n\toption forward 'REJECT'\n\toption masq '1'\n"
+        "\toption mtu_fix '1'\n\nconfig forwarding\n\toption src 'lan'\n\toption dest 'wan'\n",
+    )
+    tree.put(
+        "/etc/config/uhttpd",
+        "\nconfig uhttpd 'main'\n\tlist listen_http '0.0.0.0:80'\n\toption home '/www'\n\toption rfc1918_filter '1'\n"
+        "\toption max_requests '3'\n\toption max_connections '100'\n\toption cgi_prefix '/cgi-bin'\n"
+        "\toption script_timeout '60'\n\toption network_timeout '30'\n\toption http_keepalive '20'\n"
+        "\toption tcp_keepalive '1'\n",
     )
     tree.put("/etc/config/dropbear", "config dropbear\n\toption PasswordAuth 'on'\n\toption RootPasswordAuth 'on'\n"
              "\toption Port         '22'\n")  # fmt: skip
@@ -173,6 +203,52 @@ def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:
         start = dice.number(name, 10, 99)
         script = f"#!/bin/sh /etc/rc.common\n\nSTART={start}\nUSE_PROCD=1\n\nstart_service() {{\n\t:\n}}\n"
         tree.put(f"/etc/init.d/{name}", script, 0o755)
+
+
+_PACKAGES = (
+    ("base-files", "1494-{revision}"), ("busybox", "1.35.0-5"), ("ca-bundle", "20211016-1"), ("dnsmasq", "2.86-16"),
+    ("dropbear", "2022.82-2"), ("firewall4", "2022-10-18-7ae5e14b-1"), ("fstools", "2022-06-02-93369be0-2"),
+    ("fwtool", "2019-11-12-8f7fe925-1"), ("getrandom", "2021-08-03-205defb5-2"), ("hostapd-common",
+    "2022-01-16-cff80b4f-13.1"), ("jshn", "2022-05-15-d2223ef9-1"), ("jsonfilter", "2018-02-04-c7e938d6-1"),
+    ("kernel", "{kernel}-1-{hash}"), ("kmod-cfg80211", "{kernel}+5.15.81-1-1"), ("kmod-mac80211",
+    "{kernel}+5.15.81-1-1"), ("kmod-nf-conntrack", "{kernel}-1"), ("kmod-nft-core", "{kernel}-1"), ("kmod-ppp",
+    "{kernel}-1"), ("libblobmsg-json20220515", "2022-05-15-d2223ef9-1"), ("libc", "1.2.3-4"), ("libgcc1", "11.2.0-4"),
+    ("libjson-c5", "0.15-2"), ("libubox20220515", "2022-05-15-d2223ef9-1"), ("libubus20220615",
+    "2022-06-15-9913aa61-1"), ("libuci20130104", "2021-10-22-f84f49f0-6"), ("logd", "2021-08-03-205defb5-2"), ("mtd",
+    "26"), ("netifd", "2022-08-25-76d2d41b-1"), ("nftables-json", "1.0.2-2.1"), ("odhcp6c", "2022-08-05-7d21e8d8-18"),
+    ("odhcpd-ipv6only", "2022-03-22-860ca900-1"), ("openwrt-keyring", "2022-03-25-62471e69-2"), ("opkg",
+    "2022-02-24-d038e5b6-1"), ("ppp", "2.4.9.git-2021-01-04-3"), ("procd", "2022-06-01-7a009685-1"), ("swconfig", "12"),
+    ("ubox", "2021-08-03-205defb5-2"), ("ubus", "2022-06-15-9913aa61-1"), ("ubusd", "2022-06-15-9913aa61-1"), ("uci",
+    "2021-10-22-f84f49f0-6"), ("uhttpd", "2022-08-12-e3395cd9-1"), ("urandom-seed", "3"), ("urngd",
+    "2020-01-21-c7f7b6b6-1"), ("usign", "2020-05-23-f1f65026-1"), ("wireless-regdb", "2022.08.12-1"),
+    ("wpad-basic-wolfssl", "2022-01-16-cff80b4f-13.1"),
+)  # fmt: skip
+"""Packages of OpenWrt 22.03 as its manifests list them."""
+
+
+def _packages(tree: Tree, persona: Persona, release: dict[str, str]) -> None:
+    """opkg's own records; the feeds are those of whoever built the image."""
+    target, arch = release["OPENWRT_BOARD"], release["OPENWRT_ARCH"]
+    digest = Dice(bytes.fromhex(persona.fingerprint), "kernel").hex("config", 32)
+    entries = []
+    for name, version in _PACKAGES:
+        shown = version.format(revision=release["BUILD_ID"], kernel=persona.kernel.release, hash=digest)
+        of = target.replace("/", "_") if name.startswith(("kernel", "kmod")) else arch
+        entries.append(f"Package: {name}\nVersion: {shown}\nStatus: install user installed\nArchitecture: {of}\n"
+                       f"Installed-Time: {int(persona.installed)}\n")  # fmt: skip
+    tree.put("/usr/lib/opkg/status", "\n".join(entries) + "\n")
+    base = f"http://feeds.{persona.domain}/releases/{release['VERSION']}"
+    feeds = [("core", f"targets/{target}/packages")]
+    feeds += [
+        (name, f"packages/{arch}/{name}") for name in ("base", "luci", "packages", "routing", "telephony")
+    ]
+    tree.put(
+        "/etc/opkg/distfeeds.conf", "".join(f"src/gz openwrt_{name} {base}/{path}\n" for name, path in feeds)
+    )
+    tree.put("/etc/opkg/customfeeds.conf", "# add your custom package feeds here\n#\n")
+    tree.put("/etc/opkg.conf", "dest root /\ndest ram /tmp\nlists_dir ext /var/opkg-lists\n"
+             "option overlay_root /overlay\n"
+             "option check_signature\n")  # fmt: skip
 
 
 def _console(persona: Persona) -> str:

@@ -9,7 +9,8 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.programs._answers import saying
 from urltrap.machine.programs._cmd import APPLETS, bb_banner, bb_usage
 from urltrap.machine.programs.busybox._operands import NEEDS_OPERANDS
-from urltrap.machine.programs.busybox.usages import APPLETS as PLACES
+from urltrap.machine.programs.busybox.usages import APPLETS as ON_SERVERS
+from urltrap.machine.programs.busybox.usages import DEVICE_APPLETS
 from urltrap.machine.programs.registry import lookup, program
 
 _HEAD = """\
@@ -34,11 +35,16 @@ Currently defined functions:
 _SAME_NAME = {"sh": "ash", "ash": "ash"}
 
 
+def applets(p: Process) -> dict[str, str]:
+    """The applets that this machine's BusyBox was built with, and their folders."""
+    return ON_SERVERS if p.persona.is_server else DEVICE_APPLETS
+
+
 def overview(p: Process) -> str:
     """What ``busybox`` alone prints: the applets wrapped as it wraps them at 80 columns."""
     lines, line = [], "\t"
     width = 8
-    names = list(PLACES)
+    names = list(applets(p))
     for number, name in enumerate(names):
         cell = name + ("," if number < len(names) - 1 else "")
         if width + len(cell) + (1 if line != "\t" else 0) > 79:
@@ -56,7 +62,7 @@ def busybox(p: Process) -> Run:
     """Run an applet."""
     name = p.argv[0].rpartition("/")[2] if p.argv else "busybox"
     name = name.removeprefix("-")
-    if name in PLACES or not name.startswith("busybox"):
+    if name in applets(p) or not name.startswith("busybox"):
         return (yield from _applet(p, name, p.argv))
     rest = p.argv[1:]
     if not rest or rest[0] == "--help":
@@ -69,7 +75,8 @@ def busybox(p: Process) -> Run:
         full = rest[0] == "--list-full"
         yield from p.out(
             "".join(
-                f"{folder}/{name}\n".lstrip("/") if full else f"{name}\n" for name, folder in PLACES.items()
+                f"{folder}/{name}\n".lstrip("/") if full else f"{name}\n"
+                for name, folder in applets(p).items()
             )
         )
         return 0
@@ -88,7 +95,7 @@ def _install(p: Process, words: list[str]) -> Run:
     symbolic = words[:1] == ["-s"]
     folder = words[1:] if symbolic else words
     own = p.fs.readlink("/proc/self/exe")
-    for name, place in PLACES.items():
+    for name, place in applets(p).items():
         path = f"{folder[0]}/{name}" if folder else f"/{place}/{name}".replace("//", "/")
         try:
             if symbolic:
@@ -102,7 +109,7 @@ def _install(p: Process, words: list[str]) -> Run:
 
 
 def _applet(p: Process, name: str, argv: list[str]) -> Run:
-    if name not in PLACES:
+    if name not in applets(p):
         yield from p.err(f"{name}: applet not found\n")
         return 127
     if len(argv) == 2 and argv[1] == "--help" and p.recorded_usage(name):

@@ -40,6 +40,105 @@ APPLETS: dict[str, str] = dict(
 """Every applet, and the folder in which ``busybox --install`` would link it."""
 
 
+_NOT_ON_DEVICES = frozenset(
+    [
+        "acpid",
+        "adjtimex",
+        "ar",
+        "ascii",
+        "bc",
+        "blkdiscard",
+        "cal",
+        "chvt",
+        "cpio",
+        "crc32",
+        "cttyhack",
+        "dc",
+        "deallocvt",
+        "dos2unix",
+        "dumpkmap",
+        "factor",
+        "fallocate",
+        "fatattr",
+        "findfs",
+        "freeramdisk",
+        "fsfreeze",
+        "fstrim",
+        "getty",
+        "httpd",
+        "hwclock",
+        "i2cdetect",
+        "i2cdump",
+        "i2cget",
+        "i2cset",
+        "i2ctransfer",
+        "ifdown",
+        "ifup",
+        "ionice",
+        "klogd",
+        "last",
+        "linux32",
+        "linux64",
+        "linuxrc",
+        "loadfont",
+        "loadkmap",
+        "logread",
+        "lsscsi",
+        "lzop",
+        "mdev",
+        "microcom",
+        "mim",
+        "mkdosfs",
+        "mke2fs",
+        "mkpasswd",
+        "mt",
+        "nameif",
+        "nologin",
+        "nsenter",
+        "nuke",
+        "openvt",
+        "partprobe",
+        "rdate",
+        "resume",
+        "rpm",
+        "rpm2cpio",
+        "run-init",
+        "run-parts",
+        "setkeycodes",
+        "setpriv",
+        "sha3sum",
+        "shuf",
+        "ssl_client",
+        "svc",
+        "svok",
+        "syslogd",
+        "ts",
+        "ubirename",
+        "udhcpd",
+        "uevent",
+        "unix2dos",
+        "unshare",
+        "uudecode",
+        "uuencode",
+    ]
+)
+"""What a distribution's build has and a router's has not: it prints, mounts and boots in other ways."""
+_ON_DEVICES = {
+    "bin": "fsync lock login nice passwd pidof",
+    "usr/bin": "crontab flock killall nohup pgrep pkill",
+    "usr/sbin": "crond ntpd telnetd",
+}
+DEVICE_APPLETS: dict[str, str] = dict(
+    sorted(
+        {
+            **{name: folder for name, folder in APPLETS.items() if name not in _NOT_ON_DEVICES},
+            **{name: folder for folder, names in _ON_DEVICES.items() for name in names.split()},
+        }.items()
+    )
+)
+"""The applets of a router's BusyBox, and where their links are."""
+
+
 def load_usages(recorded: bytes) -> dict[str, str]:
     """The recorded texts by applet.
 
