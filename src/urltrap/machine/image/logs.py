@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import struct
-from datetime import UTC, datetime
+from posixpath import normpath
 
 from urltrap.machine.image.tree import Tree
 from urltrap.machine.persona import Persona
 from urltrap.machine.persona.dice import Dice
+from urltrap.machine.programs._zone import UTC_ZONE, Zone, parse_tzfile
 
 DAY = 86_400.0
 BOOT_TIME, RUN_LEVEL, USER_PROCESS, DEAD_PROCESS, LOGIN_PROCESS = 2, 1, 7, 8, 6
+_LASTLOG = struct.Struct("<i32s256s")
 _UTMP = struct.Struct("<hxxi32s4s32s256shhiii4i20s")
 
 
@@ -39,6 +41,7 @@ def read_utmp(data: bytes) -> list[tuple[int, int, str, str, str, float]]:
 def apply_logs(tree: Tree, persona: Persona) -> None:
     """Write /var/log."""
     dice = Dice(bytes.fromhex(persona.fingerprint), "logs")
+    zone = zone_of(tree, persona.timezone)
     boot, installed = persona.boot_time, persona.installed
     tree.directory("/var/log", mtime=boot)
     tree.directory("/var/log/apt", mtime=boot)
@@ -50,20 +53,36 @@ def apply_logs(tree: Tree, persona: Persona) -> None:
     tree.opaque(f"{journal}/system.journal", 16_777_216, 0o640, gid=999, mtime=boot + 40)
     tree.opaque(f"{journal}/user-1000.journal", 8_388_608, 0o640, gid=999, mtime=boot + 900)
     tree.link("/var/log/README", "../../usr/share/doc/systemd/README.logs")
-    tree.put("/var/log/dpkg.log", _dpkg_log(tree, installed))
-    tree.put("/var/log/apt/history.log", _apt_history(dice, persona))
+    tree.put("/var/log/dpkg.log", _dpkg_log(tree, zone, installed))
+    tree.put("/var/log/apt/history.log", _apt_history(dice, tree, zone, installed))
     tree.put("/var/log/alternatives.log", "")
-    tree.opaque("/var/log/faillog", 32_032)
-    tree.opaque("/var/log/lastlog", 292_292, 0o664, gid=43, mtime=boot + 9000)
+    wtmp = _wtmp(dice, persona)
+    tree.put("/var/log/faillog", bytes(32_032))
+    tree.put("/var/log/lastlog", _lastlog(wtmp, persona), 0o664, gid=43, mtime=boot + 9000)
     tree.put("/var/log/btmp", b"", 0o660, gid=43)
-    tree.put("/var/log/wtmp", _wtmp(dice, persona), 0o664, gid=43, mtime=boot + 9000)
+    tree.put("/var/log/wtmp", wtmp, 0o664, gid=43, mtime=boot + 9000)
 
 
-def _stamp(when: float) -> str:
-    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def zone_of(tree: Tree, name: str) -> Zone:
+    """The rules of a time zone, from its file in the tree; UTC where there is none."""
+    path = f"/usr/share/zoneinfo/{name}"
+    for _ in range(5):
+        entry = tree.entries.get(path)
+        if entry is None or entry.kind == "f":
+            break
+        path = (
+            entry.target
+            if entry.target.startswith("/")
+            else normpath(f"{path.rpartition('/')[0]}/{entry.target}")
+        )
+    return parse_tzfile(entry.data) if entry is not None and entry.data is not None else UTC_ZONE
 
 
-def _dpkg_log(tree: Tree, installed: float) -> str:
+def _stamp(zone: Zone, when: float) -> str:
+    return zone.at(when).clock.isoformat(" ", "seconds")
+
+
+def _dpkg_log(tree: Tree, zone: Zone, installed: float) -> str:
     lines = []
     when = installed
     names = [path[len("/var/lib/dpkg/info/") : -5] for path in tree.entries if path.startswith("/var/lib/dpkg/info/")
@@ -72,27 +91,42 @@ def _dpkg_log(tree: Tree, installed: float) -> str:
         when = installed + number * 0.9
         package = name if ":" in name else f"{name}:amd64"
         lines += [
-            f"{_stamp(when)} status half-configured {package}",
-            f"{_stamp(when)} status installed {package}",
+            f"{_stamp(zone, when)} status half-configured {package}",
+            f"{_stamp(zone, when)} status installed {package}",
         ]
-    lines.append(f"{_stamp(when + 2)} startup packages configure")
+    lines.append(f"{_stamp(zone, when + 2)} startup packages configure")
     return "\n".join(lines) + "\n"
 
 
-def _apt_history(dice: Dice, persona: Persona) -> str:
-    out = []
-    when = persona.installed + 1800
-    for name in (
-        "htop:amd64 (3.2.2-2)",
-        "unattended-upgrades:amd64 (2.9.1+nmu3)",
-        "rsync:amd64 (3.2.7-1+deb12u2)",
-    ):
-        out.append(
-            f"\nStart-Date: {_stamp(when).replace(' ', '  ')}\nCommandline: apt install -y {name.partition(':')[0]}\n"
-            f"Install: {name}\nEnd-Date: {_stamp(when + 3).replace(' ', '  ')}\n"
-        )
+_LATER = ("screen", "rsync", "unzip", "lsof", "zstd", "bc", "file", "curl", "nano")
+
+
+def _apt_history(dice: Dice, tree: Tree, zone: Zone, installed: float) -> str:
+    """What was installed by hand afterwards: some of the packages that are there, in their versions."""
+    status = tree.text("/var/lib/dpkg/status") if "/var/lib/dpkg/status" in tree else ""
+    versions = {}
+    for part in status.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in part.splitlines() if ": " in line and line[:1] != " ")
+        versions[fields.get("Package", "")] = fields.get("Version", "")
+    names = [name for name in _LATER if name in versions]
+    out, when = [], installed + 1800
+    for number in range(min(3, len(names))):
+        name = names.pop(dice.number(f"apt {number}", 0, len(names) - 1))
+        start, end = (_stamp(zone, at).replace(" ", "  ") for at in (when, when + 3))
+        out.append(f"\nStart-Date: {start}\nCommandline: apt install -y {name}\n"
+                   f"Install: {name}:amd64 ({versions[name]})\nEnd-Date: {end}\n")  # fmt: skip
         when += DAY * dice.real(f"apt {name}", 0.1, 3.0)
     return "".join(out)
+
+
+def _lastlog(wtmp: bytes, persona: Persona) -> bytes:
+    """lastlog(8)'s file: a record for each number of a user up to the highest, of his last log-in."""
+    numbers = {user.name: user.uid for user in persona.users}
+    rows = [row for row in read_utmp(wtmp) if row[0] == USER_PROCESS and row[3] in numbers]
+    data = bytearray(_LASTLOG.size * (max(numbers.values()) + 1))
+    for _, _, line, user, host, when in rows:
+        _LASTLOG.pack_into(data, numbers[user] * _LASTLOG.size, int(when), line.encode(), host.encode())
+    return bytes(data)
 
 
 def start_records(release: str, down: float, boot: float) -> bytes:

@@ -6,9 +6,9 @@ import dataclasses
 import errno
 import struct
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from urltrap.machine.api import Connection, ProcessInfo
+from urltrap.machine.effects import Output
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.view import FileView
 from urltrap.machine.kernel.accounts import Account
@@ -21,6 +21,7 @@ from urltrap.machine.kernel.process import KernelProcess
 from urltrap.machine.kernel.tty import Tty
 from urltrap.machine.persona import visible_address
 from urltrap.machine.proc.sockets import own_port
+from urltrap.machine.programs._zone import zone_in
 from urltrap.model.settings import SessionLimits
 
 _ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,6 +67,16 @@ class Login:
         """A log-in shell on a terminal, with what is printed before its first prompt."""
         name = "-" + self.account.shell.rpartition("/")[2]
         return self._on_terminal([name], term, columns, rows, env, greet=True)
+
+    def shell_on_pipes(self, env: Mapping[str, str] | None = None) -> KernelJob:
+        """A log-in shell that reads its commands from standard input (``ssh -T``), after the message of the day."""
+        job = KernelJob(self.kernel, self.connection, self._limits, parent_pid=self._server_pid)
+        message = self._message_of_the_day(self._files())
+        if message:
+            job.effects.append(Output(message))
+        name = "-" + self.account.shell.rpartition("/")[2]
+        self._launch(job, [name], job.streams(), self._environment(env))
+        return job
 
     def close(self, now: float) -> None:
         """The connection ended: jobs are hung up, ``who`` shows him no more. What goes on in the background may still
@@ -169,7 +180,8 @@ class Login:
         wanted = (
             ("telnetd", "inetd") if self.connection.protocol == "telnet" else ("sshd", "dropbear", "telnetd")
         )
-        listener = next((each for each in residents if each.comm in wanted), None)
+        found = {each.comm: each for each in reversed(residents) if each.comm in wanted}
+        listener = next((found[comm] for comm in wanted if comm in found), None)
         if listener is not None and listener.comm == "inetd":
             return self._enter_telnetd(listener.pid)
         parent = listener.pid if listener is not None else 1
@@ -177,7 +189,10 @@ class Login:
             pid = kernel.next_pid()
             name = listener.comm if listener is not None else self.connection.protocol + "d"
             argv = listener.argv if listener is not None else [name]
-            self._add_row(ProcessInfo(pid, parent, list(argv), name, 0, "S", kernel.clock, session=pid))
+            virtual, resident = (listener.vsz_kb, listener.rss_kb) if listener is not None else (1_304, 900)
+            self._add_row(ProcessInfo(pid, parent, list(argv), name, 0, "S", kernel.clock, session=pid,
+                                      exe=listener.exe if listener is not None else "", rss_kb=resident,
+                                      vsz_kb=virtual))  # fmt: skip
             return pid
         name = self.account.name
         monitor = kernel.next_pid()
@@ -264,12 +279,22 @@ class Login:
 
     def _greeting(self, tty: str) -> bytes:
         """What is printed before the first prompt: message of the day and last log-in (Debian's pam_motd and sshd)."""
-        files, persona = self._files(), self.kernel.persona
+        files = self._files()
+        if self._is_hushed(files):
+            return b""
+        text = self._message_of_the_day(files)
+        return text + self._last_login(files, tty) if self.kernel.persona.is_server else text
+
+    def _is_hushed(self, files: FileView) -> bool:
         try:
             files.stat(f"{self.account.home}/.hushlogin")
         except SysError:
-            pass
-        else:
+            return False
+        return True
+
+    def _message_of_the_day(self, files: FileView) -> bytes:
+        persona = self.kernel.persona
+        if self._is_hushed(files):
             return b""
         text = b""
         if persona.is_server:
@@ -281,8 +306,6 @@ class Login:
             text += files.read("/etc/motd", 100_000)
         except SysError:
             pass  # a machine without one prints none
-        if persona.is_server:
-            text += self._last_login(files, tty)
         return text
 
     def _last_login(self, files: FileView, tty: str) -> bytes:
@@ -295,7 +318,8 @@ class Login:
                 when, _, host = _LASTLOG.unpack(record)
                 name = host.split(b"\0", 1)[0]
                 if 0 < when <= self.kernel.clock and name.isascii() and name.decode("ascii").isprintable():
-                    stamp = datetime.fromtimestamp(when, UTC).strftime("%a %b %e %H:%M:%S %Y").encode()
+                    clock = zone_in(files).at(when).clock
+                    stamp = f"{clock:%a %b} {clock.day:2d} {clock:%H:%M:%S %Y}".encode()
                     line = b"Last login: " + stamp + b" from " + name + b"\n"
             spot = files.tree.find(Onlooker(self.kernel, 0), path)
             node = files.opened_for_writing(spot, path, 0o664, truncate=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from urltrap.machine.api import Process
+from urltrap.machine.api import FileSystem, Process
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.content import PackedContent
@@ -107,6 +107,14 @@ def zone_of(p: Process, name: str | None = None) -> Zone:
 @lru_cache(maxsize=32)
 def _zone_in(content: BytesContent | PackedContent) -> Zone:
     return parse_tzfile(content.read(0, _MAX))
+
+
+def zone_in(files: FileSystem) -> Zone:
+    """The zone of a machine that is looked at without a process: /etc/localtime's."""
+    try:
+        return parse_tzfile(files.read("/etc/localtime", _MAX))
+    except SysError:
+        return UTC_ZONE
 
 
 def local(p: Process, when: float, name: str | None = None) -> Local:

@@ -8,8 +8,8 @@ from urltrap.machine.api import Process, Run
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.programs._cmd import Cmd, command
 from urltrap.machine.programs._net import ask, host_of, split_url
+from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.registry import program
-from urltrap.machine.shell.timeformat import strftime
 
 
 @command("lynx", "links", "elinks", "w3m", short="", bb=False, hint="")
@@ -76,6 +76,6 @@ def downloaders(p: Process) -> Run:
         yield from p.out(
             f"{body.size / 1000:.1f} KB received\n"
             if name == "lwp-download"
-            else f"{strftime('%H:%M:%S', p.now())} {target} {body.size}\n"
+            else f"{local(p, p.now()).clock:%H:%M:%S} {target} {body.size}\n"
         )
     return status

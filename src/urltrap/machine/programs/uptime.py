@@ -233,7 +233,8 @@ def last(p: Process) -> Run:
     except SysError as error:
         yield from p.err(f"{p.argv[0]}: cannot open {path}: {error.words}\n")
         return 1
-    lines = _history(p, data, [] if bad else logged_in(p), chosen)
+    full = any(name in ("F", "--fulltimes") for name, _ in options)
+    lines = _history(p, data, [] if bad else logged_in(p), chosen, full)
     for line in lines[:count]:
         yield from p.out(line + "\n")
     records = read_utmp(data)
@@ -246,10 +247,15 @@ def _numbers(args: Sequence[str]) -> list[str]:
     return [f"-n{word[1:]}" if word[:1] == "-" and word[1:].isdigit() else word for word in args]
 
 
-def _history(p: Process, data: bytes, present: Sequence[Connection], chosen: Sequence[str]) -> list[str]:
+def _history(
+    p: Process, data: bytes, present: Sequence[Connection], chosen: Sequence[str], full: bool = False
+) -> list[str]:
     def start(when: float) -> str:
         clock = local(p, when).clock
-        return f"{clock:%a %b} {clock.day:2d} {clock:%H:%M}"
+        return f"{clock:%a %b} {clock.day:2d} {clock:{'%H:%M:%S %Y' if full else '%H:%M'}}"
+
+    def end(when: float) -> str:
+        return start(when) if full else f"{local(p, when).clock:%H:%M}"
 
     def row(user: str, line: str, host: str, when: float, rest: str) -> str:
         return f"{user:<8.8} {line:<12.12} {host:<16.16} {start(when)} {rest}"
@@ -266,12 +272,10 @@ def _history(p: Process, data: bytes, present: Sequence[Connection], chosen: Seq
             ends[line] = when
         elif kind == USER_PROCESS:
             ended = ends.pop(line, 0.0)
-            rest = (
-                f"- {local(p, ended).clock:%H:%M} {_span(ended - when)}" if ended else "   gone - no logout"
-            )
+            rest = f"- {end(ended)} {_span(ended - when)}" if ended else "   gone - no logout"
             out.append((user, line, row(user, line, host, when, rest)))
         elif kind == BOOT_TIME:
-            rest = f"- {local(p, down).clock:%H:%M} {_span(down - when)}" if down else "  still running"
+            rest = f"- {end(down)} {_span(down - when)}" if down else "  still running"
             out.append(("reboot", "~", row("reboot", "system boot", host, when, rest)))
             down = when
     return [text for user, line, text in out if not chosen or user in chosen or line in chosen]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from urltrap.machine.programs._zone import local
 from urltrap.machine.shell.dialect import BASH
 from urltrap.machine.shell.errors import ExpansionError, ShellSyntaxError
 from urltrap.machine.shell.timeformat import strftime
@@ -60,7 +61,7 @@ def expand_escapes(sh: Shell, template: str, *, quote: bool = False) -> str:
         elif letter == "D" and template[pos : pos + 1] == "{":
             end = template.find("}", pos)
             end = size if end < 0 else end
-            out.append(keep(strftime(template[pos + 1 : end] or "%X", sh.p.now())))
+            out.append(keep(_clock(sh, template[pos + 1 : end] or "%X")))
             pos = end + 1
         elif letter == "\\":
             out.append("\\\\" if quote else "\\")
@@ -85,7 +86,12 @@ def _escape(sh: Shell, letter: str) -> str | None:
         path = _directory(sh)
         return path if letter == "w" or path in ("/", "~") else path.rpartition("/")[2]
     times = {"t": "%H:%M:%S", "T": "%I:%M:%S", "@": "%I:%M %p", "A": "%H:%M", "d": "%a %b %d"}
-    return strftime(times[letter], sh.p.now()) if letter in times else None
+    return _clock(sh, times[letter]) if letter in times else None
+
+
+def _clock(sh: Shell, template: str) -> str:
+    at = local(sh.p, sh.p.now(), sh.getvar("TZ", "") or None)
+    return strftime(template, sh.p.now(), at.zone, at.offset)
 
 
 def _ash_escapes(sh: Shell, template: str) -> str:

@@ -13,9 +13,9 @@ from urltrap.machine.programs._cmd import Cmd, Gen
 from urltrap.machine.programs._compression import DecodeError, decompress
 from urltrap.machine.programs._modes import mode_text
 from urltrap.machine.programs._paths import join
+from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.tar._failing import child_died, die, previous_errors
 from urltrap.machine.shell.glob import compile_pattern, has_magic
-from urltrap.machine.shell.timeformat import strftime
 
 _MAX_TOTAL = 64_000_000
 
@@ -102,7 +102,7 @@ def _members(c: Cmd, archive: tarfile.TarFile, members: list[tarfile.TarInfo], e
         if not _wanted(c, name, seen) or any(each.matches(info.name) for each in excluded):
             continue
         if not extract or verbose:
-            line = _long_line(info, name) if (not extract and verbose) or verbose > 1 else name
+            line = _long_line(p, info, name) if (not extract and verbose) or verbose > 1 else name
             yield from c.p.write(2 if c.has("O") else 1, (line + "\n").encode("utf-8", "surrogateescape"))
         if extract:
             failed = (yield from _extract(c, archive, info, levels)) or failed
@@ -117,15 +117,15 @@ def _members(c: Cmd, archive: tarfile.TarFile, members: list[tarfile.TarInfo], e
     return 1 if failed else 0
 
 
-def _long_line(info: tarfile.TarInfo, name: str) -> str:
+def _long_line(p: Process, info: tarfile.TarInfo, name: str) -> str:
     kind = 0o040000 if info.isdir() else 0o120000 if info.issym() else 0o100000
     shown = ("h" if info.islnk() else "") + mode_text(kind | info.mode & 0o7777)[1 if info.islnk() else 0 :]
     owner = f"{info.uname or info.uid}/{info.gname or info.gid}"
-    moment = min(max(info.mtime, 0), 4e9)
+    at = local(p, min(max(info.mtime, 0), 4e9))
     size = str(info.size)
     pad = max(1, 18 - len(owner) - len(size))
     tail = f" -> {info.linkname}" if info.issym() else f" link to {info.linkname}" if info.islnk() else ""
-    return f"{shown} {owner}{' ' * pad}{size} {strftime('%Y-%m-%d %H:%M', moment)} {name}{tail}"
+    return f"{shown} {owner}{' ' * pad}{size} {at.clock:%Y-%m-%d %H:%M} {name}{tail}"
 
 
 def _extract(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from urltrap.machine.api import decode, encode
 from urltrap.machine.errors import BudgetError
+from urltrap.machine.programs._zone import local
 from urltrap.machine.shell.ansi_c import format_escape, unescape_echo
 from urltrap.machine.shell.arithmetic import wrap
 from urltrap.machine.shell.builtins.registry import builtin
@@ -247,7 +248,8 @@ def _convert(printer: _Printer, match: re.Match[str]) -> str | None:
         moment = sh.p.now() if text is None or text == "-1" else (
             sh.seconds_base if text == "-2" else float(int(text)) if text.lstrip("-").isdecimal() else 0.0
         )  # fmt: skip
-        printer.out += _pad(encode(strftime(kind[1:-2] or "%X", moment)), width, left)
+        at = local(sh.p, moment, sh.getvar("TZ", "") or None)
+        printer.out += _pad(encode(strftime(kind[1:-2] or "%X", moment, at.zone, at.offset)), width, left)
     else:
         if sh.dialect.bash:
             return f"`{kind}': invalid format character"
