@@ -95,6 +95,10 @@ class FakeJob:
     def exit_status(self) -> int | None:
         return self._status
 
+    @property
+    def killed_by(self) -> str | None:
+        return None
+
     def step(self, now: float, budget: int = 20_000) -> list[Effect]:
         if self.terminal:
             return self._shell()
@@ -183,6 +187,9 @@ class FakeLogin:
 
     def shell(self, term: str, columns: int, rows: int, env: Mapping[str, str]) -> FakeJob:
         return self.machine.job(FakeJob("", env, terminal=True))
+
+    def shell_on_pipes(self, env: Mapping[str, str]) -> FakeJob:
+        return self.exec("exec $SHELL -l", env)
 
     def exec_on_terminal(
         self, command: str, term: str, columns: int, rows: int, env: Mapping[str, str]
@@ -344,7 +351,8 @@ class TrapBuilder:
     ) -> Trap:
         journal, errors, maker = ListJournal(), ErrorLog(time.monotonic), maker or FakeMaker()
         profile, groups = shipped_profile()
-        changes = {"banner_delay_ms": 0.0, "password_check_ms": 0.0, **(profile_changes or {})}
+        waits = dict.fromkeys(("banner_delay_ms", "password_check_ms", "password_refusal_ms"), 0.0)
+        changes = waits | dict(profile_changes or {})
         overlays = self.folder / "overlays"
         overlays.mkdir(exist_ok=True)
         sensor = SshSensor(

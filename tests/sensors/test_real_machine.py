@@ -54,7 +54,15 @@ async def test_a_dropper_that_hangs_up_at_once_is_still_served(real: Trap) -> No
 async def test_a_shell_without_terminal_reads_its_commands_from_standard_input(real: Trap) -> None:
     async with real.connect() as client, asyncio.timeout(20):
         result = await client.run(input="echo one\necho two >&2\nexit 5\n")
-    assert (result.stdout, result.stderr, result.exit_status) == ("one\n", "two\n", 5)
+    message, _, printed = result.stdout.rpartition("law.\n")
+    assert message.startswith("Linux ") and "ABSOLUTELY NO WARRANTY" in message
+    assert (printed, result.stderr, result.exit_status) == ("one\n", "two\n", 5)
+
+
+async def test_a_command_that_a_signal_ends_is_told_by_its_signal(real: Trap) -> None:
+    async with real.connect() as client, asyncio.timeout(20):
+        result = await client.run("kill -TERM $$")
+    assert (result.exit_status, result.exit_signal and result.exit_signal[:2]) == (-1, ("TERM", False))
 
 
 async def test_what_the_systems_own_start_files_run_is_no_news_and_what_he_adds_to_them_is(

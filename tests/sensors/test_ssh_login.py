@@ -222,7 +222,7 @@ async def test_names_and_passwords_that_are_not_utf8_are_recorded(trap: Trap) ->
     def ask(conn: Any) -> None:
         conn.send_packet(
             50,
-            String(b"\xff\x00"),
+            String(b"\xff\x01"),
             String(b"ssh-connection"),
             String(b"password"),
             Boolean(False),
@@ -231,4 +231,4 @@ async def test_names_and_passwords_that_are_not_utf8_are_recorded(trap: Trap) ->
 
     await raw(trap, ask)
     (tried,) = trap.journal.of(LoginTried)
-    assert (tried.username, tried.password) == (b"\xff\x00", b"\xfe")
+    assert (tried.username, tried.password) == (b"\xff\x01", b"\xfe")

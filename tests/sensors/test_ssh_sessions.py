@@ -18,6 +18,7 @@ from urltrap.model.event import (
     LoginTried,
     TerminalRequested,
 )
+from urltrap.sensors.ssh.connection import SshConnection
 
 from .conftest import PASSWORD, Trap, TrapBuilder
 
@@ -112,7 +113,16 @@ async def test_an_eleventh_session_is_refused(trap: Trap) -> None:
         assert (await client.run("id")).exit_status == 0
 
 
-async def test_a_signal_reaches_the_command(trap: Trap) -> None:
+async def test_a_signal_reaches_the_command_of_any_user_but_root(
+    trap: Trap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with trap.connect() as client:
+        process = await client.create_process("wait")
+        process.send_signal("TERM")
+        client.abort()
+    await trap.journal.wait_for(Disconnected)
+    assert trap.machine.jobs.pop().signals == []
+    monkeypatch.setattr(SshConnection, "is_root", False)
     async with trap.connect() as client:
         process = await client.create_process("wait")
         process.send_signal("TERM")

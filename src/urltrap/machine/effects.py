@@ -149,6 +149,11 @@ class Job(Protocol):
         ...
 
     @property
+    def killed_by(self) -> str | None:
+        """The name without SIG of the signal that ended it; None where it ended by itself or still runs."""
+        ...
+
+    @property
     def lingering(self) -> bool:
         """True where processes of it go on although it ended (``nohup``, ``&``): step it while that is worth it."""
         ...

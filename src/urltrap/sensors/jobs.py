@@ -48,7 +48,10 @@ class Sink(Protocol):
         ...
 
     def output(self, data: bytes, stream: int) -> None: ...
-    def finished(self, status: int) -> None: ...
+    def finished(self, status: int, signal: str | None) -> None:
+        """The command has ended with a status, or a signal (its name without SIG) has ended it."""
+        ...
+
     def machine_went_down(self, kind: str) -> None:
         """The machine was rebooted or switched off: drop the client's connection."""
         ...
@@ -185,19 +188,19 @@ class JobDriver:
         job = self._job
         try:
             self._carry_out(job.step(time.time(), steps))
-            status, lingering = job.exit_status, job.lingering
+            status, lingering, killed = job.exit_status, job.lingering, job.killed_by
             runnable, wake_at = job.runnable, job.wake_at
             room = job.backlog <= MAX_BACKLOG // 2
         except Exception as error:
             self._failed(error)
-            self._tell(1)
+            self._tell(1, None)
             self._end()
             return False
         if self._holding and room:
             self._holding = False
             self._sink.hold_input(False)
         if status is not None:
-            self._tell(status)
+            self._tell(status, killed)
             if not lingering:
                 self._end()
                 return False
@@ -293,12 +296,12 @@ class JobDriver:
         self._services.errors.report("running a job", error)
         self._session.failed(f"{type(error).__name__} in a job")
 
-    def _tell(self, status: int) -> None:
+    def _tell(self, status: int, signal: str | None) -> None:
         """The command has ended: the client is told once; what it left in the background goes on unseen."""
         if not self._told:
             self._told = True
             if not self._detached:
-                self._sink.finished(status)
+                self._sink.finished(status, signal)
             self._detached = True
 
     def _end(self) -> None:

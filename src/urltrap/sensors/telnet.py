@@ -359,7 +359,7 @@ class TelnetConnection(asyncio.Protocol):
             elif not self._paused:
                 self._transport.resume_reading()
 
-    def finished(self, status: int) -> None:
+    def finished(self, status: int, signal: str | None) -> None:
         """The shell has ended: telnetd closes the connection."""
         self.end("client", "shell ended")
 

@@ -169,14 +169,17 @@ def test_a_folder_is_listed_with_long_names_and_ends() -> None:
         (19, string(b"/etc/motd"), 4),
         (5, string(b"none") + bytes(12), 4),
         (12, string(b"none"), 4),
-        (4, string(b"none"), 4),
-        (99, b"", 8),
+        (4, string(b"none"), 2),
         (200, string(b"unknown@example.net"), 8),
     ],
 )
 def test_failures_have_the_codes_of_sftp_server(kind: int, body: bytes, code: int) -> None:
     answer, reply = ask(started()[0], kind, body)
     assert (answer, reply[:4]) == (101, u32(code))
+
+
+def test_a_message_that_nobody_knows_is_not_answered() -> None:
+    assert started()[0].receive(packet(99, u32(7))) == b""
 
 
 def test_handles_are_bounded() -> None:

@@ -1,4 +1,4 @@
-"""Packets in the clear: sshd's answers to what is wrong with them."""
+"""Packets: sshd's answers to what is wrong with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from urltrap.wire.ssh.packets import Reaction, Verdict, react_before_keys, read_header, username_changed
+from urltrap.wire.ssh.compatibility import knows_end_of_writing
+from urltrap.wire.ssh.packets import (
+    Reaction,
+    Verdict,
+    not_opening_text,
+    react_before_keys,
+    react_with_keys,
+    read_header,
+    stray_channel_text,
+    username_changed,
+)
 
 
 def packet(payload: bytes, padding: int | None = None) -> bytes:
@@ -77,3 +87,34 @@ def test_names_in_a_farewell_are_cut_and_never_read_as_a_format() -> None:
 def test_no_input_breaks_it(data: bytes) -> None:
     header = read_header(data)
     assert header.verdict is not Verdict.ACCEPT or len(data) >= header.length >= 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "logged_in", "log_in_began", "expected", "reaction"),
+    [(0, True, True, None, Reaction.CLOSE), (192, False, False, None, Reaction.CLOSE),
+     (5, False, False, None, Reaction.HANDLE), (5, True, True, None, Reaction.UNIMPLEMENTED),
+     (50, False, False, None, Reaction.UNIMPLEMENTED), (50, False, True, None, Reaction.HANDLE),
+     (50, True, True, None, Reaction.UNIMPLEMENTED), (90, False, True, None, Reaction.UNIMPLEMENTED),
+     (90, True, True, None, Reaction.HANDLE), (20, False, False, None, Reaction.UNIMPLEMENTED),
+     (20, True, True, None, Reaction.HANDLE), (20, True, True, frozenset({30}), Reaction.UNIMPLEMENTED),
+     (30, True, True, frozenset({30}), Reaction.HANDLE), (30, True, True, None, Reaction.UNIMPLEMENTED),
+     (7, False, False, None, Reaction.UNIMPLEMENTED), (2, False, False, None, Reaction.HANDLE)],
+)  # fmt: skip
+def test_with_keys_only_what_a_stage_has_a_use_for_is_handled(
+    kind: int, logged_in: bool, log_in_began: bool, expected: frozenset[int] | None, reaction: Reaction
+) -> None:
+    assert (
+        react_with_keys(kind, logged_in=logged_in, log_in_began=log_in_began, expected=expected) is reaction
+    )
+
+
+def test_messages_for_channels_that_are_not_there_end_in_sshds_words_or_are_ignored() -> None:
+    assert stray_channel_text(97, 7) == "oclose packet referred to nonexistent channel 7"
+    assert stray_channel_text(98, 7) == "server_input_channel_req: unknown channel 7"
+    assert stray_channel_text(93, 7) == ""
+    assert not_opening_text(91, 0) == "Received open confirmation for non-opening channel 0."
+
+
+def test_only_newer_openssh_clients_are_told_that_nobody_reads_their_input_any_more() -> None:
+    told = [b"OpenSSH_9.6", b"OpenSSH_5.1", b"OpenSSH_4.3", b"OpenSSH_3.9p1", b"libssh2_1.10", b"Go"]
+    assert [knows_end_of_writing(software) for software in told] == [True, True, False, False, False, False]

@@ -15,7 +15,7 @@ from urltrap.machine.kernel.console import ConsoleInput, ConsoleOutput
 from urltrap.machine.kernel.kernel import Kernel
 from urltrap.machine.kernel.pace import Pace
 from urltrap.machine.kernel.process import KernelProcess
-from urltrap.machine.kernel.signals import NUMBERS, SIGKILL, SIGWINCH
+from urltrap.machine.kernel.signals import NAMES, NUMBERS, SIGKILL, SIGWINCH
 from urltrap.machine.kernel.waiting import WaitQueue
 from urltrap.model.event import BudgetSpent, EventBase, ProgramRun
 from urltrap.model.settings import SessionLimits
@@ -197,6 +197,12 @@ class KernelJob:
     def exit_status(self) -> int | None:
         """None while running; then 0-255, or 128 + signal."""
         return self._exit_status
+
+    @property
+    def killed_by(self) -> str | None:
+        """The name without SIG of the signal that ended it, as wait(2) would tell it."""
+        leader = self.leader
+        return NAMES.get(leader.killed_by) if leader is not None and self._exit_status is not None else None
 
     @property
     def lingering(self) -> bool:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import random
 import time
 from collections.abc import Coroutine
 from typing import Any
 
 import asyncssh
+from asyncssh.misc import ProtocolError
 from asyncssh.packet import Boolean, NameList, SSHPacket, String, UInt32
 
 from urltrap.model.event import LoginTried
 from urltrap.sensors.session import Session
 from urltrap.sensors.ssh.transport import ServerTransport
 from urltrap.wire.ssh import packets
-from urltrap.wire.ssh.timing import answer_seconds
+from urltrap.wire.ssh.timing import answer_seconds, refusal_seconds
 
 SERVICE_REQUEST, SERVICE_ACCEPT = 5, 6
 USERAUTH_REQUEST, USERAUTH_FAILURE, USERAUTH_SUCCESS, USERAUTH_PK_OK = 50, 51, 52, 60
@@ -74,7 +76,7 @@ class AuthenticatingConnection(ServerTransport):
         if not self._auth_in_progress:
             self.send_packet(packets.UNIMPLEMENTED, UInt32(number))
             return None
-        user, service, method = packet.get_string(), packet.get_string(), packet.get_string()
+        user, service, method = (c_string(packet) for _ in range(3))
         self._attempts += 1
         if self._attempts == 1:
             self.username, self._service_name = user, service
@@ -92,6 +94,7 @@ class AuthenticatingConnection(ServerTransport):
     async def _try(self, method: bytes, packet: SSHPacket) -> None:
         started = time.monotonic()
         if method == b"none":
+            packet.check_end()
             self._note("none", accepted=False)
             if self._attempts > 1:
                 self._failures += 1
@@ -102,6 +105,9 @@ class AuthenticatingConnection(ServerTransport):
         if method == b"password" and "password" in self.profile.auth_methods:
             accepted = self._try_password(packet)
             spent = self.profile.password_check_ms / 1000
+            if not accepted:
+                chances = (random.random(), random.random(), random.random())
+                spent += refusal_seconds(self.profile.password_refusal_ms / 1000, chances)
         elif method in _PUBLIC_KEY_METHODS and "publickey" in self.profile.auth_methods:
             accepted, pending = self._try_key(method, packet)
         elif method == b"keyboard-interactive":
@@ -142,9 +148,9 @@ class AuthenticatingConnection(ServerTransport):
         message = packet.get_consumed_payload()
         signature = packet.get_string() if signed else b""
         packet.check_end()
+        if host_key is not None and host_key != self.host_key_blob:
+            raise ProtocolError("a try that is bound to another server's key")
         opens = self.key_opens(self.username, key)
-        if host_key is not None and host_key not in self._all_server_host_keys:
-            opens = False
         accepted = opens and signed and self._verifies(key, message, signature)
         self._note(
             "publickey",
@@ -180,6 +186,14 @@ class AuthenticatingConnection(ServerTransport):
         self._cancel_login_timer()
         self.send_server_host_keys()
         self.logged_in()
+
+
+def c_string(packet: SSHPacket) -> bytes:
+    """A string that sshd reads as one of C: a zero byte ends the connection."""
+    value = packet.get_string()
+    if b"\0" in value:
+        raise ProtocolError("a zero byte in a name")
+    return value
 
 
 def _text(data: bytes) -> str:

@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from asyncssh.channel import SSHServerChannel
 from asyncssh.constants import EXTENDED_DATA_STDERR
-from asyncssh.packet import SSHPacket, UInt32
+from asyncssh.misc import ProtocolError
+from asyncssh.packet import Boolean, SSHPacket, String, UInt32
 from asyncssh.session import SSHServerSession
 
 from urltrap.model.event import EnvironmentSet, TerminalRequested
+from urltrap.sensors.ssh.authentication import c_string
+from urltrap.wire.ssh.compatibility import knows_end_of_writing
 
 if TYPE_CHECKING:
     from urltrap.sensors.ssh.connection import SshConnection
 
 _WINDOW_ADJUST = 93
+_SIGNALS = frozenset(
+    {"ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2"}
+)
+"""Signals that have a name in the protocol (RFC 4254 section 6.10); sshd tells others as "SIG@openssh.com"."""
 _MAX_ENV = 64
 _MAX_KEPT = 4096
 _MAX_SIDE = 500
@@ -91,6 +98,8 @@ class SessionChannel(SSHServerChannel[bytes]):
         )
         self.number = number
         self._exit_status: int | None = None
+        self._killed_by: str | None = None
+        self._told = False
         self._lines = 0
 
     # ---- opening ----
@@ -105,16 +114,46 @@ class SessionChannel(SSHServerChannel[bytes]):
         self._conn.send_channel_open_confirmation(send_chan, self._recv_chan, 0, self._recv_pktsize)
         self._send_state = self._recv_state = "open"
 
+    # ---- what sshd does not mind ----
+
+    def _process_data(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        if self._recv_state == "open":
+            super()._process_data(pkttype, pktid, packet)
+
+    def _process_extended_data(self, _pkttype: int, _pktid: int, packet: SSHPacket) -> None:
+        if self._recv_state != "open":
+            raise ProtocolError(f"Received extended_data after EOF on channel {self._recv_chan}.")
+
+    def _process_eof(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        if self._recv_state == "open":
+            super()._process_eof(pkttype, pktid, packet)
+
+    def _process_window_adjust(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        before = self._send_window
+        super()._process_window_adjust(pkttype, pktid, packet)
+        if before + int.from_bytes(packet.get_consumed_payload()[5:9], "big") > 0xFFFFFFFF:
+            raise ProtocolError("a window that is too large")
+
+    _packet_handlers = SSHServerChannel._packet_handlers | {
+        93: _process_window_adjust,
+        94: _process_data,
+        95: _process_extended_data,
+        96: _process_eof,
+    }
+
     # ---- requests ----
 
     def _process_pty_req_request(self, packet: SSHPacket) -> bool:
-        term = packet.get_string()
+        term = c_string(packet)
         columns, rows = packet.get_uint32(), packet.get_uint32()
         packet.get_uint32()
         packet.get_uint32()
         packet.get_string()
         packet.check_end()
-        if self._session_started or self._session.has_terminal:
+        if self._session.has_terminal:
+            self._conn.say_goodbye("Protocol error: you already have a pty.")
+            return False
+        if self._session_started:
             return False
         self._session.has_terminal = True
         self._term_size = (columns, rows, 0, 0)
@@ -127,7 +166,7 @@ class SessionChannel(SSHServerChannel[bytes]):
     _term = b""
 
     def _process_env_request(self, packet: SSHPacket) -> bool:
-        name, value = packet.get_string(), packet.get_string()
+        name, value = c_string(packet), c_string(packet)
         packet.check_end()
         if self._lines < _MAX_ENV:
             self._lines += 1
@@ -155,11 +194,13 @@ class SessionChannel(SSHServerChannel[bytes]):
         return True
 
     def _process_signal_request(self, packet: SSHPacket) -> bool:
-        name = packet.get_string()
+        name = c_string(packet)
         packet.check_end()
-        if self._session.program is None or not name.isalnum() or len(name) > 16:
+        text = name.decode("ascii", "replace")
+        # Where root is logged in, sshd has no process of its own for the session that could send it.
+        if self._session.program is None or text not in _SIGNALS or self._conn.is_root:
             return False
-        self._session.program.receive_signal(name.decode("ascii", "replace"))
+        self._session.program.receive_signal(text)
         return True
 
     def _process_break_request(self, packet: SSHPacket) -> bool:
@@ -167,24 +208,26 @@ class SessionChannel(SSHServerChannel[bytes]):
         return self._session.has_terminal and self._session_started
 
     def _process_x11_req_request(self, packet: SSHPacket) -> bool:
-        return False  # no xauth on a server without X
+        self._conn.say_aside("No xauth program; cannot forward X11.")  # as on a server without X
+        return False
 
     def _process_auth_agent_req_at_openssh_dot_com_request(  # type: ignore[override]
         self, packet: SSHPacket
     ) -> bool:
-        return not self._session_started
+        had, self._conn.has_agent = self._conn.has_agent, True
+        return not had
 
     def _process_shell_request(self, packet: SSHPacket) -> bool:
         packet.check_end()
         return self._launch(lambda: self._conn.start_shell(self))
 
     def _process_exec_request(self, packet: SSHPacket) -> bool:
-        command = packet.get_string()
+        command = c_string(packet)
         packet.check_end()
         return self._launch(lambda: self._conn.start_command(self, command))
 
     def _process_subsystem_request(self, packet: SSHPacket) -> bool:
-        name = packet.get_string()
+        name = c_string(packet)
         packet.check_end()
         return self._launch(lambda: self._conn.start_subsystem(self, name))
 
@@ -231,18 +274,31 @@ class SessionChannel(SSHServerChannel[bytes]):
         if self._send_state == "open":
             self.write(data, EXTENDED_DATA_STDERR if stream == 2 else None)
 
-    def finished(self, status: int) -> None:
-        """The end: remaining data, EOF, exit status, CLOSE, in sshd's order."""
+    def finished(self, status: int, signal: str | None = None) -> None:
+        """The end: remaining data, EOF, how it ended, CLOSE, in sshd's order."""
         if self._send_state == "open":
-            self._exit_status = status & 0xFF
+            self._exit_status, self._killed_by = status & 0xFF, signal
+            if self._send_buf:  # the client's window is used up: it hears how it ended before the rest
+                self._tell_status()
             self.write_eof()
 
     def _flush_send_buf(self) -> None:
         super()._flush_send_buf()
         if self._exit_status is not None and self._send_state == "eof":
-            status, self._exit_status = self._exit_status, None
-            self._send_request(b"exit-status", UInt32(status))
+            self._tell_status()
             self.close()
+
+    def _tell_status(self) -> None:
+        if not self._told:
+            self._told = True
+            status = self._exit_status or 0
+            if self._killed_by in _SIGNALS:
+                details = (String(self._killed_by or ""), Boolean(False), String(""), String(""))
+                self._send_request(b"exit-signal", *details)
+            else:
+                self._send_request(b"exit-status", UInt32(status))
+            if self._recv_state == "open" and knows_end_of_writing(self._conn.client_software):
+                self._send_request(b"eow@openssh.com")
 
 
 def _bounded(columns: int, rows: int) -> tuple[int, int]:

@@ -6,7 +6,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from asyncssh.constants import OPEN_CONNECT_FAILED, OPEN_UNKNOWN_CHANNEL_TYPE
+from asyncssh.constants import (
+    OPEN_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_CONNECT_FAILED,
+    OPEN_UNKNOWN_CHANNEL_TYPE,
+)
 from asyncssh.misc import ChannelOpenError, ConnectionLost, ProtocolError
 from asyncssh.packet import SSHPacket, UInt32
 
@@ -24,6 +28,7 @@ from urltrap.sensors.ssh.forward import DeadPeer, is_local
 from urltrap.sensors.ssh.programs import JobProgram
 from urltrap.sensors.ssh.transfers import transfer_program
 from urltrap.wire.ssh.fingerprint import KexInit, hassh
+from urltrap.wire.ssh.packets import with_room
 
 if TYPE_CHECKING:
     from urltrap.sensors.ssh.server import SshSensor
@@ -52,6 +57,7 @@ class SshConnection(AuthenticatingConnection):
         self._numbers = self._forwards = self._open_sessions = 0
         self._listeners: set[tuple[bytes, int]] = set()
         self._no_more_sessions = False
+        self.has_agent = False
         self._watch: asyncio.TimerHandle | None = None
 
     # ---- coming and going ----
@@ -222,6 +228,11 @@ class SshConnection(AuthenticatingConnection):
             self._watch = self._loop.call_later(delay, self._look)
 
     @property
+    def is_root(self) -> bool:
+        """Whether root is logged in."""
+        return self.username == b"root"
+
+    @property
     def login(self) -> Login:
         """The log-in on the attacker's machine, made when something runs for the first time."""
         if self._login is None:
@@ -254,6 +265,14 @@ class SshConnection(AuthenticatingConnection):
 
     # ---- channels ----
 
+    def _process_channel_open(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        payload = packet.get_full_payload()
+        packet = SSHPacket(with_room(payload))
+        packet.get_byte()
+        super()._process_channel_open(pkttype, pktid, packet)
+
+    _packet_handlers = AuthenticatingConnection._packet_handlers | {90: _process_channel_open}
+
     def _process_session_open(self, packet: SSHPacket) -> Any:
         packet.check_end()
         if self._no_more_sessions:
@@ -265,6 +284,11 @@ class SshConnection(AuthenticatingConnection):
         self._open_sessions += 1
         self._update_recv_pktlen(self.profile.channel_packet)
         return channel, ChannelSession()
+
+    def add_channel(self, chan: Any) -> int:
+        """Number a channel as sshd does: the lowest number that is free."""
+        self._next_recv_chan = 0
+        return int(super().add_channel(chan))
 
     def remove_channel(self, recv_chan: int) -> None:
         """A channel is gone."""
@@ -278,8 +302,7 @@ class SshConnection(AuthenticatingConnection):
         if channel.has_terminal:
             job = self.login.shell(decode(term), columns, rows, _decoded(channel.environment))
         else:
-            # sshd starts the log-in shell on pipes; it reads its commands from standard input.
-            job = self.login.exec("exec $SHELL -l", _decoded(channel.environment))
+            job = self.login.shell_on_pipes(_decoded(channel.environment))
         return self._job(channel, job)
 
     def start_command(self, channel: SessionChannel, command: bytes) -> Program | None:
@@ -346,6 +369,10 @@ class SshConnection(AuthenticatingConnection):
         return self._forward(True, direction="direct-unix", host=path[:1024], port=0)
 
     def _process_tun_at_openssh_dot_com_open(self, packet: SSHPacket) -> Any:
+        known = packet.get_uint32() in (1, 2)
+        self.say_aside(
+            "Server has rejected tunnel device forwarding" if known else "Unsupported tunnel device mode."
+        )
         raise ChannelOpenError(OPEN_CONNECT_FAILED, "open failed")
 
     def _forward(self, refuse: bool, **fields: Any) -> Any:
@@ -353,6 +380,9 @@ class SshConnection(AuthenticatingConnection):
         self._numbers += 1
         self._forwards += 1
         self.budget.input(0)
+        if fields["port"] > 65_535:
+            self.session.record(ForwardAsked, **fields)
+            raise ChannelOpenError(OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed")
         if refuse or self._forwards > _MAX_FORWARDS:
             self.session.record(ForwardAsked, **fields)
             words = "Connection refused" if fields["direction"] == "direct" else "open failed"
@@ -367,10 +397,10 @@ class SshConnection(AuthenticatingConnection):
         packet.check_end()
         self._forwards += 1
         self.session.record(ForwardAsked, direction="reverse", host=host[:1024], port=port)
-        if self._forwards > _MAX_FORWARDS or port > 65_535:
+        if self._forwards > _MAX_FORWARDS:
             self._report_global_response(False)
             return
-        chosen = port or 32_768 + (hash((self.session.id, self._forwards)) % 28_000)
+        chosen = port & 0xFFFF or 32_768 + (hash((self.session.id, self._forwards)) % 28_000)
         self._listeners.add((host, chosen))
         self._report_global_response(UInt32(chosen) if port == 0 else True)
 
@@ -385,12 +415,23 @@ class SshConnection(AuthenticatingConnection):
         packet.check_end()
         self._forwards += 1
         self.session.record(ForwardAsked, direction="reverse-unix", host=path[:1024], port=0)
+        if self._forwards <= _MAX_FORWARDS:
+            self._listeners.add((path, -1))
         self._report_global_response(self._forwards <= _MAX_FORWARDS)
 
     def _process_cancel_streamlocal_forward_at_openssh_dot_com_global_request(
         self, packet: SSHPacket
     ) -> None:
-        self._report_global_response(True)
+        key = (packet.get_string(), -1)
+        packet.check_end()
+        self._report_global_response(key in self._listeners)
+        self._listeners.discard(key)
+
+    def _process_hostkeys_prove_00_at_openssh_dot_com_global_request(self, packet: SSHPacket) -> None:
+        if packet:
+            super()._process_hostkeys_prove_00_at_openssh_dot_com_global_request(packet)
+        else:
+            self._report_global_response(True)
 
     def _process_keepalive_at_openssh_dot_com_global_request(self, packet: SSHPacket) -> None:
         self._report_global_response(

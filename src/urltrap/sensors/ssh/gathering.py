@@ -39,6 +39,11 @@ class GatheringTransport:
         if not self._inner.is_closing():
             self._inner.write(data)
 
+    def forget(self) -> None:
+        """Drop what was written in this turn."""
+        self._parts.clear()
+        self._waiting = 0
+
     def get_write_buffer_size(self) -> int:
         """Bytes that the client was not sent yet, those that wait here included."""
         return self._waiting + self._inner.get_write_buffer_size()

@@ -22,13 +22,13 @@ from urltrap.wire.ssh.groups import (
     Group,
     choose_group,
     exponent_bits,
+    fallback_bits,
     public_value_is_valid,
     read_request,
 )
 
 SNTRUP_NAMES = (b"sntrup761x25519-sha512", b"sntrup761x25519-sha512@openssh.com")
-_LONGEST_KEY = 64
-"""Bytes of key material that the longest of the profiles' ciphers and MACs needs."""
+_FIXED = {bits: (generator, prime) for bits, generator, prime in kex_dh._dh_gex_groups}
 
 KEXDH_INIT, GEX_INIT, GEX_REQUEST = 30, 32, 34
 
@@ -69,11 +69,17 @@ def register_sntrup761() -> None:
             asyncssh_kex.register_kex_alg(name, kex_dh._KexHybridECDH, sha512, arguments, True)
 
 
+def _needed(connection: Any) -> int:
+    """Bytes of key material that the longest of the chosen ciphers and MACs needs."""
+    chosen = (connection._enc_alg_cs, connection._enc_alg_sc, connection._mac_alg_cs, connection._mac_alg_sc)
+    return 64 if any(b"chacha20" in name or b"sha2-512" in name for name in chosen) else 32
+
+
 def _server_shared(kex: Any) -> bytes:
     """Answer the client's value with our own; both as sshd checks and sizes them."""
     if not public_value_is_valid(kex._e, kex._p):
         raise ProtocolError("Diffie-Hellman value out of range")
-    secret = secrets.randbits(exponent_bits(_LONGEST_KEY, kex._p.bit_length())) | 1
+    secret = secrets.randbits(exponent_bits(_needed(kex._conn), kex._p.bit_length())) | 1
     kex._f = pow(kex._g, secret, kex._p)
     return bytes(MPInt(pow(kex._e, secret, kex._p)))
 
@@ -104,17 +110,27 @@ class GroupExchange(kex_dh._KexDHGex):
         self._gex_data = packet.get_remaining_payload()
         asked = read_request(packet.get_uint32(), packet.get_uint32(), packet.get_uint32())
         packet.check_end()
-        group = choose_group(self.groups, asked, secrets.randbelow) if asked else None
-        if group is None:
+        if asked is None:
             raise ProtocolError("group exchange out of range")
-        self._init_group(group.generator, group.prime)
-        self._gex_data += MPInt(group.prime) + MPInt(group.generator)
-        self.send_packet(self._group_type, MPInt(group.prime), MPInt(group.generator))
+        group = choose_group(self.groups, asked, secrets.randbelow)
+        generator, prime = (group.generator, group.prime) if group else _FIXED[fallback_bits(asked.maximum)]
+        self._init_group(generator, prime)
+        self._gex_data += MPInt(prime) + MPInt(generator)
+        self.send_packet(self._group_type, MPInt(prime), MPInt(generator))
 
     _packet_handlers = {
         GEX_REQUEST: _process_request,
         GEX_INIT: kex_dh._KexDHBase._process_init,
     }
+
+
+class NistCurve(kex_dh._KexECDH):
+    """ecdh-sha2-nistp256, 384 and 521: OpenSSH takes whole points only, no compressed ones."""
+
+    def _compute_server_shared(self) -> bytes:
+        if self._client_pub[:1] != b"\4":
+            raise ProtocolError("a point that is not whole")
+        return super()._compute_server_shared()
 
 
 def as_the_server_does(kex: Any, groups: Sequence[Group]) -> Any:
@@ -125,6 +141,8 @@ def as_the_server_does(kex: Any, groups: Sequence[Group]) -> Any:
         return made
     if isinstance(kex, kex_dh._KexDH):
         return FixedGroup(kex.algorithm, kex._conn, kex._hash_alg, kex._g, kex._p)
+    if isinstance(kex, kex_dh._KexECDH) and b"nistp" in kex.algorithm:
+        kex.__class__ = NistCurve
     return kex
 
 

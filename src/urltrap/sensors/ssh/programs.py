@@ -53,9 +53,9 @@ class JobProgram:
         else:
             self._channel.resume_reading()
 
-    def finished(self, status: int) -> None:
+    def finished(self, status: int, signal: str | None) -> None:
         """The command has ended; the connection forgets it when nothing of it goes on."""
-        self._channel.finished(status)
+        self._channel.finished(status, signal)
 
     def machine_went_down(self, kind: str) -> None:
         """The machine is gone, and the connection with it, without exit status."""

@@ -40,7 +40,7 @@ class SftpTransfer:
         except ProtocolViolation as error:
             self._connection.session.malformed(f"sftp: {error}", data)
             self._server.close()
-            self.status = 11  # how sftp-server exits then
+            self.status = error.status
 
     def take(self) -> bytes:
         """Replies."""
@@ -52,6 +52,7 @@ class SftpTransfer:
         self._server.close()
         if self.status is None:
             self.status = 0
+            self._out.clear()  # replies that were not sent yet are lost with it
 
 
 class TransferProgram:
@@ -88,6 +89,8 @@ class TransferProgram:
             if self._waiting and transfer.status is None:
                 data, self._waiting = bytes(self._waiting[:65_536]), self._waiting[65_536:]
                 transfer.receive(data)
+                if self._ended and not self._waiting and transfer.status is None:
+                    transfer.end()
             elif self._ended and transfer.status is None:
                 transfer.end()
             out = transfer.take()

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
+import functools
+import inspect
 import socket
 import struct
 from collections.abc import Sequence
 from typing import Any, cast
 
 from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
-from asyncssh.misc import MACError, ProtocolError
-from asyncssh.packet import SSHPacket, UInt32
+from asyncssh.misc import CompressionError, MACError, ProtocolError
+from asyncssh.packet import Boolean, PacketDecodeError, SSHPacket, String, UInt32
 
 from urltrap.sensors.ssh.gathering import GatheringTransport
 from urltrap.sensors.ssh.kex import as_the_server_does, expected_messages
@@ -31,6 +34,15 @@ _MAX_BUFFERED_INPUT = 1 << 20
 _MAX_BUFFERED_OUTPUT = 4 << 20
 _FLUSH_SECONDS = 5
 _LINGER_RESET = struct.pack("ii", 1, 0)
+
+
+def _wait() -> bool:
+    return False
+
+
+def _up_to_an_empty_name(names: Sequence[bytes]) -> Sequence[bytes]:
+    # OpenSSH stops reading a list there (match.c, match_list).
+    return names[: names.index(b"")] if b"" in names else names
 
 
 class ServerTransport(SSHServerConnection):
@@ -69,6 +81,16 @@ class ServerTransport(SSHServerConnection):
         """The client takes data again."""
 
     @property
+    def host_key_blob(self) -> bytes:
+        """The host key of this connection's key exchange, as it goes over the wire."""
+        return self._server_host_key.public_data if self._server_host_key is not None else b""
+
+    @property
+    def client_software(self) -> bytes:
+        """The client's identification behind its protocol version."""
+        return self._client_version.split(b"-", 2)[-1]
+
+    @property
     def write_paused(self) -> bool:
         """True while the client does not take what it was sent."""
         return self._write_paused
@@ -78,6 +100,10 @@ class ServerTransport(SSHServerConnection):
         if self._transport:
             super()._send_disconnect(packets.DISCONNECT_PROTOCOL_ERROR, text, "")
             self._force_close(None)
+
+    def say_aside(self, text: str) -> None:
+        """Tell the client's log something (DEBUG, not to be shown)."""
+        self.send_packet(packets.DEBUG, Boolean(False), String(text), String(""))
 
     # ---- start ----
 
@@ -169,11 +195,12 @@ class ServerTransport(SSHServerConnection):
             keys_ready=self._next_recv_encryption is not None,
             strict=self._strict_kex,
         )
-        if reaction is Reaction.HANDLE:
+        if reaction is Reaction.HANDLE and header.type != packets.IGNORE:
             return super()._recv_pkthdr()
         packet, self._inpbuf = self._inpbuf[: header.length], self._inpbuf[header.length :]
-        if reaction is Reaction.UNIMPLEMENTED:
-            self.send_packet(packets.UNIMPLEMENTED, UInt32(self._recv_seq))
+        if reaction in (Reaction.UNIMPLEMENTED, Reaction.HANDLE):  # what is in an IGNORE is not looked at
+            if reaction is Reaction.UNIMPLEMENTED:
+                self.send_packet(packets.UNIMPLEMENTED, UInt32(self._recv_seq))
             self._recv_seq += 1
             return True
         self.was_malformed(f"message {header.type} before the keys", packet)
@@ -183,10 +210,100 @@ class ServerTransport(SSHServerConnection):
             self._force_close(None)
         return False
 
+    def _recv_packet(self) -> bool:
+        if not self._recv_encryption:
+            return super()._recv_packet()
+        payload = self._decrypted()
+        if payload is None:
+            return False
+        kind, number = (payload[0] if payload else 0), self._recv_seq
+        reaction = packets.react_with_keys(
+            kind,
+            logged_in=self._auth_complete,
+            log_in_began=self._auth_in_progress,
+            expected=self._expected_with_keys(),
+        )
+        if reaction is Reaction.CLOSE:
+            self.was_malformed(f"message {kind}", payload)
+            self.say_goodbye(packets.invalid_type_text(kind))
+            return False
+        if reaction is Reaction.UNIMPLEMENTED:
+            self.send_packet(packets.UNIMPLEMENTED, UInt32(number))
+        elif kind != packets.IGNORE and not self._handled(kind, number, payload):
+            return False
+        if self._transport is None:
+            return False
+        self._finish_recv_packet(kind, number)
+        return True
+
+    def _decrypted(self) -> bytes | None:
+        """The payload of the next packet; None where it is not complete yet."""
+        size = 4 + self._pktlen + self._recv_macsize - self._recv_blocksize
+        if len(self._inpbuf) < size:
+            return None
+        rest, mac = self._inpbuf[: size - self._recv_macsize], self._inpbuf[size - self._recv_macsize : size]
+        assert self._recv_encryption is not None
+        clear = self._recv_encryption.decrypt_packet(self._recv_seq, self._packet, rest, 4, mac)
+        if not clear:
+            raise MACError("MAC verification failed")
+        self._inpbuf, self._packet = self._inpbuf[size:], b""
+        payload = clear[1 : -clear[0]]
+        if self._decompressor and (self._auth_complete or not self._decompress_after_auth):
+            inflated = self._decompressor.decompress(payload)
+            if inflated is None:
+                raise CompressionError("Decompression failed")
+            payload = inflated
+        return bytes(payload)
+
+    def _expected_with_keys(self) -> frozenset[int] | None:
+        if self._kex is not None:
+            return expected_messages(self._kex)
+        return frozenset({packets.NEWKEYS}) if self._next_recv_encryption is not None else None
+
+    def _handled(self, kind: int, number: int, payload: bytes) -> bool:
+        """Hand a message to who is in charge; False where what comes next has to wait, or nothing comes any more."""
+        packet = SSHPacket(payload)
+        packet.get_byte()
+        handler: Any = (
+            self._kex if self._kex is not None and packets.KEX_FIRST <= kind <= packets.KEX_LAST else self
+        )
+        if kind in packets.UNASKED:
+            return True
+        try:
+            if kind in packets.CHANNEL_MESSAGES:
+                handler = self._channel_of(kind, packet)
+                if handler is None:
+                    return self._transport is not None
+            result = handler.process_packet(kind, number, packet)
+        except PacketDecodeError as error:
+            raise ProtocolError(str(error)) from None
+        if inspect.isawaitable(result):
+            self._recv_handler = _wait
+            task = self.create_task(result)
+            task.add_done_callback(functools.partial(self._finish_recv_packet, kind, number, is_async=True))
+            return False
+        return True
+
+    def _channel_of(self, kind: int, packet: SSHPacket) -> Any:
+        number = packet.get_uint32()
+        opening = kind in (packets.OPEN_CONFIRMATION, packets.OPEN_FAILURE)
+        channel = self._channels.get(number)
+        if channel is not None and not opening:
+            return channel
+        text = packets.stray_channel_text(kind, number)
+        if channel is not None:
+            text = packets.not_opening_text(kind, number)
+        if text:
+            self.was_malformed(text, b"")
+            self.say_goodbye(text)
+        return None
+
     async def _process_kexinit(self, kind: int, number: int, packet: SSHPacket) -> None:
         payload = packet.get_full_payload()
         offered = parse_kexinit(payload)
         first = not self._session_id
+        if offered is None:
+            raise ProtocolError("a KEXINIT that is cut short")
         if first and offered is not None:
             self.identified(self._client_version, offered)
             if b"kex-strict-c-v00@openssh.com" in offered.kex.split(b",") and self._recv_seq != 0:
@@ -202,6 +319,24 @@ class ServerTransport(SSHServerConnection):
             self._ignore_first_kex = ours != theirs
 
     _packet_handlers[packets.KEXINIT] = _process_kexinit
+
+    def _choose_alg(self, alg_type: str, local_algs: Sequence[bytes], remote_algs: Sequence[bytes]) -> bytes:
+        return super()._choose_alg(alg_type, local_algs, _up_to_an_empty_name(remote_algs))
+
+    def choose_server_host_key(self, peer_host_key_algs: Sequence[bytes]) -> bool:
+        """The first of the client's kinds of host keys that the profile has.
+
+        The pair is this connection's own: how an RSA key signs is kept in it, and others sign in between.
+        """
+        for name in _up_to_an_empty_name(peer_host_key_algs):
+            ours = self._server_host_key_algs or ()
+            pair = self._server_host_keys.get(name) if name in ours else None
+            if pair is not None:
+                self._server_host_key = copy.copy(pair)
+                if name != pair.algorithm:
+                    self._server_host_key.set_sig_algorithm(name)
+                return True
+        return False
 
     def _get_extra_kex_algs(self) -> list[bytes]:
         return [name.encode() for name in self.profile.kex_markers]
@@ -302,6 +437,10 @@ class ServerTransport(SSHServerConnection):
         error = (exc_info or sys.exc_info())[1]
         if isinstance(error, ProtocolError):
             self.was_malformed(str(error), b"")
+            gathering: Any = self._transport
+            if self._auth_complete and gathering is not None:
+                # sshd ends before it has sent what it answered to the messages read together with this one.
+                gathering.forget()
         else:
             self.broke(error)
         self._force_close(error if isinstance(error, Exception) else None)

@@ -66,6 +66,7 @@ class ScpSink:
     _failed: bytes = b""
     _path: list[bytes] = field(default_factory=list)
     _errors: int = 0
+    _first: bool = True
 
     def __post_init__(self) -> None:
         if self.must_be_directory and not self._is_directory(self.target):
@@ -156,8 +157,11 @@ class ScpSink:
 
     def _entry(self, line: bytes) -> None:
         match = _RECORD.fullmatch(line)
+        first, self._first = self._first, False
         if match is None:
-            self._fatal(b"scp: protocol error: expected control record")
+            # What comes first may be the other side's complaint: scp passes it on.
+            other = first and line[:1] not in (b"C", b"D")
+            self._fatal(b"scp: " + (line[:MAX_LINE] if other else b"protocol error: expected control record"))
             return
         kind, mode, size, name = match[1], int(match[2], 8), int(match[3]), match[4]
         if b"/" in name or name in (b".", b".."):

@@ -46,7 +46,11 @@ EXTENSIONS = (
 
 
 class ProtocolViolation(Exception):
-    """sftp-server ends where it meets this; so does the caller."""
+    """sftp-server ends here; `status` is how (11 where it cannot go on reading, 255 where it gives up)."""
+
+    def __init__(self, what: str, status: int = 11) -> None:
+        super().__init__(what)
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -97,7 +101,7 @@ class SftpServer:
         kind, reader = packet[0], Reader(packet[1:])
         if not self._started:
             if kind != INIT:
-                raise ProtocolViolation("the first packet is no INIT")
+                raise ProtocolViolation("the first packet is no INIT", 255)
             self._started = True
             body = u32(3) + b"".join(string(name) + string(value) for name, value in EXTENSIONS)
             return _framed(VERSION, body)
@@ -108,7 +112,7 @@ class SftpServer:
         try:
             operation = _OPERATIONS.get(kind)
             if operation is None:
-                return _status(number, UNSUPPORTED)
+                return b""  # sftp-server logs it and says nothing
             reply = operation(self, reader)
         except TransferError as error:
             return _status(number, error.code)
@@ -155,7 +159,7 @@ class SftpServer:
     def _do_close(self, reader: Reader) -> Reply:
         held = self._open.pop(reader.string(), None)
         if held is None:
-            raise TransferError(FAILURE, "no such handle")
+            raise TransferError(NO_SUCH_FILE, "no such handle")
         if not isinstance(held, _Listing):
             held.close(complete=True)
         return b""

@@ -33,14 +33,16 @@ def read_request(minimum: int, preferred: int, maximum: int) -> GroupRequest | N
     """The request within the server's bounds, or None where sshd closes the connection."""
     if maximum < minimum or preferred < minimum or maximum < preferred or maximum < MIN_BITS:
         return None
-    return GroupRequest(
+    request = GroupRequest(
         max(MIN_BITS, minimum), min(MAX_BITS, max(MIN_BITS, preferred)), min(MAX_BITS, maximum)
     )
+    return request if request.minimum <= request.preferred <= request.maximum else None
 
 
 def choose_group(groups: Sequence[Group], request: GroupRequest, pick: Callable[[int], int]) -> Group | None:
     """The group that sshd takes: the smallest at or above the wish, else the largest below it, one of its size by
-    chance (`pick(n)` is a number below n). None where the file has none within the bounds."""
+    chance (`pick(n)` is a number below n)).
+    None where the file has none within the bounds: the fixed group of `fallback_bits` then."""
     best = 0
     for group in groups:
         if not request.minimum <= group.bits <= request.maximum:
@@ -49,6 +51,11 @@ def choose_group(groups: Sequence[Group], request: GroupRequest, pick: Callable[
             best = group.bits
     matching = [group for group in groups if group.bits == best]
     return matching[pick(len(matching))] if matching else None
+
+
+def fallback_bits(maximum: int) -> int:
+    """The size of the fixed group (RFC 3526) that sshd offers where its file has none (dh.c, dh_new_group_fallback)."""
+    return 2048 if maximum < 3072 else 4096 if maximum < 6144 else 8192
 
 
 def parse_moduli(text: str) -> list[Group]:

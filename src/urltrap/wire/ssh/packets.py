@@ -14,6 +14,11 @@ BLOCK = 8
 
 DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG, SERVICE_REQUEST, SERVICE_ACCEPT = 1, 2, 3, 4, 5, 6
 KEXINIT, NEWKEYS = 20, 21
+USERAUTH_REQUEST = 50
+OPEN_CONFIRMATION, OPEN_FAILURE = 91, 92
+UNASKED = frozenset({81, 82, 99, 100})
+"""Answers to requests; sshd asks for none and takes no notice of them."""
+CHANNEL_MESSAGES = frozenset(range(OPEN_CONFIRMATION, 101))
 KEX_FIRST, KEX_LAST = 30, 49
 LAST_TYPE = 191
 
@@ -58,8 +63,13 @@ def read_header(buffer: bytes) -> Header:
         return Header(Verdict.CLOSE, total, text=f"padding {padding} in a packet of {length}")
     kind = buffer[5]
     if not 1 <= kind <= LAST_TYPE:
-        return Header(Verdict.DISCONNECT, total, kind, f"Invalid ssh2 packet type: {kind}")
+        return Header(Verdict.DISCONNECT, total, kind, invalid_type_text(kind))
     return Header(Verdict.ACCEPT, total, kind)
+
+
+def invalid_type_text(kind: int) -> str:
+    """What sshd says to a message type that cannot be."""
+    return f"Invalid ssh2 packet type: {kind}"
 
 
 class Reaction(Enum):
@@ -95,6 +105,62 @@ def react_before_keys(
     if kind in (IGNORE, UNIMPLEMENTED, DEBUG):
         return Reaction.HANDLE
     return Reaction.UNIMPLEMENTED
+
+
+_TRANSPORT = frozenset({DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG})
+_CONNECTION = frozenset({KEXINIT, 80, 81, 82, *range(90, 101)})
+
+
+def react_with_keys(
+    kind: int, *, logged_in: bool, log_in_began: bool, expected: frozenset[int] | None
+) -> Reaction:
+    """The reaction to message `kind` once keys are in use; UNIMPLEMENTED for all that has no handler at that stage.
+
+    `log_in_began`: ssh-userauth was asked for; `expected`: what a new key exchange under way waits for. sshd does not
+    take a new KEXINIT before log-in is over. Source: OpenSSH auth2.c (do_authentication2), serverloop.c
+    (server_init_dispatch).
+    """
+    if not 1 <= kind <= LAST_TYPE:
+        return Reaction.CLOSE
+    if kind in _TRANSPORT or (expected is not None and kind in expected):
+        return Reaction.HANDLE
+    if logged_in:
+        known = kind in _CONNECTION and not (kind == KEXINIT and expected is not None)
+    else:
+        known = kind == SERVICE_REQUEST or (kind == USERAUTH_REQUEST and log_in_began)
+    return Reaction.HANDLE if known else Reaction.UNIMPLEMENTED
+
+
+_CHANNEL_WORDS = {
+    91: "open confirmation",
+    92: "open failure",
+    94: "data",
+    95: "extended data",
+    96: "ieof",
+    97: "oclose",
+}
+
+
+def stray_channel_text(kind: int, channel: int) -> str:
+    """What sshd says to a message for a channel that it does not have, before it ends; empty where it ignores it."""
+    if kind == 98:
+        return f"server_input_channel_req: unknown channel {channel}"
+    words = _CHANNEL_WORDS.get(kind)
+    return f"{words} packet referred to nonexistent channel {channel}" if words else ""
+
+
+def not_opening_text(kind: int, channel: int) -> str:
+    """What sshd says to an answer to an opening that it never asked for."""
+    return f"Received {_CHANNEL_WORDS[kind]} for non-opening channel {channel}."
+
+
+def with_room(opening: bytes) -> bytes:
+    """A CHANNEL_OPEN of a client that takes packets of no size, as one without window that takes packets of one byte;
+    sshd goes on with such a channel, libraries end there."""
+    at = 5 + int.from_bytes(opening[1:5], "big") + 4
+    if opening[at + 4 : at + 8] == bytes(4):
+        return opening[:at] + bytes(4) + (1).to_bytes(4, "big") + opening[at + 8 :]
+    return opening
 
 
 def violation_text(kind: int, sequence: int) -> str:

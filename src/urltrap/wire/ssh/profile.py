@@ -14,7 +14,8 @@ class Profile(Model):
 
     `version` is the identification line without its line end. `kex_markers` are the names at the end of the
     key-exchange list that are no algorithms. `banner_delay_ms`: from accepting a connection
-    to the first byte; `password_check_ms`: what checking a password cost the recorded machine.
+    to the first byte; `password_check_ms`: what checking a password cost the recorded machine; `password_refusal_ms`:
+    how long PAM waits on average before it refuses one.
     Source: a capture of the named package on its own distribution.
     """
 
@@ -35,6 +36,7 @@ class Profile(Model):
     max_sessions: int = Field(default=10, ge=1)
     banner_delay_ms: float = Field(default=0.0, ge=0)
     password_check_ms: float = Field(default=0.0, ge=0)
+    password_refusal_ms: float = Field(default=0.0, ge=0)
 
     @property
     def software(self) -> str:

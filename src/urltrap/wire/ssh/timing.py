@@ -12,6 +12,15 @@ _FLOOR = 0.005
 _SPREAD = 4_294_967  # nanoseconds: 32 bits of a hash, divided by a thousand
 
 
+def refusal_seconds(base: float, chances: tuple[float, float, float]) -> float:
+    """How long PAM waits before it says no to a wrong password: about `base`, half as long to half as long again.
+
+    `chances` are numbers from 0 to 1. Source: Linux-PAM libpam/pam_delay.c (_pam_compute_delay); Debian's pam_unix asks
+    for two seconds.
+    """
+    return base * (1 + (sum(chances) / 3 - 0.5))
+
+
 def answer_seconds(secret: bytes, user: bytes, spent: float) -> float:
     """Seconds between the arrival of a try and its answer, where checking it took `spent` seconds."""
     digest = hashlib.blake2b(user, key=secret[:64], digest_size=4).digest()
