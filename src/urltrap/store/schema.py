@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, SmallInteger, String
 
+import urltrap.store.schema_accounts
 import urltrap.store.schema_analysis  # its tables belong to the same metadata
 import urltrap.store.schema_capture
 import urltrap.store.schema_cowrie

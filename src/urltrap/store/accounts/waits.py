@@ -1,0 +1,114 @@
+"""Slowing down who guesses: after some failures, each further try is looked at only after a pause that doubles.
+
+Kept in the store, so that all workers of the site agree, and a restart forgets nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, delete, or_, select, update
+
+from urltrap.store.engine import Store
+from urltrap.store.schema_accounts import login_waits
+from urltrap.store.types import from_micros
+from urltrap.store.upsert import insert_new
+
+FORGOTTEN = timedelta(hours=6)
+"""Failures do not count any more when there was none for so long."""
+
+
+class Rule(NamedTuple):
+    """Tries that are free, and the longest pause between those that follow."""
+
+    free: int
+    longest: timedelta
+
+
+RULES = {"address": Rule(10, timedelta(minutes=15)), "name": Rule(5, timedelta(seconds=30))}
+"""A name's pause is short: whoever guesses must not be able to keep its owner out."""
+
+Subject = tuple[str, bytes]
+
+
+def of_address(address: str) -> Subject:
+    """The subject that an address is: of IPv6 its /64, of which one customer has all."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "address", _digest(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        address = str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+    return "address", _digest(address)
+
+
+def of_name(name: str) -> Subject:
+    """The subject that a name is, whether there is such a user or not."""
+    return "name", _digest(name)
+
+
+def begin_try(store: Store, subjects: Sequence[Subject], now: datetime) -> timedelta | None:
+    """Count a try as failed before it is looked at (several at once all count); the pause where it is not looked at.
+
+    Call `succeeded` when it turns out right.
+    """
+    with store.begin() as connection:
+        _make(connection, subjects)
+        rows = connection.execute(
+            select(login_waits)
+            .where(
+                or_(*(and_(login_waits.c.kind == kind, login_waits.c.key == key) for kind, key in subjects))
+            )
+            .order_by(login_waits.c.kind, login_waits.c.key)
+            .with_for_update()
+        ).all()
+        longest = max((row.until for row in rows), default=now)
+        if longest > now:
+            return longest - now
+        for row in rows:
+            failures = 1 if now - row.last > FORGOTTEN else row.failures + 1
+            connection.execute(
+                update(login_waits)
+                .where(login_waits.c.kind == row.kind, login_waits.c.key == row.key)
+                .values(failures=failures, last=now, until=now + pause_after(row.kind, failures))
+            )
+    return None
+
+
+def succeeded(store: Store, subjects: Sequence[Subject], now: datetime) -> None:
+    """Forget the failures of these subjects, and those of others that are long past."""
+    with store.begin() as connection:
+        for kind, key in subjects:
+            connection.execute(
+                delete(login_waits).where(login_waits.c.kind == kind, login_waits.c.key == key)
+            )
+        connection.execute(delete(login_waits).where(login_waits.c.last < now - 4 * FORGOTTEN))
+
+
+def pause_after(kind: str, failures: int) -> timedelta:
+    """How long the next try waits after so many failures."""
+    rule = RULES[kind]
+    if failures < rule.free:
+        return timedelta(0)
+    return min(rule.longest, timedelta(seconds=2.0 ** min(failures - rule.free, 20)))
+
+
+def _make(connection: Connection, subjects: Sequence[Subject]) -> None:
+    never = from_micros(0)
+    insert_new(
+        connection,
+        login_waits,
+        [
+            {"kind": kind, "key": key, "failures": 0, "last": never, "until": never}
+            for kind, key in sorted(subjects)
+        ],
+    )
+
+
+def _digest(value: str) -> bytes:
+    return hashlib.sha256(value.encode("utf-8", "replace")).digest()
