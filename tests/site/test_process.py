@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -9,8 +10,10 @@ import pytest
 from tests.store.conftest import visit
 
 from urltrap.model.settings import Settings, SiteSettings, StoreSettings
-from urltrap.site.process import CannotListen, run_site
+from urltrap.site.process import CannotListen, NoAccount, run_site
 from urltrap.store import StoreCorrupt, open_store
+from urltrap.store.accounts import users
+from urltrap.store.accounts.audit import Actor
 from urltrap.store.intake import ingest
 
 ANY_PORT = Settings(site=SiteSettings(listen="127.0.0.1:0"))
@@ -75,6 +78,23 @@ async def test_a_port_in_use_is_an_error_that_names_the_setting(tmp_path: Path) 
         with pytest.raises(CannotListen, match=r"another program does; set site\.listen"):
             async with asyncio.timeout(10):
                 await run_site(taken, tmp_path, ready=lambda _: None, stop=asyncio.Event())
+
+
+@pytest.mark.parametrize(
+    "site", [{"listen": "0.0.0.0:0"}, {"listen": "127.0.0.1:0", "trusted_proxies": ["127.0.0.1"]}]
+)
+async def test_a_site_that_others_reach_does_not_start_without_an_account(
+    tmp_path: Path, site: dict[str, object]
+) -> None:
+    store = open_store(str(tmp_path / "urltrap.db"))
+    settings = Settings.model_validate({"site": site})
+    with pytest.raises(NoAccount, match="urltrap user add NAME --role admin"):
+        async with asyncio.timeout(10):
+            await run_site(settings, tmp_path, ready=lambda _: None, stop=asyncio.Event())
+    users.add(store, "ada", "admin", "hash", datetime.now(UTC), Actor("tests"))
+    store.close()
+    async with asyncio.timeout(30), Running(tmp_path, settings) as running:
+        assert await running.address
 
 
 async def test_the_address_of_the_store_may_be_set(tmp_path: Path) -> None:

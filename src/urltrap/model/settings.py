@@ -231,6 +231,15 @@ class SiteSettings(Model):
 
     enabled: bool = Field(default=True, description="whether the site runs")
     listen: ListenAddress = Field(default="127.0.0.1:8080", description="address to listen on")
+    names: list[str] = Field(
+        default=[], description='further names that it is called by, e.g. ["trap.example"] behind a proxy'
+    )
+    trusted_proxies: list[str] = Field(
+        default=[],
+        description='proxies (addresses or networks) whose X-Forwarded-For and -Proto count, e.g. ["127.0.0.1"]',
+    )
+    idle_minutes: float = Field(default=480, gt=0, description="a log-in that is not used ends after this")
+    login_days: float = Field(default=14, gt=0, description="and every one after this")
 
 
 class SupervisorSettings(Model):

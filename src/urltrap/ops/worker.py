@@ -123,8 +123,9 @@ async def _pipeline(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> 
 async def _site(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
     from urltrap.site.process import run_site
 
+    secret = (folder.keys / "secret").read_bytes()
     become(launch.user)
-    await run_site(launch.settings, folder.root, ready=_ready, stop=stop)
+    await run_site(launch.settings, folder.root, ready=_ready, stop=stop, secret=secret)
 
 
 async def _shipper(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:

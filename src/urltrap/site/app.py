@@ -12,12 +12,20 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from urltrap.model.settings import Settings
 from urltrap.site.api import PREFIX, create_api, manual, problems
 from urltrap.site.assets import BUILD, STATIC, Assets
+from urltrap.site.auth import pages as account_pages
+from urltrap.site.auth.gate import Gate, House
+from urltrap.site.auth.identity import Identity
+from urltrap.site.auth.limits import KeyLimits
+from urltrap.site.auth.onetime import Sealer
+from urltrap.site.auth.rules import flat
 from urltrap.site.context import Clock, Site, make_templates, utc_now
 from urltrap.site.live import LiveUpdates
 from urltrap.site.pages import ROUTERS, errors
@@ -42,11 +50,18 @@ class _KeptFiles(StaticFiles):
 
 
 def create_app(
-    store: Store, settings: Settings, *, now: Clock = utc_now, listen: str = "", data: Path | None = None
+    store: Store,
+    settings: Settings,
+    *,
+    now: Clock = utc_now,
+    listen: str = "",
+    data: Path | None = None,
+    secret: bytes | None = None,
 ) -> FastAPI:
     """The site over an open store. `listen`: HOST:PORT that it is reached at, where it is not that of the settings.
 
     `data`: the data folder, where it is on this machine; the operations page reads what the other processes say there.
+    `secret`: that of the installation, with which the secrets of one-time codes are kept.
     Raises AssetsMissing where the front-end was not built.
     """
     templates = make_templates(Assets(), settings)
@@ -60,7 +75,10 @@ def create_app(
 
     def failed() -> Response:
         return HTMLResponse(
-            templates.get_template("error.html").render(now=now(), path="", **errors.FAILED), 500
+            templates.get_template("error.html").render(
+                now=now(), path="", who=Identity(), form_token=lambda: "", **errors.FAILED
+            ),
+            500,
         )
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -69,6 +87,13 @@ def create_app(
         answer: Response = await room.HANDLERS[HTTPException](request, error)
         return answer
 
+    routes: tuple[BaseRoute, ...] = ()
+    address = listen or settings.site.listen
+    house = House(store, settings.site, address, now, KeyLimits(), errors.refused, errors.away)
+    middleware = [Middleware(Guard, hosts=Hosts(address, settings.site.names), failed=failed)]
+    if settings.site.trusted_proxies:
+        middleware.append(Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.site.trusted_proxies))
+    middleware.append(Middleware(Gate, house=house, routes=lambda: routes))
     app = FastAPI(
         title="urltrap",
         lifespan=lifespan,
@@ -76,14 +101,16 @@ def create_app(
         docs_url=None,  # the ready-made ones load scripts from elsewhere
         redoc_url=None,
         openapi_url=None,
-        middleware=[Middleware(Guard, hosts=Hosts(listen or settings.site.listen), failed=failed)],
+        middleware=middleware,
         exception_handlers={**errors.HANDLERS, HTTPException: refused},
     )
-    site = Site(store, settings, now, templates, live, Editions(now), data, now())
+    sealer = Sealer(secret) if secret else None
+    site = Site(store, settings, now, templates, live, Editions(now), data, now(), sealer)
     app.state.site = site
     app.mount(PREFIX, create_api(site))
     app.mount("/static/build", _KeptFiles(directory=BUILD))
     app.mount("/static", StaticFiles(directory=STATIC))
-    for router in (*ROUTERS, manual.router):
+    for router in (*ROUTERS, manual.router, account_pages.router):
         app.include_router(router)
+    routes = tuple(flat(app.routes))
     return app

@@ -17,6 +17,9 @@ from urltrap.model.settings import Settings
 from urltrap.model.url import defang
 from urltrap.site import text, words
 from urltrap.site.assets import Assets
+from urltrap.site.auth.forms import token_of
+from urltrap.site.auth.identity import identity_of
+from urltrap.site.auth.onetime import Sealer
 from urltrap.site.live import LiveUpdates
 from urltrap.site.publishing import Editions
 from urltrap.site.ranges import RANGES
@@ -41,6 +44,8 @@ class Site:
     data: Path | None
     """The data folder, where it is on this machine."""
     started: datetime
+    sealer: Sealer | None = None
+    """Keeps the secrets of one-time codes; None: they cannot be kept."""
 
 
 def site_of(request: Request) -> Site:
@@ -53,7 +58,14 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
     """A page from a template."""
     site = site_of(request)
     return HTMLResponse(
-        site.templates.get_template(template).render(now=site.now(), path=request.url.path, **values), status
+        site.templates.get_template(template).render(
+            now=site.now(),
+            path=request.url.path,
+            who=identity_of(request),
+            form_token=lambda: token_of(request),
+            **values,
+        ),
+        status,
     )
 
 

@@ -14,10 +14,12 @@ import structlog
 import uvicorn
 from sqlalchemy import make_url
 
-from urltrap.model.settings import Settings
+from urltrap.model.settings import Settings, SiteSettings
 from urltrap.site.app import create_app
 from urltrap.site.context import Site
+from urltrap.site.security import is_loopback
 from urltrap.store import Store, StoreCorrupt, StoreError, StoreNewer, open_store
+from urltrap.store.accounts import users
 
 log = structlog.get_logger()
 
@@ -30,21 +32,31 @@ class CannotListen(Exception):
     """The address of the site cannot be listened on; the message says why and what to change."""
 
 
+class NoAccount(Exception):
+    """The site would be open to others than this machine, and nobody has an account; the message says what to do."""
+
+
 async def run_site(
-    settings: Settings, data_dir: Path, *, ready: Callable[[list[str]], None], stop: asyncio.Event
+    settings: Settings,
+    data_dir: Path,
+    *,
+    ready: Callable[[list[str]], None],
+    stop: asyncio.Event,
+    secret: bytes | None = None,
 ) -> None:
-    """Serve the site until `stop` is set.
+    """Serve the site until `stop` is set. `secret`: as of `create_app`.
 
     The pipeline makes and updates the database; until it has, the site waits. `ready` is called once with the address
-    listened on. Raises CannotListen, StoreCorrupt and StoreNewer, which waiting does not help.
+    listened on. Raises CannotListen, NoAccount, StoreCorrupt and StoreNewer, which waiting does not help.
     """
     store = await _wait_for_store(settings.store.url or f"sqlite:///{data_dir}/urltrap.db", stop)
     if store is None:
         return
     try:
+        await asyncio.to_thread(_need_account, store, settings.site)
         listener = _listen(settings.site.listen)
         with contextlib.closing(listener):
-            await _serve(store, settings, data_dir, listener, ready, stop)
+            await _serve(store, settings, data_dir, secret, listener, ready, stop)
     finally:
         await asyncio.to_thread(store.close)
 
@@ -53,11 +65,12 @@ async def _serve(
     store: Store,
     settings: Settings,
     data_dir: Path,
+    secret: bytes | None,
     listener: socket.socket,
     ready: Callable[[list[str]], None],
     stop: asyncio.Event,
 ) -> None:
-    app = create_app(store, settings, data=data_dir)
+    app = create_app(store, settings, data=data_dir, secret=secret)
     site: Site = app.state.site
     keep_what_stays()
     config = uvicorn.Config(
@@ -84,6 +97,19 @@ async def _serve(
         ending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await ending
+
+
+def _need_account(store: Store, settings: SiteSettings) -> None:
+    if is_loopback(settings.listen) and not settings.trusted_proxies:
+        return
+    if not users.any_user(store):
+        reached = (
+            f"listens on {settings.listen}" if not is_loopback(settings.listen) else "stands behind a proxy"
+        )
+        raise NoAccount(
+            f"the site {reached}, where others reach it, and nobody has an account: make one with "
+            '`urltrap user add NAME --role admin`, or set site.listen = "127.0.0.1:8080" without site.trusted_proxies'
+        )
 
 
 def keep_what_stays() -> None:

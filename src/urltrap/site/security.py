@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -35,16 +35,18 @@ def content_policy(*, wasm: bool = False) -> str:
 class Hosts:
     """The names by which the site may be called.
 
-    Loopback names always; the address that it listens on; where it listens on all addresses, any address written as a
-    number. A page of a stranger that lets its own name point here (DNS rebinding) sends that name and is turned away.
+    Loopback names always; the address that it listens on, and what the settings name; where it listens on all
+    addresses, any address written as a number. A page of a stranger that lets its own name point here (DNS rebinding)
+    sends that name and is turned away.
     """
 
-    def __init__(self, listen: str) -> None:
-        host = listen.rpartition(":")[0].strip("[]").lower()
+    def __init__(self, listen: str, names: Iterable[str] = ()) -> None:
+        host = host_of_listen(listen)
         self._any_address = host in ("", "0.0.0.0", "::")
         self._names = {"localhost", "127.0.0.1", "::1"} | (
             {host} if host and not self._any_address else set()
         )
+        self._names |= {name.lower().removesuffix(".") for name in names}
 
     def allow(self, header: str) -> bool:
         """Whether a Host header names this site."""
@@ -58,6 +60,22 @@ class Hosts:
         except ValueError:
             return False
         return self._any_address or str(address) in self._names
+
+
+def host_of_listen(listen: str) -> str:
+    """The host of HOST:PORT, without brackets; empty for all addresses."""
+    return listen.rpartition(":")[0].strip("[]").lower()
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    host = host_of_listen(listen)
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _host_of(header: str) -> str | None:

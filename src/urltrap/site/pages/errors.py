@@ -69,11 +69,9 @@ async def _cursor(request: Request, error: Exception) -> HTMLResponse:
     return _page(request, 400, "No such page of the list", message, back=request.url.path)
 
 
-async def _store(request: Request, error: Exception) -> HTMLResponse:
-    message = "The database does not answer at the moment. Nothing is lost: sensors write to the journal."
-    response = _page(request, 503, "The store is not available", message, [str(error)])
-    response.headers["Retry-After"] = "5"
-    return response
+async def _store(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreError)
+    return away(request, error)
 
 
 def _page(
@@ -89,6 +87,19 @@ def _page(
         details=details or [],
         back=back,
     )
+
+
+def refused(request: Request, status: int, why: str) -> Response:
+    """The page for who may not see another."""
+    return _page(request, status, {401: "Log in first", 403: "Not for you"}.get(status, "Not possible"), why)
+
+
+def away(request: Request, error: StoreError) -> Response:
+    """The page for a store that does not answer."""
+    message = "The database does not answer at the moment. Nothing is lost: sensors write to the journal."
+    response = _page(request, 503, "The store is not available", message, [str(error)])
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
