@@ -35,7 +35,10 @@ def apply_system(tree: Tree, persona: Persona, host_keys: Mapping[str, bytes]) -
     tree.put("/etc/resolv.conf", _resolv(persona), mtime=persona.boot_time + 4)
     tree.put("/etc/network/interfaces", _interfaces(persona))
     tree.put("/etc/fstab", _fstab(persona))
-    tree.put("/etc/apt/sources.list", "# See sources.list(5) for more information\n")
+    tree.put("/etc/apt/sources.list", _sources(persona), mtime=persona.installed + 1200)
+    tree.put("/var/lib/apt/lists/lock", "", 0o640)
+    tree.directory("/var/lib/apt/lists/partial", 0o700, uid=42)
+    tree.directory("/var/lib/apt/lists/auxfiles")
     for algorithm, line in host_keys.items():
         comment = b"" if line.rstrip().count(b" ") > 1 else b" root@" + short.encode()
         tree.put(f"/etc/ssh/ssh_host_{algorithm}_key.pub", line.rstrip() + comment + b"\n")
@@ -117,6 +120,16 @@ def _fstab(persona: Persona) -> str:
                 lines.append(f"UUID={part.uuid} none            swap    sw              0       0")
     lines.append("/dev/sr0        /media/cdrom0   udf,iso9660 user,noauto     0       0")
     return "\n".join(lines) + "\n"
+
+
+def _sources(persona: Persona) -> str:
+    """Where packages come from: a mirror of the owner's own, which his network alone can resolve."""
+    suite = "trixie" if persona.kind == "debian-13" else "bookworm"
+    base, parts = f"http://apt.{persona.domain}", "main contrib non-free-firmware"
+    return (
+        f"deb {base}/debian {suite} {parts}\ndeb {base}/debian {suite}-updates {parts}\n"
+        f"deb {base}/debian-security {suite}-security {parts}\n"
+    )
 
 
 def _accounts(tree: Tree, persona: Persona) -> None:
@@ -257,6 +270,10 @@ def _devices(tree: Tree, persona: Persona) -> None:
         ("disk", 0o755),
     ):
         tree.directory(f"/dev/{name}", mode, mtime=boot)
+    if persona.kind != "cloud-small":
+        tree.device("/dev/sr0", "b", (11, 0), gid=24)
+        for name in ("cdrom", "cdrw", "dvd", "dvdrw"):
+            tree.link(f"/dev/{name}", "sr0", mtime=boot)
     for disk in persona.disks:
         tree.device(f"/dev/{disk.name}", "b", (disk.major, disk.minor), gid=6)
         for part in disk.partitions:

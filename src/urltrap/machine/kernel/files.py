@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from urltrap.machine.api import O_APPEND, O_WRONLY, S_IFCHR, S_IFREG, Stat
 from urltrap.machine.errors import SysError
+from urltrap.machine.fs.blockdev import BlockContent
 from urltrap.machine.fs.content import PagedContent
 from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.view import content_of, device_bytes
@@ -235,6 +236,46 @@ class DeviceFile(File):
         return len(data)
 
 
+class BlockFile(File):
+    """A disk or a partition: what is read is what its persona says, what is written is swallowed up to its end."""
+
+    __slots__ = ("_content", "_offset", "_stat")
+
+    def __init__(self, path: str, flags: int, content: BlockContent, stat: Stat) -> None:
+        super().__init__(path, flags)
+        self._content = content
+        self._stat = stat
+        self._offset = 0
+
+    def stat(self) -> Stat:
+        """fstat(2)."""
+        return self._stat
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """lseek(2)."""
+        target = offset + (0, self._offset, self._content.size)[whence]
+        if not 0 <= target <= self._content.size:
+            raise SysError(errno.EINVAL, self.path)
+        self._offset = target
+        return target
+
+    def try_read(self, process: ProcessState, length: int) -> bytes | None:
+        """Never blocks."""
+        data = self._content.read(self._offset, min(length, _BLOCK_READ_MAX))
+        process.work(len(data) >> 9)
+        self._offset += len(data)
+        return data
+
+    def try_write(self, process: ProcessState, data: bytes) -> int:
+        """Takes what fits on the medium."""
+        if self._offset >= self._content.size:
+            raise SysError(errno.ENOSPC, self.path)
+        taken = min(len(data), self._content.size - self._offset)
+        self._offset += taken
+        return taken
+
+
+_BLOCK_READ_MAX = 4_000_000
 DEVICE_STAT = Stat(S_IFCHR | 0o666, 0)
 _RANDOM = ((1, 8), (1, 9))
 MEMORY_DEVICES = frozenset({(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (1, 11)})

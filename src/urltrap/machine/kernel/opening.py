@@ -20,12 +20,14 @@ from urltrap.machine.api import (
     S_IFREG,
 )
 from urltrap.machine.errors import SysError
+from urltrap.machine.fs.blockdev import device_content
 from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.view import generated_bytes
 from urltrap.machine.fs.walk import Spot
 from urltrap.machine.kernel.files import (
     ACCESS,
     MEMORY_DEVICES,
+    BlockFile,
     DeviceFile,
     DirectoryFile,
     File,
@@ -79,7 +81,7 @@ def open_file(process: ProcessState, path: str, flags: int, mode: int) -> File:
     if kind == S_IFIFO:
         return process.kernel.fifo(spot.node.number, spot.path, flags)
     if kind == S_IFBLK:
-        raise SysError(errno.EPERM if process.uid else errno.ENOMEDIUM, path)
+        return _open_block(process, spot, path, spot.node.rdev, flags)
     raise SysError(errno.ENXIO, path)
 
 
@@ -114,6 +116,13 @@ def _open_generated(process: ProcessState, spot: Spot, path: str, flags: int) ->
     return GeneratedFile(process, spot, flags, data)
 
 
+def _open_block(process: ProcessState, spot: Spot, path: str, rdev: tuple[int, int], flags: int) -> File:
+    content = device_content(process.kernel.persona, rdev)
+    if content is None:
+        raise SysError(errno.ENOMEDIUM, path)
+    return BlockFile(spot.path, flags, content, process.kernel.tree.stat_of(process, spot))
+
+
 def _open_device(process: ProcessState, spot: Spot, path: str, rdev: tuple[int, int], flags: int) -> File:
     if rdev in MEMORY_DEVICES:
         return DeviceFile(spot.path, flags, rdev, process.kernel.tree.stat_of(process, spot))
@@ -128,4 +137,6 @@ def _open_device(process: ProcessState, spot: Spot, path: str, rdev: tuple[int, 
         return terminal.file(spot.path, flags)
     if rdev == (1, 1):
         raise SysError(errno.EPERM, path)
+    if rdev[0] == 90 and not process.kernel.persona.is_server:
+        return _open_block(process, spot, path, rdev, flags)
     raise SysError(errno.ENXIO if rdev != (5, 2) else errno.EIO, path)

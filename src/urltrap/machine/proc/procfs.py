@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import struct
 
 from urltrap.machine.api import S_IFDIR, S_IFLNK, S_IFREG, ProcessInfo
 from urltrap.machine.fs.mounts import GeneratedNode, ProcessView
@@ -14,6 +15,14 @@ _CONSTANT = frozenset(
 )
 _EMPTY_DIRS = ("acpi", "bus", "driver", "fs", "irq", "scsi", "sysvipc", "tty", "pressure")
 _ROOT_ONLY = frozenset({"kmsg"})
+
+
+def kcore_head() -> bytes:
+    """The head of /proc/kcore: an ELF core file of the kernel's memory, of which nobody gets more than that."""
+    ident = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head = ident + struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, 7, 0, 0, 0)
+    notes = struct.pack("<IIQQQQQQ", 4, 0, 0x1C8, 0, 0, 0x1FD8, 0, 0)
+    return head + notes + bytes(4096 - len(head) - len(notes))
 
 
 def _discard(data: bytes) -> None:
@@ -54,7 +63,7 @@ class ProcMount:
         if len(parts) == 1 and name in _EMPTY_DIRS:
             return GeneratedNode(_DIR)
         if parts == ("kcore",) and viewer.persona.is_server:
-            return GeneratedNode(S_IFREG | 0o400, b"", size=140_737_471_590_400)
+            return GeneratedNode(S_IFREG | 0o400, kcore_head, size=140_737_471_590_400)
         if parts == ("sysrq-trigger",):
             return GeneratedNode(S_IFREG | 0o200, b"", write=_discard)
         return None

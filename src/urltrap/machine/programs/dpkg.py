@@ -6,6 +6,7 @@ import fnmatch
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.programs._database import exists
+from urltrap.machine.programs._removal import remove_package
 from urltrap.machine.programs._system import text_of
 from urltrap.machine.programs.registry import program
 
@@ -200,7 +201,7 @@ def _change(p: Process, verb: str, names: list[str]) -> Run:
     if p.uid:
         yield from p.err("dpkg: error: requested operation requires superuser privilege\n")
         return 2
-    known = {each["Package"] for each in packages(p)}
+    known = {each["Package"]: each for each in packages(p)}
     for name in names:
         if verb in ("-i", "--install", "--unpack"):
             if not exists(p, name):
@@ -214,4 +215,13 @@ def _change(p: Process, verb: str, names: list[str]) -> Run:
             return 1
         if name not in known:
             yield from p.err(f"dpkg: warning: ignoring request to remove {name} which isn't installed\n")
+        elif verb in ("-r", "--remove", "-P", "--purge"):
+            if known[name].get("Essential") == "yes" and not any(
+                word.startswith("--force") for word in p.argv
+            ):
+                yield from p.err(f"dpkg: error processing package {name} (--{'purge' if 'P' in verb else 'remove'}):\n"
+                                 " this is an essential package; it should not be removed\n"
+                                 f"Errors were encountered while processing:\n {name}\n")  # fmt: skip
+                return 1
+            yield from remove_package(p, known[name], purge=verb in ("-P", "--purge"))
     return 0

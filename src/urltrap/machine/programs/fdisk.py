@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
+from urltrap.machine.fs.blockdev import disk_identity
 from urltrap.machine.persona import Disk
 from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs.lsblk import size_words
@@ -24,7 +25,7 @@ def fdisk(p: Process) -> Run:
     for disk in p.persona.disks:
         if words and f"/dev/{disk.name}" not in words:
             continue
-        yield from p.out(("\n\n" if shown else "") + _table(disk))
+        yield from p.out(("\n\n" if shown else "") + _table(p, disk))
         shown = True
     if words and not shown:
         yield from p.err(f"fdisk: cannot open {words[0]}: No such file or directory\n")
@@ -32,7 +33,7 @@ def fdisk(p: Process) -> Run:
     return 0
 
 
-def _table(disk: Disk) -> str:
+def _table(p: Process, disk: Disk) -> str:
     sectors = disk.size_kb * 2
     gpt = any(part.minor >= 14 for part in disk.partitions)
     label = disk.partitions[0].partuuid.partition("-")[0] if disk.partitions else "0"
@@ -42,18 +43,23 @@ def _table(disk: Disk) -> str:
         f"sectors\n{model}"
         "Units: sectors of 1 * 512 = 512 bytes\nSector size (logical/physical): 512 bytes / 512 bytes\n"
         f"I/O size (minimum/optimal): 512 bytes / 512 bytes\nDisklabel type: {'gpt' if gpt else 'dos'}\n"
-        f"Disk identifier: {disk.partitions[0].partuuid.upper() if gpt else '0x' + label}\n\n"
+        f"Disk identifier: {str(disk_identity(p.persona)).upper() if gpt else '0x' + label}\n\n"
     )
     rows = [["Device", "Start", "End", "Sectors", "Size", "Type"]] if gpt else [
         ["Device", "Boot", "Start", "End", "Sectors", "Size", "Id", "Type"]
     ]  # fmt: skip
     for part in sorted(disk.partitions, key=lambda each: each.minor):
         count = part.size_kb * 2
+        if (
+            part.size_kb == 1
+        ):  # an extended partition: the kernel shows its first sectors, its table all of it
+            inner = disk.partitions[-1]
+            count = inner.start_sector + inner.size_kb * 2 - part.start_sector
         numbers = [
             str(part.start_sector),
             str(part.start_sector + count - 1),
             str(count),
-            size_words(part.size_kb),
+            size_words(count // 2),
         ]
         if gpt:
             kind = {"ext4": "Linux root (x86-64)", "vfat": "EFI System"}.get(part.fstype, "BIOS boot")
