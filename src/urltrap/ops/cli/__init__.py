@@ -36,6 +36,8 @@ COMMANDS = {
     "restore": "restore",
     "forget": "forget",
     "fleet": "fleet",
+    "user": "accounts",
+    "key": "accounts",
     "image": "image",
     "schema": "schema",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from urltrap.ops.cli.common import (
     DEFAULT_DATA,
@@ -15,7 +16,8 @@ from urltrap.ops.cli.common import (
 )
 from urltrap.ops.cli.run import only_one
 from urltrap.pipeline.rebuilding import rebuild as rebuild_store
-from urltrap.store import StoreError, open_store
+from urltrap.store import Store, StoreError, open_store
+from urltrap.store.accounts.carrying import carry
 from urltrap.store.queries import overview as overview_queries
 
 
@@ -38,6 +40,7 @@ def rebuild(data: DataOption = DEFAULT_DATA) -> None:
                 with console_err.status("reading the journal"):
                     rebuild_store(settings, folder.root, store)
                 counters = overview_queries.counters(store, datetime.now(UTC))
+                _take_accounts(folder.database, store)
                 store.flush()
             finally:
                 store.close()
@@ -58,3 +61,20 @@ def rebuild(data: DataOption = DEFAULT_DATA) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _take_accounts(database: Path, fresh: Store) -> None:
+    """Users and keys are in no journal: they come from the store as it was, where that can be read."""
+    if not database.is_file():
+        return
+    try:
+        before = open_store(str(database))
+        try:
+            carry(before, fresh)
+        finally:
+            before.close()
+    except StoreError as error:
+        console_err.print(
+            f"users and keys could not be taken along ({error}); make them anew: `urltrap user add`, `urltrap key add`",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip

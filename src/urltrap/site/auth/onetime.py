@@ -58,7 +58,7 @@ def picture(secret: str, name: str) -> str:
     address = pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(name=name, issuer_name=_ISSUER)
     drawn = io.BytesIO()
     segno.make(address, error="m").save(
-        drawn, kind="svg", xmldecl=False, svgns=True, scale=4, border=4, dark="#000", light="#fff", omitsize=False,
+        drawn, kind="svg", xmldecl=False, svgns=True, scale=4, border=4, dark="#000", light="#fff", omitsize=True,
         svgclass="qr", lineclass=None,
     )  # fmt: skip
     return drawn.getvalue().decode()
