@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from urltrap.judge.fitted import SHIPPED
 from urltrap.model.verdict import Reason
@@ -56,8 +56,7 @@ SPELLING_ALONE = 59
 """What a name's spelling may give at most: below the lowest confidence that is published by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(NamedTuple):
     """One thing that is known, in words, with what it adds to the log-odds."""
 
     code: str

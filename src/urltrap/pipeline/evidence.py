@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, func, select, type_coerce
 
 from urltrap.judge import Evidence, Payload
-from urltrap.model.artifact import Analysis
 from urltrap.model.verdict import Observation
 from urltrap.pipeline.sessions_of import SessionFacts, load_sessions
 from urltrap.pipeline.workshop import Workshop
+from urltrap.recover import Context
+from urltrap.recover.context import IpNetwork
 from urltrap.recover.flags import host_address
+from urltrap.store.among import among
 from urltrap.store.intake import in_parts
 from urltrap.store.rows import url_key
 from urltrap.store.schema import artifacts, captures, files, observations, sightings, url_sources, urls
@@ -28,6 +30,11 @@ _SESSIONS = 20
 _CAPTURES = 20
 _SOURCES = 3
 _MOST_SOURCES = 200
+_NOT_NEEDED = ("last_seen", "flags")
+_URL = [column for column in urls.c if column.name not in _NOT_NEEDED]
+_ARTIFACT = [artifacts.c[name] for name in ("sha256", "kind", "architecture", "size", "complete", "analysis")]
+_MOMENT = type_coerce(sightings.c.at, BigInteger).label("at")  # only compared: no use for a datetime
+_AGE = attrgetter("at", "session", "seq")
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class _Loaded:
     sources: dict[str, list[str]]
     named: dict[str, int]
     liveness: dict[str, Any]
+    subjects: dict[str, str]
+    """Host or payload → its key among subjects of observations."""
 
 
 def gather(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> dict[str, Gathered]:
@@ -106,9 +115,13 @@ def _one(workshop: Workshop, loaded: _Loaded, key: str) -> Gathered:
         outcomes=tuple(dict.fromkeys(item.outcome for item in attempts)),
         observations=tuple(
             item
-            for subject in (key, url_key(row["host"]), *(url_key(payload.sha256) for payload in payloads))
+            for subject in (
+                key, loaded.subjects[row["host"]], *(loaded.subjects[payload.sha256] for payload in payloads)
+            )
             for item in loaded.observations.get(subject, ())
-        ),
+        )
+        if loaded.observations
+        else (),
         labels=workshop.known_hosts.labels(row["host"]),
         operator=bool(sources) and not foreign,
         # The least talkative source counts: one that names little else is believed whatever others do.
@@ -146,24 +159,29 @@ def _payloads(loaded: _Loaded, attempts: Sequence[Any]) -> tuple[Payload, ...]:
 
 
 def _payload(row: Any, status: int | None) -> Payload:
-    found = Analysis.model_validate(row.analysis)
+    # What analysis wrote, its defaults left out; made a model again, it would cost as much as judging does.
+    found: dict[str, Any] = row.analysis
+    said = found.get
     return Payload(
-        sha256=row.sha256, kind=row.kind, architecture=row.architecture, interpreter=found.interpreter,
-        size=row.size or 0, complete=row.complete, status=status, family=found.family, action=found.action,
-        role=found.role, rules=tuple(match.rule for match in found.matches), packer=found.packer,
-        antivirus=found.antivirus,
+        sha256=row.sha256, kind=row.kind, architecture=row.architecture, interpreter=said("interpreter", ""),
+        size=row.size or 0, complete=row.complete, status=status, family=said("family", ""),
+        action=said("action", ""), role=said("role", ""),
+        rules=tuple(match["rule"] for match in said("matches", ())), packer=said("packer", ""),
+        antivirus=said("antivirus", ""),
     )  # fmt: skip
 
 
 def _load(connection: Connection, keys: Sequence[str]) -> _Loaded:
     rows: dict[str, Any] = {}
     for part in in_parts(dict.fromkeys(keys)):
-        for row in connection.execute(select(urls).where(urls.c.key.in_(part))).mappings():
+        for row in (
+            connection.execute(select(*_URL).where(among(connection, urls.c.key, part))).mappings().all()
+        ):
             rows[row["key"]] = row
     seen = _newest(
         connection,
         sightings,
-        ("session", "parent_sha256", "raw", "method", "client", "confidence"),
+        ("session", "seq", _MOMENT, "parent_sha256", "raw", "method", "client", "confidence"),
         rows,
         _SIGHTINGS,
     )
@@ -181,34 +199,32 @@ def _load(connection: Connection, keys: Sequence[str]) -> _Loaded:
     for found in seen.values():
         own = dict.fromkeys(item.session for item in found if item.parent_sha256 is None)
         direct.update(dict.fromkeys(list(own)[:_SESSIONS]))
-    subjects = {
-        *rows,
-        *(url_key(row["host"]) for row in rows.values()),
-        *(url_key(sha256) for sha256 in payloads),
-    }
+    subjects = {name: url_key(name) for name in {*payloads, *(row["host"] for row in rows.values())}}
     sources = _sources(connection, rows)
     return _Loaded(
-        rows=rows, seen=seen, first=_first(connection, rows), attempts=attempts,
-        artifacts=_by(connection, select(artifacts), artifacts.c.sha256, payloads, "sha256"),
-        observations=_observations(connection, subjects), parents=_malicious(connection, parents),
-        executable=_executable(connection, payloads), sessions=load_sessions(connection, list(direct)),
-        sources=sources,
+        rows=rows, seen=seen, first=_first(connection, seen), attempts=attempts,
+        artifacts=_by(connection, select(*_ARTIFACT), artifacts.c.sha256, payloads, "sha256"),
+        observations=_observations(connection, {*rows, *subjects.values()}),
+        parents=_malicious(connection, parents), executable=_executable(connection, payloads),
+        sessions=load_sessions(connection, list(direct), {row["url"] for row in rows.values()}), sources=sources,
         named=_named(connection, {item for found in sources.values() for item in found[:_SOURCES]}),
         liveness=_by(connection, select(liveness), liveness.c.url_key, rows, "url_key"),
+        subjects=subjects,
     )  # fmt: skip
 
 
 def _by(connection: Connection, query: Any, column: Any, values: Iterable[str], name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in in_parts(sorted(values)):
-        found.update((getattr(row, name), row) for row in connection.execute(query.where(column.in_(part))))
+        rows = connection.execute(query.where(among(connection, column, part))).all()
+        found.update((getattr(row, name), row) for row in rows)
     return found
 
 
 def _newest(
     connection: Connection,
     table: Any,
-    names: Sequence[str],
+    names: Sequence[str | ColumnElement[int]],
     keys: Iterable[str],
     most: int,
     only: ColumnElement[bool] | None = None,
@@ -220,33 +236,38 @@ def _newest(
     )
     for part in in_parts(keys):
         numbered = (
-            select(table.c.url_key, *(table.c[name] for name in names), place.label("place"))
-            .where(table.c.url_key.in_(part), *(() if only is None else (only,)))
+            select(
+                table.c.url_key,
+                *(table.c[name] if isinstance(name, str) else name for name in names),
+                place.label("place"),
+            )
+            .where(among(connection, table.c.url_key, part), *(() if only is None else (only,)))
             .subquery()
         )
         query = (
             select(numbered).where(numbered.c.place <= most).order_by(numbered.c.url_key, numbered.c.place)
         )
-        for row in connection.execute(query):
+        for row in connection.execute(query).all():
             found.setdefault(row.url_key, []).append(row)
     return found
 
 
-def _first(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
-    """The session that showed each URL first."""
+def _first(connection: Connection, seen: Mapping[str, Sequence[Any]]) -> dict[str, str]:
+    """The session that showed each URL first; of its `seen` sightings where these are all."""
     found: dict[str, str] = {}
+    for key, items in seen.items():
+        if len(items) < _SIGHTINGS:
+            found[key] = min(items, key=_AGE).session
     order = (sightings.c.at, sightings.c.session, sightings.c.seq)
-    for part in in_parts(keys):
+    for part in in_parts(key for key in seen if key not in found):
         place = func.row_number().over(partition_by=sightings.c.url_key, order_by=order)
         numbered = (
             select(sightings.c.url_key, sightings.c.session, place.label("place"))
-            .where(sightings.c.url_key.in_(part))
+            .where(among(connection, sightings.c.url_key, part))
             .subquery()
         )
-        found.update(
-            (row.url_key, row.session)
-            for row in connection.execute(select(numbered).where(numbered.c.place == 1))
-        )
+        rows = connection.execute(select(numbered).where(numbered.c.place == 1)).all()
+        found.update((row.url_key, row.session) for row in rows)
     return found
 
 
@@ -255,9 +276,9 @@ def _observations(connection: Connection, subjects: Iterable[str]) -> dict[str, 
     for part in in_parts(sorted(subjects)):
         rows = connection.execute(
             select(observations)
-            .where(observations.c.subject_sha256.in_(part))
+            .where(among(connection, observations.c.subject_sha256, part))
             .order_by(observations.c.provider, observations.c.subject_kind)
-        )
+        ).all()
         for row in rows:
             found.setdefault(row.subject_sha256, []).append(
                 Observation(
@@ -275,9 +296,9 @@ def _malicious(connection: Connection, payloads: Iterable[str]) -> dict[str, set
         rows = connection.execute(
             select(captures.c.sha256, urls.c.key)
             .join(captures, captures.c.url_key == urls.c.key)
-            .where(captures.c.sha256.in_(part), urls.c.verdict.like("malicious-%"))
+            .where(among(connection, captures.c.sha256, part), urls.c.verdict.like("malicious-%"))
             .distinct()
-        )
+        ).all()
         for row in rows:
             found.setdefault(row.sha256, set()).add(row.key)
     return found
@@ -289,9 +310,9 @@ def _executable(connection: Connection, payloads: Iterable[str]) -> set[str]:
     for part in in_parts(sorted(payloads)):
         rows = connection.execute(
             select(files.c.sha256, files.c.mode)
-            .where(files.c.sha256.in_(part), files.c.mode.is_not(None))
+            .where(among(connection, files.c.sha256, part), files.c.mode.is_not(None))
             .distinct()
-        )
+        ).all()
         found.update(row.sha256 for row in rows if row.mode & 0o111)
     return found
 
@@ -301,8 +322,12 @@ def _sources(connection: Connection, rows: Mapping[str, Any]) -> dict[str, list[
     found: dict[str, list[str]] = {}
     few = [key for key, row in rows.items() if row["sources"] <= _MOST_SOURCES]
     for part in in_parts(few):
-        query = select(url_sources).where(url_sources.c.url_key.in_(part)).order_by(url_sources.c.address)
-        for row in connection.execute(query):
+        query = (
+            select(url_sources)
+            .where(among(connection, url_sources.c.url_key, part))
+            .order_by(url_sources.c.address)
+        )
+        for row in connection.execute(query).all():
             found.setdefault(row.url_key, []).append(row.address)
     return found
 
@@ -314,34 +339,34 @@ def _named(connection: Connection, addresses: Iterable[str]) -> dict[str, int]:
         rows = connection.execute(
             select(url_sources.c.address, func.count(urls.c.host.distinct()).label("n"))
             .join(urls, urls.c.key == url_sources.c.url_key)
-            .where(url_sources.c.address.in_(part))
+            .where(among(connection, url_sources.c.address, part))
             .group_by(url_sources.c.address)
-        )
+        ).all()
         found.update((row.address, row.n) for row in rows)
     return found
 
 
 def _carries_own(workshop: Workshop, url: str, reached: Iterable[str]) -> bool:
     """Whether an address of a sensor stands anywhere in the URL, as such or in one of its usual disguises."""
-    own = {*workshop.own_addresses, *reached}
-    context = workshop.context()
     text = url.lower()
-    for address in own:
-        parsed = host_address(address)
-        if (
-            parsed is None
-            or parsed.is_loopback
-            or parsed.is_unspecified
-            or context.is_public_by_setting(parsed)
-        ):
-            continue
-        if any(_stands(disguise, text) for disguise in _disguises(parsed)):
-            return True
+    for address in {*workshop.own_addresses, *reached}:
+        for disguise in _disguises(address, workshop.public_networks):
+            if disguise in text and _stands(disguise, text):
+                return True
     return False
 
 
 @lru_cache(maxsize=4096)
-def _disguises(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[str]:
+def _disguises(own: str, public: tuple[IpNetwork, ...]) -> list[str]:
+    """How an address may be written; nothing for one that tells nobody where a sensor is."""
+    address = host_address(own)
+    if (
+        address is None
+        or address.is_loopback
+        or address.is_unspecified
+        or Context(public_networks=public).is_public_by_setting(address)
+    ):
+        return []
     plain = str(address)
     forms = [plain, address.exploded, address.packed.hex()]
     if address.version == 4:
@@ -358,4 +383,4 @@ def _disguises(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[s
 
 
 def _stands(form: str, text: str) -> bool:
-    return form in text and re.search(rf"(?<![0-9a-f]){re.escape(form)}(?![0-9a-f])", text) is not None
+    return re.search(rf"(?<![0-9a-f]){re.escape(form)}(?![0-9a-f])", text) is not None

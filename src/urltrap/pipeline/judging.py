@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Text, bindparam, select, type_coerce, update
 
 from urltrap.judge import judge
-from urltrap.model.verdict import Verdict
+from urltrap.model.verdict import Reason, Verdict
 from urltrap.pipeline.evidence import Gathered, gather
 from urltrap.pipeline.stage import BATCH, note_failure
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import StoreError, work
+from urltrap.store.among import among
 from urltrap.store.intake import in_parts
 from urltrap.store.schema import captures, sightings, urls, verdicts
 from urltrap.store.upsert import upsert
 
+_SAID = ("reasons", "verdict", "confidence", "rules", "publish_after", "classes")
+_AS_TEXT = {"reasons": type_coerce(verdicts.c.reasons, Text)}
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 _REPLACED = ["verdict", "confidence", "reasons", "at", "rules", "publish_after", "classes"]
 
 
@@ -62,25 +66,33 @@ def _alone(workshop: Workshop, job: work.Job) -> int:
 
 
 def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> list[str]:
-    """Judge these URLs and keep the verdicts; the URLs that are to be judged again because of what came out."""
+    """Judge these URLs and keep what is new of the verdicts, whose `at` is when they came to be what they are.
+
+    The URLs that are to be judged again because of what came out.
+    """
     gathered = gather(workshop, connection, keys)
     now, publish = workshop.now(), workshop.settings.publish
+    kept = _kept(connection, gathered)
     rows: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     turned: list[str] = []
     for key, item in gathered.items():
         verdict = _keep_moment(judge(item.evidence, now, publish.delay_minutes), item)
-        rows.append(_row(key, verdict))
+        row = _row(key, verdict)
+        if kept.get(key) != _said(row):
+            rows.append(row)
         is_malicious = verdict.verdict.startswith("malicious-")
         published = item.before["published_at"]
         if not is_malicious or verdict.publish_after is None or verdict.confidence < publish.min_confidence:
             published = None
-        changed.append(
-            {"b_key": key, **item.summary, "verdict": verdict.verdict, "confidence": verdict.confidence,
-             "publish_after": verdict.publish_after, "published_at": published, "action": verdict.axes.action,
-             "role": verdict.axes.role, "delivery": verdict.axes.delivery[:60], "target": verdict.axes.target[:60],
-             "hosting": verdict.axes.hosting, "lifecycle": verdict.axes.lifecycle, "family": verdict.family[:80]}
-        )  # fmt: skip
+        values = {
+            **item.summary, "verdict": verdict.verdict, "confidence": verdict.confidence,
+            "publish_after": verdict.publish_after, "published_at": published, "action": verdict.axes.action,
+            "role": verdict.axes.role, "delivery": verdict.axes.delivery[:60], "target": verdict.axes.target[:60],
+            "hosting": verdict.axes.hosting, "lifecycle": verdict.axes.lifecycle, "family": verdict.family[:80],
+        }  # fmt: skip
+        if [item.before[name] for name in values] != list(values.values()):
+            changed.append({"b_key": key, **values})
         if is_malicious != item.before["verdict"].startswith("malicious-"):
             turned.append(key)
     upsert(connection, verdicts, rows, replace=_REPLACED)
@@ -95,6 +107,20 @@ def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) 
     return _children(connection, turned)
 
 
+def _kept(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[object, ...]]:
+    """What is kept of the verdicts on these URLs but when they were reached: what says the same is not written."""
+    found: dict[str, tuple[object, ...]] = {}
+    columns = (verdicts.c.url_key, *(_AS_TEXT.get(name, verdicts.c[name]) for name in _SAID))
+    for part in in_parts(keys):
+        rows = connection.execute(select(*columns).where(among(connection, verdicts.c.url_key, part))).all()
+        found.update((row[0], tuple(row[1:])) for row in rows)
+    return found
+
+
+def _said(row: dict[str, Any]) -> tuple[object, ...]:
+    return (_as_json(row["reasons"]), *(row[name] for name in _SAID[1:]))
+
+
 def _keep_moment(verdict: Verdict, item: Gathered) -> Verdict:
     """Judging again never moves a publication into the future."""
     before = item.before["publish_after"]
@@ -103,8 +129,9 @@ def _keep_moment(verdict: Verdict, item: Gathered) -> Verdict:
         and verdict.verdict.startswith("malicious-")
         and before
         and verdict.publish_after
+        and before < verdict.publish_after
     ):
-        return verdict.model_copy(update={"publish_after": min(verdict.publish_after, before)})
+        return verdict.model_copy(update={"publish_after": before})
     return verdict
 
 
@@ -112,9 +139,13 @@ def _row(key: str, verdict: Verdict) -> dict[str, Any]:
     classes = verdict.model_dump(mode="json", include={"axes", "family", "fp_risk", "techniques"})
     return {
         "url_key": key, "verdict": verdict.verdict, "confidence": verdict.confidence,
-        "reasons": [reason.model_dump() for reason in verdict.reasons], "at": verdict.at, "rules": verdict.rules,
-        "publish_after": verdict.publish_after, "classes": json.dumps(classes, separators=(",", ":")),
+        "reasons": [_reason(reason) for reason in verdict.reasons], "at": verdict.at, "rules": verdict.rules,
+        "publish_after": verdict.publish_after, "classes": _as_json(classes),
     }  # fmt: skip
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code, "text": reason.text, "weight": reason.weight}
 
 
 def _children(connection: Connection, keys: Sequence[str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import select
 
@@ -13,7 +15,7 @@ from urltrap.pipeline.workshop import Workshop
 from urltrap.store import work
 from urltrap.store.schema import urls
 
-_PART = 500
+_PART = 400  # as many as one statement asks for
 
 
 def rejudge(
@@ -34,18 +36,31 @@ def rejudge(
     with workshop.store.connect() as connection:
         before = {row.key: row.verdict for row in connection.execute(select(urls.c.key, urls.c.verdict))}
     keys = list(before)
-    for start in range(0, len(keys), _PART):
-        part = keys[start : start + _PART]
-        with workshop.store.begin() as connection:
-            more = judge_urls(workshop, connection, part)
-            work.put(connection, "judge", more, workshop.now())
-        tell(start + len(part))
-    _settle(workshop)
+    with _few_collections():
+        for start in range(0, len(keys), _PART):
+            part = keys[start : start + _PART]
+            with workshop.store.begin() as connection:
+                more = judge_urls(workshop, connection, part)
+                work.put(connection, "judge", more, workshop.now())
+            tell(start + len(part))
+        _settle(workshop)
     with workshop.store.connect() as connection:
         for row in connection.execute(select(urls.c.key, urls.c.verdict)):
             if row.key in before:
                 moved[before[row.key], row.verdict] += 1
     return moved
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """What is read for one part lives until its end: looking through it for cycles meanwhile finds none, and takes
+    a sixth of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _settle(workshop: Workshop) -> None:

@@ -10,6 +10,8 @@ _PIPED = re.compile(
     rb"\|\s*(?:sudo\s+)?" + _SHELL + rb"|\|\s*(?:python\d?|perl|php)\b|" + _SHELL + rb"\s+<\(|"
     + _SHELL + rb"\s+-c\s+[\"']?(?:\$\(|`)|\beval\s+[\"']?(?:\$\(|`)|(?:\bsource|(?:^|[;&|\s])\.)\s+<\("
 )  # fmt: skip
+# One of these stands in whatever the pattern matches.
+_PIPING = (b"|", b"<(", b"$(", b"`")
 _RUNNERS = {
     b"sh", b"bash", b"ash", b"dash", b"zsh", b"busybox", b"nohup", b"perl", b"python", b"python2", b"python3", b"php",
     b"setsid", b"exec", b"source", b".", b"sudo",
@@ -28,7 +30,12 @@ _EXECUTABLE_MODE = re.compile(rb"[ugoa]*\+[rwX]*x[rwx]*|0?[0-7]*[1357][0-7]*")
 
 def is_piped(texts: Iterable[bytes], raws: Collection[bytes]) -> bool:
     """Whether a command line hands one of the URLs, as written, straight to an interpreter."""
-    return any(_PIPED.search(text) and any(raw in text for raw in raws) for text in texts)
+    return any(
+        any(raw in text for raw in raws)
+        and any(sign in text for sign in _PIPING)
+        and _PIPED.search(text) is not None
+        for text in texts
+    )
 
 
 def runs(argv: Sequence[bytes], names: set[bytes]) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from urltrap.model.event import DownloadAsked, decode_event
 from urltrap.model.url import UrlError, canonical
 from urltrap.pipeline.running import is_piped, runs, text_runs
+from urltrap.store.among import among
 from urltrap.store.intake import in_parts
 from urltrap.store.schema import commands, events, program_runs, sessions
 from urltrap.store.schema_analysis import command_tags
@@ -17,7 +18,6 @@ from urltrap.store.schema_analysis import command_tags
 _COMMANDS = 100
 _RUNS = 400
 _DOWNLOADS = 100
-_SESSIONS = 100
 
 
 @dataclass
@@ -44,13 +44,20 @@ class SessionFacts:
         )
 
 
-def load_sessions(connection: Connection, ids: Sequence[str]) -> dict[str, SessionFacts]:
-    """The facts of these sessions. Of each the first commands, runs and downloads are read: a bounded number."""
+def load_sessions(
+    connection: Connection, ids: Sequence[str], urls: Collection[str] = ()
+) -> dict[str, SessionFacts]:
+    """The facts of these sessions. Of each the first commands, runs and downloads are read: a bounded number.
+
+    `urls`: canonical URLs that will be asked about.
+    """
     found: dict[str, SessionFacts] = {}
-    for part in in_parts(ids, _SESSIONS):
+    for part in in_parts(ids):
         rows = connection.execute(
-            select(sessions.c.id, sessions.c.protocol, sessions.c.dst_ip).where(sessions.c.id.in_(part))
-        )
+            select(sessions.c.id, sessions.c.protocol, sessions.c.dst_ip).where(
+                among(connection, sessions.c.id, part)
+            )
+        ).all()
         found.update((row.id, SessionFacts(row.protocol, row.dst_ip)) for row in rows)
         for session, text in _first(connection, commands, "text", part, _COMMANDS):
             found.setdefault(session, SessionFacts()).texts.append(text)
@@ -59,12 +66,12 @@ def load_sessions(connection: Connection, ids: Sequence[str]) -> dict[str, Sessi
         for session, body in _first(
             connection, events, "body", part, _DOWNLOADS, events.c.kind == "download.asked"
         ):
-            _note(found.setdefault(session, SessionFacts()), body)
+            _note(found.setdefault(session, SessionFacts()), body, urls)
         tags = connection.execute(
             select(command_tags.c.session, command_tags.c.tag)
-            .where(command_tags.c.session.in_(part), command_tags.c.kind == "technique")
+            .where(among(connection, command_tags.c.session, part), command_tags.c.kind == "technique")
             .distinct()
-        )
+        ).all()
         for row in tags:
             found.setdefault(row.session, SessionFacts()).techniques.add(row.tag)
     return found
@@ -77,18 +84,20 @@ def _first(
     place = func.row_number().over(partition_by=columns.session, order_by=columns.seq)
     numbered = (
         select(columns.session, columns[name].label("value"), place.label("place"))
-        .where(columns.session.in_(ids), *conditions)  # type: ignore[arg-type]
+        .where(among(connection, columns.session, ids), *conditions)  # type: ignore[arg-type]
         .subquery()
     )
     rows = connection.execute(select(numbered.c.session, numbered.c.value).where(numbered.c.place <= most))
-    return [(row.session, row.value) for row in rows]
+    return [(session, value) for session, value in rows.all()]
 
 
-def _note(facts: SessionFacts, body: bytes) -> None:
+def _note(facts: SessionFacts, body: bytes, urls: Collection[str]) -> None:
     event = decode_event(body)
     if isinstance(event, DownloadAsked) and event.output not in (b"", b"-"):
-        try:
-            url = canonical(event.url)
-        except UrlError:
-            return  # no URL: nothing that is judged lies there
+        url = event.url.decode("utf-8", "replace")
+        if url not in urls:  # otherwise it is canonical as it stands
+            try:
+                url = canonical(event.url)
+            except UrlError:
+                return  # no URL: nothing that is judged lies there
         facts.outputs.setdefault(url, set()).add(event.output.rpartition(b"/")[2])
