@@ -172,12 +172,19 @@ def volatile(persona: Persona) -> list[str]:
     return sorted(found | ({"/tmp"} if persona.is_server else set()))
 
 
+def _root_device(persona: Persona) -> int:
+    """st_dev of the root file system: the partition's number, or that of an overlay on a device."""
+    part = next((part for disk in persona.disks for part in disk.partitions if part.mountpoint == "/"), None)
+    return persona.disks[0].major << 8 | part.minor if part is not None else 0x0E
+
+
 def volumes(persona: Persona) -> dict[str, Volume]:
     """The stored file systems of a persona by mount point, each with a device number of its own."""
-    found = {"/": Volume(0x801)}
+    root = _root_device(persona)
+    found = {"/": Volume(root)}
     for number, mount in enumerate(persona.mounts):
         if mount.fstype in _STORED:
-            device = 0x801 if mount.point == "/" else 0x15 + number
+            device = root if mount.point == "/" else 0x15 + number
             options = f",{mount.options},"
             found[mount.point] = Volume(device, ",ro," in options, ",noexec," in options)
     return found

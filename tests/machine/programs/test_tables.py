@@ -217,7 +217,7 @@ EXACT = [
     ("groups", "root\n"),
     ("logname; echo $?", "root\n0\n"),
     # kernel, firmware, time
-    ("modinfo ext4 | head -n 1", "filename:       /lib/modules/<release>/kernel/drivers/ext4.ko\n"),
+    ("modinfo ext4 | head -n 1", "filename:       /lib/modules/<release>/kernel/fs/ext4/ext4.ko\n"),
     ("kmod list | head -n 1; lsmod | head -n 1", "Module                  Size  Used by\n" * 2),
     ("modprobe ext4; modprobe -r nosuch; echo $?", "0\n"),
     ("dmesg | head -n 1 | cut -c1-29", "[    0.000000] Linux version \n"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from urltrap.machine.image.boot import SYSTEM_MAP, grub_cfg, kernel_config, modules_dep
 from urltrap.machine.image.tree import Tree
 from urltrap.machine.persona import Persona
 from urltrap.machine.persona.dice import Dice
@@ -185,13 +186,18 @@ def _boot(tree: Tree, persona: Persona) -> None:
     )
     tree.opaque(f"/boot/initrd.img-{release}", dice.number("initrd", 12_000_000, 16_000_000) if cloud
                 else dice.number("initrd", 32_000_000, 41_000_000), mtime=when)  # fmt: skip
-    tree.opaque(f"/boot/config-{release}", dice.number("config", 190_000, 260_000), mtime=when)
-    tree.opaque(f"/boot/System.map-{release}", 83, mtime=when)
-    tree.opaque("/boot/grub/grub.cfg", dice.number("grub", 6500, 8200), 0o444, mtime=when)
-    tree.opaque("/boot/grub/grubenv", 1024, mtime=persona.installed)
+    tree.put(f"/boot/config-{release}", kernel_config(persona), mtime=when)
+    tree.put(f"/boot/System.map-{release}", SYSTEM_MAP, mtime=when)
+    tree.put("/boot/grub/grub.cfg", grub_cfg(persona), 0o444, mtime=when)
+    tree.put("/boot/grub/grubenv", "# GRUB Environment Block\n".ljust(1024, "#"), mtime=persona.installed)
     tree.directory(f"/usr/lib/modules/{release}", mtime=when)
     tree.directory(f"/usr/lib/modules/{release}/kernel", mtime=when)
-    for name, size in (("modules.dep", 610_000), ("modules.alias", 1_340_000), ("modules.symbols", 590_000)):
+    tree.put(f"/usr/lib/modules/{release}/modules.dep", modules_dep(persona), mtime=when)
+    for name, size in (
+        ("modules.dep.bin", 610_000),
+        ("modules.alias.bin", 1_340_000),
+        ("modules.symbols.bin", 590_000),
+    ):
         tree.opaque(f"/usr/lib/modules/{release}/{name}", size + dice.number(name, 0, 40_000), mtime=when)
     for name, target in (
         ("vmlinuz", f"boot/vmlinuz-{release}"),

@@ -8,6 +8,7 @@ from urltrap.machine.fs.mounts import ProcessView
 from urltrap.machine.persona import addressing
 from urltrap.machine.persona.network import Addressing
 from urltrap.machine.proc import figures
+from urltrap.machine.proc.lesser import snmp, sockstat
 from urltrap.machine.proc.sockets import hex4, hex6, sockets
 
 
@@ -139,6 +140,8 @@ FILES: dict[str, Callable[[ProcessView], bytes]] = {
         b" ref pointer drops\n"
     ),
     "unix": unix,
+    "snmp": snmp,
+    "sockstat": sockstat,
     "if_inet6": if_inet6,
     "wireless": lambda view: (
         b"Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from urltrap.machine.fs.mounts import ProcessView
 from urltrap.machine.persona import MountPoint
-from urltrap.machine.proc import cpu, figures
+from urltrap.machine.proc import cpu, figures, lesser
 from urltrap.machine.proc.flash import mtd
 from urltrap.machine.proc.interrupts import interrupts
 
@@ -234,7 +234,8 @@ FILES: dict[str, Maker] = {
 
 def files(view: ProcessView) -> dict[str, Maker]:
     """The files at the top of /proc on this machine, by name."""
-    return FILES | (SERVER_FILES if view.persona.is_server else DEVICE_FILES)
+    more = SERVER_FILES | lesser.SERVER_FILES if view.persona.is_server else DEVICE_FILES
+    return FILES | lesser.FILES | more
 
 
 def _hostname(view: ProcessView) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
+from urltrap.machine.proc.modules import module_path
 from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs.registry import program
 
@@ -47,9 +48,9 @@ def kmod(p: Process) -> Run:
             if word not in known:
                 yield from p.err(f"modinfo: ERROR: Module {word} not found.\n")
                 return 1
-            base = f"/lib/modules/{p.persona.kernel.release}/kernel"
+            base = f"/lib/modules/{p.persona.kernel.release}"
             yield from p.out(
-                f"filename:       {base}/drivers/{word}.ko\nlicense:        GPL\nname:           {word}\n"
+                f"filename:       {base}/{module_path(word)}\nlicense:        GPL\nname:           {word}\n"
             )
         return 0
     if p.uid and name in ("modprobe", "insmod", "rmmod"):
