@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -13,12 +14,13 @@ import uvicorn
 from playwright.sync_api import Browser, Page
 from tests.browsing import PATIENCE_MS, launched, quiet_page
 from tests.site import hostile
+from tests.site.auth.conftest import PASSWORD, add_users
 from tests.site.conftest import NOW
 from tests.store.conftest import visit
 
 from urltrap.model.settings import Settings
 from urltrap.site.app import create_app
-from urltrap.store import Store
+from urltrap.store import Store, open_store
 from urltrap.store.intake import ingest
 from urltrap.store.queries import artifacts, intel, sessions, urls
 
@@ -26,10 +28,10 @@ WIDTHS = {"desktop": (1360, 900), "phone": (390, 844)}
 
 
 @contextmanager
-def served(store: Store) -> Iterator[str]:
+def served(store: Store, secret: bytes | None = None) -> Iterator[str]:
     """The site on a free loopback port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(store, Settings(), now=lambda: NOW)
+    app = create_app(store, Settings(), now=lambda: NOW, secret=secret)
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, ws="none", lifespan="on", timeout_graceful_shutdown=1)
     )
@@ -79,6 +81,7 @@ def pages_of(store: Store) -> list[str]:
         f"/artifacts/{artifact}", "/feeds", "/api", "/urls?role=payload", "/families", f"/families/{quote(url.family)}",
         "/campaigns", f"/campaigns/{url.campaign}", f"/hosts/{quote(url.host)}", f"/addresses/{session.src_ip}",
         f"/networks/{session.asn}", "/domains", f"/domains/{quote(domain)}", "/operations",
+        "/login", "/account", "/audit",
     ]  # fmt: skip
 
 
@@ -191,3 +194,22 @@ def test_pages_work_without_javascript(browser: Browser, believable: str) -> Non
     page.click("tbody tr >> nth=0 >> a >> nth=0")
     assert "What happened" in page.inner_text("main")
     context.close()
+
+
+def test_a_browser_logs_in_sets_up_codes_and_logs_out(browser: Browser, tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "urltrap.db"))
+    add_users(store)
+    with served(store, b"of the installation") as address, window(browser, "phone") as page:
+        page.goto(f"{address}/urls")
+        page.get_by_label("Name").fill("analyst-1")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{address}/urls")
+        page.get_by_role("link", name="analyst-1").click()
+        page.locator('form[action="/account/codes"] input[name=password]').fill(PASSWORD)
+        page.get_by_role("button", name="Set up").click()
+        page.get_by_role("img", name="QR code").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{address}/login")
+    store.close()

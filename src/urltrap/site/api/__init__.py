@@ -17,7 +17,10 @@ where they are UTF-8 and `{"base64": "…"}` where they are not. URLs are active
 
 Lists give `rows` and `next`; send `next` back as `cursor` for the rows that follow, it is null at the end. Every
 answer carries an `ETag`: send it back as `If-None-Match`, and what has not changed is answered with 304 and no body.
-Errors are `application/problem+json` (RFC 9457) and say what to change."""
+Errors are `application/problem+json` (RFC 9457) and say what to change.
+
+Where users have accounts, send a key with the scope `read` as `Authorization: Bearer KEY` (`urltrap key add NAME` makes
+one, and says how often it may ask); who has logged in needs none."""
 
 
 class _Api(FastAPI):
@@ -29,6 +32,9 @@ class _Api(FastAPI):
             schemas = super().openapi()["components"]["schemas"]
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs"), Problem=problem)
+            description = super().openapi()
+            description["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            description["security"] = [{"key": []}, {}]  # none is asked for where nobody has an account
         return super().openapi()
 
 

@@ -73,7 +73,12 @@ def make_router(tag: str) -> APIRouter:
         route_class=_Tagged,
         tags=[tag],
         responses={
+            401: _documented("No log-in, and no key that is known (`Authorization: Bearer KEY`)."),
+            403: _documented("The key has not the scope `read`."),
             422: _documented("A parameter is not understood."),
+            429: _documented(
+                "The key has asked more often than it may; `Retry-After` says when it may again."
+            ),
             503: _documented("The database does not answer."),
         },
     )
