@@ -66,3 +66,22 @@ def test_lesser_files_are_there(kind: Kind) -> None:
     assert said(kind, "cat /proc/net/sockstat").startswith("sockets: used ")
     assert said(kind, "grep -c Tcp: /proc/net/snmp") == "2\n"
     assert ("No such file" in said(kind, "cat /proc/ioports")) is kind.startswith("busybox")
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_session_has_one_number(kind: Kind) -> None:
+    number = said(kind, "echo $XDG_SESSION_ID").strip()
+    assert f"session-{number}.scope" in said(kind, "cat /proc/self/cgroup")
+    assert re.search(rf"^ +{number} +0 root", said(kind, "loginctl"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_ldd_names_the_libraries_of_what_file_calls_dynamic(kind: Kind) -> None:
+    assert "dynamically linked" in said(kind, "file /bin/ls")
+    shown = said(kind, "ldd /bin/ls")
+    assert re.search(
+        r"\tlibselinux.so.1 => /lib/x86_64-linux-gnu/libselinux.so.1 \(0x0000[0-9a-f]{12}\)\n", shown
+    )
+    assert shown.startswith("\tlinux-vdso.so.1 (0x") and "\t/lib64/ld-linux-x86-64.so.2 (0x" in shown
+    assert said(kind, "ldd /etc/passwd") == "\tnot a dynamic executable\n"
+    assert said(kind, "ldd nofile") == "ldd: ./nofile: No such file or directory\n"

@@ -20,7 +20,7 @@ from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.process import KernelProcess
 from urltrap.machine.kernel.tty import Tty
 from urltrap.machine.persona import visible_address
-from urltrap.machine.proc.sockets import own_port
+from urltrap.machine.proc.sockets import own_port, session_number
 from urltrap.machine.programs._zone import zone_in
 from urltrap.model.settings import SessionLimits
 
@@ -247,7 +247,7 @@ class Login:
             if persona.is_server:
                 variables["XDG_SESSION_TYPE"] = "tty"
                 variables["XDG_SESSION_CLASS"] = "user"
-                variables["XDG_SESSION_ID"] = str(self._server_pid % 997 + 1)
+                variables["XDG_SESSION_ID"] = str(session_number(self.kernel.persona, self._position()))
                 variables["XDG_RUNTIME_DIR"] = f"/run/user/{account.uid}"
                 variables["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path=/run/user/{account.uid}/bus"
                 variables["MOTD_SHOWN"] = "pam"
@@ -276,6 +276,11 @@ class Login:
             return {}
         pairs = [line.partition("=") for line in text.splitlines() if not line.startswith("#")]
         return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs if value}
+
+    def _position(self) -> int:
+        """Which of those who are in he is."""
+        known = [each.since for each in self.kernel.connections]
+        return max(0, sum(1 for since in known if since <= self.connection.since) - 1)
 
     def _greeting(self, tty: str) -> bytes:
         """What is printed before the first prompt: message of the day and last log-in (Debian's pam_motd and sshd)."""

@@ -9,6 +9,7 @@ from urltrap.machine.api import S_IFDIR, S_IFLNK, S_IFREG, ProcessInfo
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.mounts import GeneratedNode, ProcessView
 from urltrap.machine.proc import figures
+from urltrap.machine.proc.sockets import session_number
 from urltrap.machine.proc.system import mounts
 
 _FILE, _DIR, _LINK = S_IFREG | 0o444, S_IFDIR | 0o555, S_IFLNK | 0o777
@@ -139,8 +140,9 @@ def _cgroup(view: ProcessView, row: ProcessInfo) -> bytes:
     for each in view.persona.residents:
         if each.pid == row.pid:
             return f"0::/system.slice/{each.unit}\n".encode()
-    session = 1 + sum(1 for each in view.connections if each.since < row.started) if view.connections else 1
-    return f"0::/user.slice/user-{row.uid}.slice/session-{view.persona.first_pid % 700 + session}.scope\n".encode()
+    position = max(0, sum(1 for each in view.connections if each.since <= row.started) - 1)
+    number = session_number(view.persona, position)
+    return f"0::/user.slice/user-{row.uid}.slice/session-{number}.scope\n".encode()
 
 
 def _maps(view: ProcessView, row: ProcessInfo) -> bytes:

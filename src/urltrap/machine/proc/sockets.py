@@ -38,6 +38,11 @@ def own_port(connection: Connection) -> int:
     return PORTS.get(connection.protocol, connection.server_port)
 
 
+def session_number(persona: Persona, position: int) -> int:
+    """logind's number of the session of the visitor at `position` (0: the first of those who are in)."""
+    return persona.first_pid % 700 + position + 1
+
+
 def sockets(
     persona: Persona, processes: Sequence[ProcessInfo], connections: Sequence[Connection]
 ) -> list[Socket]:

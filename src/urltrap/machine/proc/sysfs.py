@@ -79,16 +79,18 @@ def _build(persona: Persona) -> dict[tuple[str, ...], Value]:
         )
         flat[f"block/{disk.name}"] = f"->../{place}"
         flat[f"class/block/{disk.name}"] = f"->../../{place}"
+        for part in disk.partitions if persona.is_server else ():
+            flat[f"class/block/{part.name}"] = f"->../../{place}/{part.name}"
         _disk(flat, place, disk)
     for found in devices(persona):
         at = sys_path(persona, found.slot)
         vendor, _, number = found.ids.partition(":")
         flat |= {f"{at}/vendor": f"0x{vendor}", f"{at}/device": f"0x{number}", f"{at}/class": f"0x{found.kind_id}00",
                  f"bus/pci/devices/0000:{found.slot}": f"->../../../{at}"}  # fmt: skip
-    for part in [] if persona.is_server else partitions(persona):
-        flat |= {f"class/mtd/mtd{part.number}/name": part.name, f"class/mtd/mtd{part.number}/type": "nor",
-                 f"class/mtd/mtd{part.number}/size": str(part.end - part.start),
-                 f"class/mtd/mtd{part.number}/erasesize": str(ERASE_BLOCK)}  # fmt: skip
+    for area in [] if persona.is_server else partitions(persona):
+        flat |= {f"class/mtd/mtd{area.number}/name": area.name, f"class/mtd/mtd{area.number}/type": "nor",
+                 f"class/mtd/mtd{area.number}/size": str(area.end - area.start),
+                 f"class/mtd/mtd{area.number}/erasesize": str(ERASE_BLOCK)}  # fmt: skip
     _firmware(flat, persona)
     _processors(flat, persona)
     for name, size, users in persona.kernel.modules:
@@ -181,7 +183,7 @@ def _firmware(flat: dict[str, Value], persona: Persona) -> None:
         f"{place}/board_vendor": dmi.board_vendor, f"{place}/product_family": "", f"{place}/product_sku": "",
         f"{place}/modalias": f"dmi:bvn{dmi.bios_vendor}:bvr{dmi.bios_version}:bd{dmi.bios_date}:".replace(" ", ""),
     })  # fmt: skip
-    flat["firmware/memmap"] = None
+    flat |= {"firmware/memmap": None, "firmware/acpi": None, "firmware/dmi/tables": None}
 
 
 def _processors(flat: dict[str, Value], persona: Persona) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from urltrap.machine.api import Process
-from urltrap.machine.proc.sockets import sockets
+from urltrap.machine.proc.sockets import session_number, sockets
 from urltrap.machine.programs._bootlog import boot_lines
 from urltrap.machine.programs._unitrun import title
 
@@ -92,7 +92,7 @@ def _logins(p: Process) -> list[Entry]:
         who = f"sshd[{pid}]"
         text = f"Accepted password for {each.user} from {each.client_ip} port {each.client_port} ssh2"
         uid = 0 if each.user == "root" else 1000
-        session = p.persona.first_pid % 700 + number
+        session = session_number(p.persona, number - 1)
         if each.protocol == "telnet":
             opened = f"pam_unix(login:session): session opened for user {each.user}(uid={uid}) by (uid=0)"
             found.append(Entry(each.since, f"login[{pid}]", opened, "inetd.service"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
+from urltrap.machine.proc.sockets import session_number
 from urltrap.machine.programs._database import exists
 from urltrap.machine.programs._system import account, option_problem
 from urltrap.machine.programs._zone import local, zone_of
@@ -74,7 +75,6 @@ def loginctl(p: Process) -> Run:
         return 1
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     verb = words[0] if words else "list-sessions"
-    first = p.persona.first_pid % 700
     people = list(p.connections)
     if verb == "list-users":
         users = sorted({each.user for each in people})
@@ -95,7 +95,7 @@ def loginctl(p: Process) -> Run:
         fields = account(p, each.user)
         tty = shown[each.client_port].tty if each.client_port in shown else ""
         yield from p.out(
-            f"{first + number:>7} {fields[2] if fields else 0:>4} {each.user:<4}      {tty:<5}\n"
+            f"{session_number(p.persona, number - 1):>7} {fields[2] if fields else 0:>4} {each.user:<4}      {tty:<5}\n"
         )
     yield from p.out(f"\n{len(people)} sessions listed.\n")
     return 0
