@@ -87,6 +87,11 @@ class Gate:
             return house.refused(request, 403, "This page has no rule of who may see it.")
         if rule.role is None and not request.url.path.startswith("/login"):
             return None
+        with house.store.snapshot():  # one connection for all that is asked
+            return self._look(request, who, rule)
+
+    def _look(self, request: Request, who: Identity, rule: Rule) -> Response | None:
+        house = self._house
         if not users.any_user(house.store):
             return self._without_users(request, who, rule)
         presented = _bearer(request)
