@@ -243,20 +243,7 @@ def _version(p: Process, family: str) -> str:
     }[family]
 
 
-@program(
-    "python3",
-    "python",
-    "python2",
-    "perl",
-    "php",
-    "ruby",
-    "node",
-    "nodejs",
-    "python3.11",
-    "python3.13",
-    "perl5.36.0",
-    "perl5.40.1",
-)
+@program("perl", "php", "ruby", "node", "nodejs", "perl5.36.0", "perl5.40.1")
 def interpreter(p: Process) -> Run:
     """Run a one-liner, a script or standard input, as far as it can be seen what it does."""
     family = _family(p.argv[0])

@@ -1,0 +1,176 @@
+"""socket: what is sent to a web server is asked of the fetcher; nothing else is ever connected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from urltrap.machine.api import decode
+from urltrap.machine.programs._connecting import PATIENCE, told
+from urltrap.machine.programs.python._imports import functions, module
+from urltrap.machine.programs.python._objects import (
+    EXCEPTIONS,
+    Class,
+    Gen,
+    Instance,
+    PyError,
+    Thing,
+    error,
+)
+from urltrap.machine.programs.python._vm import Vm, os_error
+
+_WEB = frozenset({80, 81, 88, 8000, 8008, 8080, 8081, 8088, 8888})
+_GAI_ERROR = Class("gaierror", (EXCEPTIONS["OSError"],), module="socket")
+
+
+def gai_error(number: int, words: str) -> PyError:
+    """socket.gaierror."""
+    return PyError(Instance(_GAI_ERROR, {"args": (number, words), "errno": number, "strerror": words}))
+
+
+def _resolve(vm: Vm, host: str) -> Gen:
+    if not host or host == "0.0.0.0":
+        return "0.0.0.0"
+    if all(part.isdecimal() for part in host.split(".")) and host.count(".") == 3:
+        return host
+    for line in decode(vm.p.fs.read("/etc/hosts")).splitlines():
+        words = line.partition("#")[0].split()
+        if host in words[1:] and ":" not in words[0]:
+            return words[0]
+    yield from vm.p.sleep(PATIENCE)
+    raise gai_error(-3, "Temporary failure in name resolution")
+
+
+class Socket(Thing):
+    """A socket: what is sent to a web server is asked of the fetcher, nothing else is ever connected."""
+
+    type_name, module = "socket", "socket"
+
+    def __init__(self, family: Any = 2, kind: Any = 1, proto: int = 0) -> None:
+        self.family, self.kind, self.proto = family, kind, proto
+        self.fd = -1
+        self.timeout: Any = None
+        self.bound = ("0.0.0.0", 0)
+
+    def m_settimeout(self, vm: Vm, seconds: Any) -> None:
+        """settimeout."""
+        self.timeout = seconds
+
+    def m_setsockopt(self, vm: Vm, *args: Any) -> None:
+        """setsockopt."""
+
+    def m_setblocking(self, vm: Vm, flag: Any) -> None:
+        """setblocking."""
+
+    def m_bind(self, vm: Vm, address: Any) -> None:
+        """bind."""
+        if address[1] < 1024 and vm.p.uid:
+            raise os_error(13, "Permission denied")
+        self.bound = tuple(address)
+
+    def m_listen(self, vm: Vm, *backlog: Any) -> None:
+        """listen."""
+
+    def m_accept(self, vm: Vm) -> Gen:
+        """accept: nobody comes."""
+        yield from vm.p.sleep(86_400.0)
+        raise error("TimeoutError", "timed out")
+
+    def m_connect(self, vm: Vm, address: Any) -> Gen:
+        """connect."""
+        if not isinstance(address, tuple):
+            raise error(
+                "TypeError", f"connect(): AF_INET address must be tuple, not {type(address).__name__}"
+            )
+        host, port = str(address[0]), int(address[1])
+        place = yield from _resolve(vm, host)
+        if self.kind == 2:
+            return
+        if place.startswith("127.") or place == "0.0.0.0":
+            raise os_error(111, "Connection refused")
+        if port in _WEB:
+            self.fd = vm.p.connect(host, port)
+            return
+        told(vm.p, host, port)
+        seconds = PATIENCE if self.timeout is None else min(float(self.timeout), PATIENCE)
+        yield from vm.p.sleep(seconds)
+        if self.timeout is not None and float(self.timeout) < PATIENCE:
+            raise error("TimeoutError", "timed out")
+        raise os_error(113, "No route to host")
+
+    def m_connect_ex(self, vm: Vm, address: Any) -> Gen:
+        """connect_ex."""
+        try:
+            yield from self.m_connect(vm, address)
+        except PyError as problem:
+            return problem.value.attributes.get("errno", 11)
+        return 0
+
+    def m_send(self, vm: Vm, data: Any, *flags: Any) -> Gen:
+        """send."""
+        if self.fd < 0:
+            raise os_error(32, "Broken pipe")
+        yield from vm.p.write(self.fd, bytes(data))
+        return len(data)
+
+    m_sendall = m_send
+
+    def m_sendto(self, vm: Vm, data: Any, *rest: Any) -> int:
+        """sendto: datagrams go nowhere."""
+        address = rest[-1]
+        told(vm.p, str(address[0]), int(address[1]), bytes(data))
+        return len(data)
+
+    def m_recv(self, vm: Vm, size: int, *flags: Any) -> Gen:
+        """recv."""
+        if self.fd < 0:
+            raise os_error(107, "Transport endpoint is not connected")
+        return (yield from vm.p.read(self.fd, min(int(size), 65_536)))
+
+    def m_fileno(self, vm: Vm) -> int:
+        """fileno."""
+        return self.fd
+
+    def m_getsockname(self, vm: Vm) -> tuple[str, int]:
+        """getsockname."""
+        if self.kind == 2 and self.bound[1] == 0:
+            return vm.p.connection.server_ip, 30_000 + vm.p.random(20_000)
+        return self.bound
+
+    def m_shutdown(self, vm: Vm, how: Any) -> None:
+        """shutdown."""
+
+    def m_close(self, vm: Vm) -> None:
+        """close."""
+        if self.fd >= 0:
+            vm.p.close(self.fd)
+            self.fd = -1
+
+    def m___enter__(self, vm: Vm) -> Socket:
+        """with."""
+        return self
+
+    def m___exit__(self, vm: Vm, *problem: Any) -> None:
+        """End of with."""
+        self.m_close(vm)
+
+
+@module("socket")
+def _socket(vm: Vm) -> dict[str, Any]:
+    def connected(vm: Vm, address: Any, timeout: Any = None, *rest: Any) -> Gen:
+        made = Socket()
+        made.timeout = timeout
+        yield from made.m_connect(vm, address)
+        return made
+
+    return {
+        "AF_INET": 2, "AF_INET6": 10, "AF_UNIX": 1, "SOCK_STREAM": 1, "SOCK_DGRAM": 2, "SOCK_RAW": 3,
+        "SOL_SOCKET": 1, "SO_REUSEADDR": 2, "SO_KEEPALIVE": 9, "IPPROTO_TCP": 6, "IPPROTO_UDP": 17, "SHUT_RDWR": 2,
+        "TCP_NODELAY": 1, "INADDR_ANY": 0, "error": EXCEPTIONS["OSError"], "timeout": EXCEPTIONS["TimeoutError"],
+        "gaierror": _GAI_ERROR, "herror": EXCEPTIONS["OSError"], "SO_BROADCAST": 6,
+        **functions(
+            "socket", socket=lambda vm, *args, **given: Socket(*args, **given), gethostname=lambda vm: vm.p.hostname,
+            getfqdn=lambda vm, name="": name or vm.p.hostname, gethostbyname=_resolve, create_connection=connected,
+            setdefaulttimeout=lambda vm, seconds: None, inet_aton=lambda vm, text: bytes(map(int, text.split("."))),
+            inet_ntoa=lambda vm, data: ".".join(map(str, data)), htons=lambda vm, n: (n & 255) << 8 | n >> 8,
+        ),
+    }  # fmt: skip
