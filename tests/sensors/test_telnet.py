@@ -31,7 +31,7 @@ from urltrap.sensors.telnet import TelnetSensor, TelnetShared
 
 from .conftest import FakeFetcher, FakeMaker, ListJournal, bound
 
-GREETING = bytes.fromhex("fffd01fffd1ffffb01fffb03")
+GREETING = bytes.fromhex("fffd01fffd1ffffb01fffb03") + b"\r\r\n"
 
 
 class TelnetTrap:

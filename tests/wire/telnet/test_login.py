@@ -12,7 +12,7 @@ from urltrap.wire.telnet.options import Malformed
 
 def test_the_name_is_echoed_and_the_password_is_not() -> None:
     dialogue = LoginDialogue("router", issue=b"Welcome\r\n")
-    assert dialogue.take() == b"Welcome\r\nrouter login: "
+    assert dialogue.take() == b"\r\r\nWelcome\r\nrouter login: "
     assert dialogue.receive(b"root\r") is None
     assert dialogue.take() == b"root\r\nPassword: "
     assert dialogue.receive(b"hunter2\r") == Tried(b"root", b"hunter2")
@@ -57,9 +57,12 @@ def test_an_empty_password_is_a_try() -> None:
     assert LoginDialogue("h").receive(b"root\r\r") == Tried(b"root", b"")
 
 
-def test_end_of_input_and_interrupt_give_up() -> None:
+def test_end_of_input_gives_up_and_an_interrupt_drops_the_line() -> None:
     assert LoginDialogue("h").receive(b"\x04") == GaveUp()
-    assert LoginDialogue("h").receive(b"ro\x03") == GaveUp()
+    dialogue = LoginDialogue("h")
+    dialogue.take()
+    assert dialogue.receive(b"ro\x03root\rx\r") == Tried(b"root", b"x")
+    assert dialogue.take() == b"ro^Croot\r\nPassword: \r\n"
 
 
 def test_the_time_out_names_its_seconds() -> None:

@@ -197,8 +197,9 @@ class SessionChannel(SSHServerChannel[bytes]):
         name = c_string(packet)
         packet.check_end()
         text = name.decode("ascii", "replace")
-        # Where root is logged in, sshd has no process of its own for the session that could send it.
-        if self._session.program is None or text not in _SIGNALS or self._conn.is_root:
+        # Where root is logged in, an older sshd has no process of its own for the session that could send it.
+        refused = self._conn.is_root and not self._conn.profile.root_signals
+        if self._session.program is None or text not in _SIGNALS or refused:
             return False
         self._session.program.receive_signal(text)
         return True

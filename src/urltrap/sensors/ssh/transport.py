@@ -13,6 +13,7 @@ import functools
 import inspect
 import socket
 import struct
+import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -310,7 +311,10 @@ class ServerTransport(SSHServerConnection):
                 self.was_malformed("key exchange did not come first", payload)
                 self.say_goodbye(packets.NOT_FIRST)
                 return
-        await super()._process_kexinit(kind, number, packet)
+        try:
+            await super()._process_kexinit(kind, number, packet)
+        except PacketDecodeError as error:
+            raise ProtocolError(str(error)) from None
         self._kex = as_the_server_does(self._kex, self._groups)
         if offered is not None and payload[-5]:
             # A guess counts as right only where the first names of both lists agree (RFC 4253 section 7).
@@ -361,8 +365,7 @@ class ServerTransport(SSHServerConnection):
     def log_sent_packet(self, *_args: Any, **_kwargs: Any) -> None:
         """Packets are not logged: it costs, and attackers' bytes do not belong there."""
 
-    def log_received_packet(self, *_args: Any, **_kwargs: Any) -> None:
-        """Packets are not logged."""
+    log_received_packet = log_sent_packet
 
     # ---- flow ----
 
@@ -414,6 +417,10 @@ class ServerTransport(SSHServerConnection):
         if code == MACError("").code:
             self._last_words = True
             super()._send_disconnect(packets.DISCONNECT_PROTOCOL_ERROR, packets.BAD_MAC, "")
+        elif self._auth_complete and self._transport is not None:
+            # sshd ends before it has sent what it answered to the messages read together with this one.
+            gathering: Any = self._transport
+            gathering.forget()
         self.was_malformed(reason, self._packet or self._inpbuf[:64])
 
     def _force_close(self, exc: Exception | None) -> None:
@@ -432,15 +439,9 @@ class ServerTransport(SSHServerConnection):
 
     def internal_error(self, exc_info: Any = None, error_logger: Any = None) -> None:
         """An error of asyncssh or ours while working on this client's input: it ends this connection only."""
-        import sys
-
         error = (exc_info or sys.exc_info())[1]
         if isinstance(error, ProtocolError):
             self.was_malformed(str(error), b"")
-            gathering: Any = self._transport
-            if self._auth_complete and gathering is not None:
-                # sshd ends before it has sent what it answered to the messages read together with this one.
-                gathering.forget()
         else:
             self.broke(error)
         self._force_close(error if isinstance(error, Exception) else None)

@@ -54,7 +54,9 @@ class LoginDialogue:
     _empty: int = 0
 
     def __post_init__(self) -> None:
-        self._out += self.issue
+        self._out += (
+            b"\r\r\n" + self.issue
+        )  # telnetd starts a new line before the issue, also before an empty one
         self._prompt()
 
     def take(self) -> bytes:
@@ -111,8 +113,13 @@ class LoginDialogue:
     def _key(self, byte: int) -> Outcome | None:
         if byte == 13:
             return self._line_ended()
-        if byte in (3, 4) and (byte == 3 or not self._line):
+        if byte == 4 and not self._line:
             return GaveUp()
+        if byte == 3:  # login ignores the signal; the terminal forgets the line
+            self._line.clear()
+            self._length = 0
+            self._out += b"^C"
+            return None
         self._length += 1
         if self._length > MAX_LINE:
             return Malformed("line without end at log-in", bytes(self._line))

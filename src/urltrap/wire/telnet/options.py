@@ -15,8 +15,6 @@ BUSYBOX_GREETING = bytes((IAC, DO, ECHO, IAC, DO, NAWS, IAC, WILL, ECHO, IAC, WI
 """What BusyBox telnetd sends at once."""
 
 MAX_SUBNEGOTIATION = 512
-MAX_REPLIES = 256
-"""Options that are answered in one connection; a client that asks for more is talking to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +57,12 @@ class TelnetServer:
     greeting: bytes = BUSYBOX_GREETING
     _out: bytearray = field(default_factory=bytearray)
     _state: str = "data"
-    _command: int = 0
     _sub: bytearray = field(default_factory=bytearray)
     _after_return: bool = False
-    _replies: int = 0
-    _asked: set[tuple[int, int]] = field(default_factory=set)
     _oversized: bool = False
 
     def __post_init__(self) -> None:
         self._out += self.greeting
-        greeting = self.greeting
-        # An agreement to what we asked for needs no answer (RFC 854: never acknowledge a mode that is in effect).
-        for at in range(0, len(greeting) - 2, 3):
-            self._asked.add((greeting[at + 1], greeting[at + 2]))
 
     def take(self) -> bytes:
         """Bytes for the client, once."""
@@ -118,8 +109,7 @@ class TelnetServer:
         elif self._state == "command":
             return self._take_command(byte)
         elif self._state == "option":
-            self._state = "data"
-            self._negotiate(self._command, byte)
+            self._state = "data"  # BusyBox has said all that it wants, and answers nothing
         elif self._state == "sub":
             if byte == IAC:
                 self._state = "sub command"
@@ -146,36 +136,10 @@ class TelnetServer:
             self._after_return = False
             return IAC
         if byte in (WILL, WONT, DO, DONT):
-            self._command = byte
             self._state = "option"
         elif byte == SB:
             self._state = "sub"
-        elif byte in (BREAK, IP):
-            return 3
-        elif byte == EC:
-            return 127
-        elif byte == EL:
-            return 21
-        elif byte == AYT:
-            self._reply(b"\r\n[Yes]\r\n")
         return None
-
-    def _reply(self, data: bytes) -> None:
-        if self._replies < MAX_REPLIES:
-            self._replies += 1
-            self._out += data
-
-    def _negotiate(self, command: int, option: int) -> None:
-        if command == WILL:
-            if (DO, option) in self._asked:
-                return
-            if option == TTYPE:
-                self._asked.add((DO, option))
-                self._reply(bytes((IAC, DO, TTYPE, IAC, SB, TTYPE, 1, IAC, SE)))
-            else:
-                self._reply(bytes((IAC, DONT, option)))
-        elif command == DO and (WILL, option) not in self._asked:
-            self._reply(bytes((IAC, WONT, option)))
 
     def _subnegotiated(self, body: bytes) -> Event | None:
         if body[:1] == bytes((NAWS,)) and len(body) == 5:
