@@ -30,6 +30,7 @@ from urltrap.store.intake import ingest
 from urltrap.store.partitions import is_partition
 from urltrap.store.queries import sessions
 from urltrap.store.schema import metadata
+from urltrap.store.turns import schema_turn
 
 
 def test_the_migrations_make_exactly_the_schema(store: Store) -> None:
@@ -46,6 +47,33 @@ def test_the_newest_schema_is_alembic_s_head(store: Store) -> None:
         script = ScriptDirectory.from_config(migrating.config(connection))
         assert MigrationContext.configure(connection).get_current_revision() == script.get_current_head()
     assert engine_module.newest_schema() == script.get_current_head() == engine_module.schema_of(store)
+
+
+def test_of_processes_that_open_an_empty_database_at_once_one_makes_the_schema(database_url: str) -> None:
+    opening = "import sys; from urltrap.store import open_store; open_store(sys.argv[1]).close()"
+    running = [
+        subprocess.Popen([sys.executable, "-c", opening, database_url], stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1].decode() for process in running]
+    assert [process.returncode for process in running] == [0, 0], said
+    opened = open_store(database_url, migrate=False)
+    assert engine_module.schema_of(opened) == engine_module.newest_schema()
+    opened.close()
+
+
+def test_who_waits_too_long_for_the_schema_is_told(database_url: str) -> None:
+    store = open_store(database_url)
+    try:
+        with store.begin() as first, schema_turn(first):
+            if store.dialect == "sqlite":
+                return  # its write transaction is the turn: there is no second one
+            with pytest.raises(StoreLocked), store.begin() as second, schema_turn(second, 1):
+                pass
+        with store.begin() as second, schema_turn(second, 1):
+            pass  # it was given back
+    finally:
+        store.close()
 
 
 def test_a_store_that_is_up_to_date_opens_without_alembic(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from urltrap.store import cowrie_views, partitions
 from urltrap.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreNewer, StoreUnavailable
+from urltrap.store.turns import schema_turn
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _WAIT_SECONDS = 15
@@ -110,13 +111,13 @@ def open_store(url: str, *, migrate: bool = True) -> Store:
 def _prepare(store: Store) -> None:
     """What is made anew at a start where it is missing: the tables of the next months, Cowrie's views."""
     if store.dialect == "postgresql":
-        with store.begin() as connection:
+        with store.begin() as connection, schema_turn(connection):
             partitions.prepare(connection, datetime.now(UTC))
     with store.connect() as connection:
         current = cowrie_views.current(connection)
     if not current:
-        with store.begin() as connection:
-            # Of two that start together, one waits for the other's lock and finds it done.
+        with store.begin() as connection, schema_turn(connection):
+            # Of two that start together, one waits for the other and finds it done.
             if not cowrie_views.current(connection):
                 cowrie_views.make(connection)
 
@@ -212,7 +213,7 @@ def explained(label: str) -> Iterator[None]:
 def _explain(error: DBAPIError, label: str) -> StoreError | None:
     text = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
     lower = text.lower()
-    if "locked" in lower or "lock wait timeout" in lower or "deadlock" in lower:
+    if "locked" in lower or "lock wait timeout" in lower or "lock timeout" in lower or "deadlock" in lower:
         return StoreLocked(
             f"{label} is locked by another process ({text}). Is a second urltrap or a backup running on the same "
             "data folder? Nothing is lost: intake goes on when the lock is released."
@@ -289,8 +290,8 @@ def _upgrade(store: Store, migrate: bool) -> None:
         raise StoreUnavailable(
             f"{store.label} has no or an older schema ({current or 'none'}); start `urltrap up` once, which updates it"
         )
-    # The lock is taken before looking again: of two processes that start together one waits and finds it done.
-    with store.begin() as connection:
+    # The turn is taken before looking again: of two processes that start together one waits and finds it done.
+    with store.begin() as connection, schema_turn(connection):
         if _schema(connection) != head:
             cowrie_views.drop(connection)
             # Alembic takes a fifth of a second to load, and is needed after an update alone.
