@@ -14,6 +14,7 @@ from tests.store.conftest import visit
 from urltrap.egress.switch import KillSwitch
 from urltrap.journal import JournalWriter
 from urltrap.model.settings import Settings
+from urltrap.site import operations
 from urltrap.site.app import create_app
 from urltrap.store import Store, open_store, work
 from urltrap.store.backups import update_backup_state
@@ -59,6 +60,12 @@ def test_a_backup_that_is_late_is_an_alarm(store: Store, data: Path) -> None:
     update_backup_state(data, verified_at=NOW - timedelta(days=3), verified_whole_at=NOW - timedelta(days=9))
     shown = page(store, data)
     assert "no backup has been verified since" in shown and "no backup has been restored" in shown
+
+
+def test_of_a_segment_that_is_only_begun_nothing_waits(store: Store, data: Path) -> None:
+    JournalWriter(data / "journal", "trap-0", Settings().journal).close()
+    assert sum(row.unread for row in operations.journals(data, [])) == 0
+    assert '0 B</span><span class="note">of the journal' in page(store, data)
 
 
 def test_sensors_work_and_what_is_not_read_yet_are_shown(store: Store, data: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from urltrap.egress.switch import KillSwitch
 from urltrap.journal.folder import list_segments, list_writers, segment_path, writer_folder
+from urltrap.journal.format import HEADER_LIMIT, decode_header
 from urltrap.model.backup import BackupState
 from urltrap.store.backups import backup_state
 from urltrap.store.queries.operations import WriterRow
@@ -90,9 +91,19 @@ def _unread(folder: Path, mark: WriterRow | None) -> int:
             size = segment_path(folder, segment.number).stat().st_size
         except FileNotFoundError:
             continue  # archived meanwhile
-        read = mark.offset if mark is not None and segment.number == mark.segment else 0
+        begun = mark is not None and segment.number == mark.segment and mark.offset > 0
+        read = mark.offset if mark is not None and begun else _header(folder, segment.number)
         total += max(0, size - read)
     return total
+
+
+def _header(folder: Path, number: int) -> int:
+    """Bytes before a segment's first record: of one that has none, nothing waits."""
+    try:
+        with segment_path(folder, number).open("rb") as file:
+            return decode_header(file.read(HEADER_LIMIT))[1]
+    except (OSError, ValueError):
+        return 0  # gone, or still being begun: what is there counts
 
 
 def backups(data: Path) -> BackupState:
