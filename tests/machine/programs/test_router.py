@@ -91,3 +91,21 @@ def test_packages_logs_and_bus_agree_with_the_system(kind: Kind) -> None:
 def test_a_visitor_over_ssh_is_dropbears_child() -> None:
     rows = [row for row in said("busybox-mips", "ps").splitlines() if "dropbear" in row]
     assert len(rows) == 2 and all(int(row.split()[2]) > 1000 for row in rows)
+
+
+@pytest.mark.parametrize("kind", DEVICES)
+def test_scripts_and_marks_of_the_board_are_there(kind: Kind) -> None:
+    persona, _ = installation(kind)
+    assert said(kind, "/etc/init.d/dropbear status; /etc/init.d/bootcount status") == "running\ninactive\n"
+    assert said(kind, "/etc/init.d/cron enabled; echo $?; /etc/init.d/network restart") == "0\n"
+    assert said(kind, "/etc/init.d/log").startswith("Syntax: /etc/init.d/log [command]\n")
+    assert (
+        said(kind, "cat /tmp/sysinfo/model") == f"{persona.cpu.board}\n"
+        and said(kind, "cat /etc/TZ") == "UTC\n"
+    )
+    assert json.loads(said(kind, "cat /etc/board.json"))["model"]["name"] == persona.cpu.board
+    assert said(kind, "ifstatus lan") == said(kind, "ubus call network.interface.lan status")
+    assert said(kind, "ifup nosuch") == "Interface nosuch not found\n"
+    assert said(kind, "mtd erase nosuch").startswith("Could not open mtd device: nosuch\n")
+    assert said(kind, "[ -L /sbin/init ]; echo $?") == "1\n"
+    assert "/ubusd " in said(kind, "netstat -xlp") and "/init" not in said(kind, "netstat -xlp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from urltrap.machine.image.record import Entry
@@ -12,7 +13,8 @@ from urltrap.machine.programs.busybox.usages import DEVICE_APPLETS
 
 ARCHITECTURES = {"mips": "mips", "armv7l": "arm"}
 _DAEMONS = (
-    ("/sbin/procd", 57_361), ("/sbin/ubusd", 20_485), ("/bin/ubus", 12_303), ("/sbin/uci", 14_347), ("/sbin/netifd",
+    ("/sbin/procd", 57_361), ("/sbin/init", 36_901),
+    ("/sbin/ubusd", 20_485), ("/bin/ubus", 12_303), ("/sbin/uci", 14_347), ("/sbin/netifd",
     151_553),
     ("/sbin/logd", 20_487), ("/sbin/urngd", 12_291), ("/sbin/askfirst", 7_192), ("/sbin/rpcd", 53_257),
     ("/usr/sbin/dropbear", 184_339), ("/usr/sbin/uhttpd", 49_161), ("/usr/sbin/hostapd", 413_713),
@@ -30,6 +32,57 @@ _INIT = (
     "packet_steering", "rpcd", "sysctl", "sysfixtime", "sysntpd", "system", "telnet", "uhttpd", "umount", "urngd",
     "wpad",
 )  # fmt: skip
+_RC_COMMON = """\
+#!/bin/sh
+
+initscript=$1
+action=${2:-help}
+name=${initscript##*/}
+
+case "$action" in
+\tstart|stop|restart|reload|boot|shutdown|enable|disable) exit 0 ;;
+\tenabled) [ -x "/etc/init.d/$name" ] ;;
+\trunning) ps w | grep -q "[s]bin/$name " ;;
+\tstatus)
+\t\tif ps w | grep -q "[s]bin/$name "; then echo "running"; exit 0; fi
+\t\techo "inactive"; exit 3 ;;
+\t*)
+\t\tcat <<EOF
+Syntax: $initscript [command]
+
+Available commands:
+\tstart           Start the service
+\tstop            Stop the service
+\trestart         Restart the service
+\treload          Reload configuration files (or restart if service does not implement reload)
+\tenable          Enable service autostart
+\tdisable         Disable service autostart
+\tenabled         Check if service is started on boot
+\trunning         Check if service is running
+\tstatus          Service status
+\ttrace           Start with syscall trace
+\tinfo            Dump procd service info
+EOF
+\t\texit 1 ;;
+esac
+"""
+"""What runs the scripts of /etc/init.d: its verbs, without the work of procd that would follow."""
+_NO_INTERFACE = """\
+ubus -S list "network.interface.$1" >/dev/null || {
+\techo "Interface $1 not found"
+\texit 1
+}
+"""
+_SCRIPTS = {
+    "/sbin/ifstatus": '#!/bin/sh\n[ -n "$1" ] || {\n\techo "Usage: $0 <interface>"\n\texit 1\n}\n\n'
+    + _NO_INTERFACE
+    + 'ubus call "network.interface.$1" status\n',
+    "/sbin/ifup": '#!/bin/sh\n[ -n "$1" ] || {\n\techo "Usage: $0 [-a] <interface>"\n\texit 1\n}\n'
+    '[ "$1" = -a ] && exit 0\n' + _NO_INTERFACE,
+    "/sbin/wifi": '#!/bin/sh\ncase "${1:-up}" in\n\tstatus) ubus call network.wireless status ;;\n'
+    '\tup|down|reload|config) ;;\n\t*) echo "Usage: $0 [config|up|down|reconf|reload|status|isup]"; exit 1 ;;\nesac\n',
+    "/sbin/reload_config": "#!/bin/sh\nexit 0\n",
+}
 _PROFILE = """\
 #!/bin/sh
 [ -f /etc/banner ] && cat /etc/banner
@@ -199,6 +252,21 @@ def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:
              "</head>\n<body></body></html>\n")  # fmt: skip
     tree.opaque("/etc/dropbear/dropbear_ed25519_host_key", 83, 0o600)
     tree.opaque("/etc/dropbear/dropbear_rsa_host_key", 805, 0o600)
+    tree.put("/etc/rc.common", _RC_COMMON, 0o755)
+    for path, text in _SCRIPTS.items():
+        tree.put(path, text, 0o755)
+    board = persona.cpu.board
+    identity = board.lower().replace(" ", ",", 1).replace(" ", "-")
+    tree.put("/tmp/sysinfo/model", f"{board}\n", mtime=persona.boot_time + 9)
+    tree.put("/tmp/sysinfo/board_name", f"{identity}\n", mtime=persona.boot_time + 9)
+    tree.put("/tmp/TZ", "UTC\n", mtime=persona.boot_time + 12)
+    tree.link("/etc/TZ", "/tmp/TZ")
+    tree.put("/etc/device_info", "DEVICE_MANUFACTURER='OpenWrt'\nDEVICE_MANUFACTURER_URL='https://openwrt.org/'\n"
+             "DEVICE_PRODUCT='Generic'\nDEVICE_REVISION='v0'\n")  # fmt: skip
+    known = {"model": {"id": identity, "name": board},
+             "network": {"lan": {"device": lan.name, "protocol": "static"},
+                         "wan": {"device": wan.name, "protocol": "dhcp"}}}  # fmt: skip
+    tree.put("/etc/board.json", json.dumps(known, indent="\t") + "\n")
     for name in _INIT:
         start = dice.number(name, 10, 99)
         script = f"#!/bin/sh /etc/rc.common\n\nSTART={start}\nUSE_PROCD=1\n\nstart_service() {{\n\t:\n}}\n"

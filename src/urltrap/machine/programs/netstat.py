@@ -76,11 +76,22 @@ def netstat(p: Process) -> Run:
         if every or listening:
             for line in p.fs.read("/proc/net/unix").decode().splitlines()[1:]:
                 cells = line.split()
-                owner = "    1/init              " if program_column else ""
+                owner = _owner(p, cells[7]) if program_column else ""
                 yield from p.out(
                     f"unix  2      [ ACC ]     STREAM     LISTENING     {cells[6]:<8}{owner} {cells[7]}\n"
                 )
     return 0
+
+
+_OWNERS = (("hostapd", "hostapd"), ("ubus", "ubusd"), ("dbus", "dbus-daemon"), ("udev", "systemd-udevd"))
+
+
+def _owner(p: Process, path: str) -> str:
+    """The column with the process behind a path; what systemd hands on is its own."""
+    wanted = next((comm for part, comm in _OWNERS if part in path), "") if not p.persona.is_server else ""
+    row = next((row for row in p.processes() if row.comm == wanted or (not wanted and row.pid == 1)), None)
+    name = "-" if row is None else f"{row.pid}/{'init' if p.persona.is_server else row.comm}"
+    return f"    {name:<20}"
 
 
 def _row(p: Process, each: Socket, given: set[str]) -> str:

@@ -74,6 +74,7 @@ _NOT_ON_DEVICES = frozenset(
         "i2ctransfer",
         "ifdown",
         "ifup",
+        "init",
         "ionice",
         "klogd",
         "last",
