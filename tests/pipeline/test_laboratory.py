@@ -70,10 +70,12 @@ except MemoryError:
     assert run.stdout.split() == ["24", "24", "24", "memory"], run.stderr
 
 
-def test_a_payload_that_takes_too_long_is_an_outcome_and_the_next_one_is_examined() -> None:
-    made = Laboratory(None, seconds=1)
+def test_a_payload_that_takes_too_long_is_an_outcome_and_the_next_one_is_examined(tmp_path: Path) -> None:
+    without_end = "for all i in (0..filesize) : (for all j in (0..100000) : (uint8(i) + j >= 0))"
+    (tmp_path / "slow.yar").write_text(f"rule slow {{ condition: filesize > 100000 and {without_end} }}\n")
+    made = Laboratory(tmp_path, seconds=1)
     try:
-        data = os.urandom(32_000_000)
+        data = os.urandom(1_000_000)
         assert made.examine(data, len(data), "a" * 64) == Looked(None, "timed-out")
         after = made.examine(BOT, len(BOT), "a" * 64)
         assert after.analysis is not None and after.analysis.family == "Mirai"
