@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from tests.store.conftest import session_id, visit
 
 from urltrap.model.event import EventBase, LoginTried, ProgramRun
+from urltrap.model.views import TopKind
 from urltrap.store import Store, spans, words
 from urltrap.store.forgetting import coarsen, expire, forget
 from urltrap.store.intake import ingest
@@ -143,6 +144,19 @@ def figures_agree(store: Store, now: datetime, addresses_too: bool = True) -> No
     for kind in ("country", "network"):
         found = Counter({row.value: row.count for row in top_queries.top(store, kind, 100)})
         assert found == by_place(store, kind, from_micros(0)) or not addresses_too, kind
+    kinds: tuple[TopKind, ...] = (
+        "username",
+        "password",
+        "address",
+        "pair",
+        "network",
+        "url",
+        "client",
+        "host",
+    )
+    for since in (None, now - timedelta(days=7), now - timedelta(days=3, minutes=50)):
+        together = top_queries.tops(store, kinds, 3, since)
+        assert together == {kind: top_queries.top(store, kind, 3, since) for kind in kinds}
     hours = overview_queries.timeline(store, from_micros(0))
     by_day: Counter[tuple[int, str, str]] = Counter()
     for point in hours:

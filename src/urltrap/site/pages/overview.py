@@ -88,7 +88,7 @@ def _overview(request: Request, query: OverviewQuery) -> HTMLResponse:
         bars=row,
         timeline=charts.timeline_option(sensors, row, span.step),
         countries=charts.country_counts(countries),
-        tops=[(kind, name, _top(site.store, kind, span.since, part, countries)) for kind, name in TOPS],
+        tops=_tops(site.store, span.since, part, countries),
         newest_urls=url_queries.page(site.store, limit=_NEWEST_URLS).rows,
         newest_sessions=session_queries.page(site.store, limit=_NEWEST_SESSIONS).rows,
         since=charts.moment_text(span.since) if span.since else None,
@@ -115,20 +115,22 @@ async def live(request: Request) -> Response:
     )
 
 
-def _top(
-    store: Store,
-    kind: TopKind | Literal["domain"],
-    since: datetime | None,
-    part: PartOfDay | None,
-    countries: list[CountryRow],
-) -> list[TopRow]:
-    if kind == "country":
-        return top_queries.of_countries(countries, _TOP)
-    if kind != "domain":
-        return top_queries.top(store, kind, _TOP, since, part)
+def _tops(
+    store: Store, since: datetime | None, part: PartOfDay | None, countries: list[CountryRow]
+) -> list[tuple[str, str, list[TopRow]]]:
+    """Every list with its kind and its heading, in their order."""
+    apart: dict[str, list[TopRow]] = {
+        "country": top_queries.of_countries(countries, _TOP),
+        "domain": [
+            TopRow(value=domain.encode(), count=count)
+            for domain, count in intel_queries.busiest_domains(store, _TOP)
+        ],
+    }
+    kinds = [kind for kind, _ in TOPS if kind != "country" and kind != "domain"]
+    found = top_queries.tops(store, kinds, _TOP, since, part)
     return [
-        TopRow(value=domain.encode(), count=count)
-        for domain, count in intel_queries.busiest_domains(store, _TOP)
+        (kind, name, apart[kind] if kind in apart else found[kind])  # type: ignore[index]
+        for kind, name in TOPS
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,45 +35,48 @@ def read_state(connection: Connection) -> State:
     return State(tuple(spans_held(connection)), newest)
 
 
-def most_frequent(
-    connection: Connection,
-    what: str,
-    limit: int,
-    since: datetime | None,
-    besides: Mapping[bytes, int] | None = None,
-    state: State | None = None,
-) -> list[tuple[bytes, int]]:
-    """(key, count) of the `limit` most frequent values from the day that begins at `since` (None: of all time).
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One list of the most frequent: of a kind, from the day that begins at `since` on (None: of all time).
 
-    `besides`: counts by key to be added, of the part of a day before `since`. `state`: of the same snapshot, where it
-    was read already. Fagin's threshold algorithm: the longest lists of each day, or of a span of days that is summed
-    already, are read until no value outside of them can be among the first.
+    `besides`: counts by key to be added, of the part of a day before `since`.
     """
-    if since is None:
-        rows = connection.execute(
-            select(tallies.c.key, tallies.c.n)
-            .where(tallies.c.what == what, tallies.c.day == EVER)
-            .order_by(tallies.c.n.desc(), tallies.c.key)
-            .limit(limit)
-        )
-        return [(row.key, int(row.n)) for row in rows]
-    extra = Counter(besides or {})
-    state = state or read_state(connection)
-    span = beginning_at(state.held, what, since)
-    days = _days(state.newest, from_micros(span.end) if span else since)
-    if len(days) <= _MOST_DAYS:
-        for depth in _DEPTHS:
-            found = _by_threshold(connection, what, limit, days, span, extra, depth)
-            if found is not None:
-                return found
-    n = func.sum(tallies.c.n)
-    rows = connection.execute(
-        select(tallies.c.key, n.label("n"))
-        .where(tallies.c.what == what, tallies.c.day >= since)
-        .group_by(tallies.c.key)
-    )
-    extra.update({row.key: int(row.n) for row in rows})
-    return _first(extra, limit)
+
+    what: str
+    since: datetime | None
+    besides: Mapping[bytes, int] = field(default_factory=dict)
+
+
+Ranked = list[tuple[bytes, int]]
+"""(key, count), the most frequent first."""
+
+
+def most_frequent(
+    connection: Connection, wanted: Sequence[Wanted], limit: int, state: State | None = None
+) -> list[Ranked]:
+    """The `limit` most frequent values of each list, all lists by the same few statements.
+
+    `state`: of the same snapshot, where it was read already. Fagin's threshold algorithm: the longest lists of each
+    day, or of a span of days that is summed already, are read until no value outside of them can be among the first.
+    """
+    found: dict[int, Ranked] = {}
+    ever = [place for place, one in enumerate(wanted) if one.since is None]
+    if ever:
+        lists = [_ever(wanted[place].what) for place in ever]
+        found = dict(zip(ever, _beginnings(connection, lists, limit, by_key=True), strict=True))
+    searches = {}
+    if len(found) < len(wanted):
+        state = state or read_state(connection)
+        searches = {
+            place: _search(one, one.since, state) for place, one in enumerate(wanted) if one.since is not None
+        }
+    for depth in _DEPTHS:
+        open_ = {place: one for place, one in searches.items() if place not in found and one.few}
+        found |= _by_threshold(connection, open_, limit, depth)
+    for place, one in searches.items():
+        if place not in found:
+            found[place] = _by_adding_up(connection, one, limit)
+    return [found[place] for place in range(len(wanted))]
 
 
 def counts_of(
@@ -119,59 +122,134 @@ def _days(newest: datetime | None, since: datetime) -> list[datetime]:
     return days
 
 
-def _by_threshold(
-    connection: Connection,
-    what: str,
-    limit: int,
-    days: list[datetime],
-    span: Span | None,
-    extra: Counter[bytes],
-    depth: int,
-) -> list[tuple[bytes, int]] | None:
-    lists = [
-        select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day == day) for day in days
-    ]
-    if span:
-        lists.append(select(spans.c.key, spans.c.n).where(spans.c.what == what, spans.c.days == span.days))
-    read: list[tuple[dict[bytes, int], int]] = []
-    candidates, unseen = _longest(extra, depth)
-    for values in _beginnings(connection, lists, depth):
-        at_most = min(values.values()) if len(values) == depth else 0
-        read.append((values, at_most))
-        candidates.update(values)
-        unseen += at_most
-    counts, doubtful = _bounded(candidates, extra, read, limit)
-    listed = sorted(doubtful)
-    for start in range(0, len(listed), _PART):
-        part = listed[start : start + _PART]
-        counts.update({key: extra.get(key, 0) for key in part})
-        rest = select(tallies.c.key, tallies.c.n).where(
-            tallies.c.what == what, tallies.c.day.in_(days), tallies.c.key.in_(part)
-        )
-        for row in connection.execute(
-            _together([rest, lists[-1].where(spans.c.key.in_(part))] if span else [rest])
-        ):
-            counts[row.key] += int(row.n)
-    found = _first(counts, limit)
-    if unseen == 0 or (len(found) == limit and found[-1][1] > unseen):
+@dataclass(frozen=True, slots=True)
+class _Search:
+    what: str
+    since: datetime
+    days: list[datetime]
+    span: Span | None
+    extra: Counter[bytes]
+
+    @property
+    def few(self) -> bool:
+        """Whether it is less to look for the longest than to add all up."""
+        return len(self.days) <= _MOST_DAYS
+
+    @property
+    def lists(self) -> list[Select[Any]]:
+        """One for each day, and the last for the span where there is one."""
+        found = [
+            select(tallies.c.key, tallies.c.n).where(tallies.c.what == self.what, tallies.c.day == day)
+            for day in self.days
+        ]
+        if self.span:
+            mine = (spans.c.what == self.what, spans.c.days == self.span.days)
+            found.append(select(spans.c.key, spans.c.n).where(*mine))
         return found
-    return None
+
+    def counts_of(self, keys: list[bytes]) -> list[Select[Any]]:
+        """The counts of some keys, in all lists."""
+        found = [
+            select(tallies.c.key, tallies.c.n).where(
+                tallies.c.what == self.what, tallies.c.day.in_(self.days), tallies.c.key.in_(keys)
+            )
+        ]
+        return [*found, self.lists[-1].where(spans.c.key.in_(keys))] if self.span else found
+
+
+def _search(wanted: Wanted, since: datetime, state: State) -> _Search:
+    span = beginning_at(state.held, wanted.what, since)
+    days = _days(state.newest, from_micros(span.end) if span else since)
+    return _Search(wanted.what, since, days, span, Counter(wanted.besides))
+
+
+def _by_threshold(
+    connection: Connection, searches: Mapping[int, _Search], limit: int, depth: int
+) -> dict[int, Ranked]:
+    """The lists that are found by reading so far down; those that are not are left out."""
+    lists = {place: one.lists for place, one in searches.items()}
+    beginnings = iter(_beginnings(connection, [values for mine in lists.values() for values in mine], depth))
+    counts: dict[int, Counter[bytes]] = {}
+    unseen: dict[int, int] = {}
+    doubtful: list[tuple[int, bytes]] = []
+    for place, one in searches.items():
+        candidates, unseen[place] = _longest(one.extra, depth)
+        read: list[tuple[dict[bytes, int], int]] = []
+        for _ in lists[place]:
+            values = dict(next(beginnings))
+            at_most = min(values.values()) if len(values) == depth else 0
+            read.append((values, at_most))
+            candidates.update(values)
+            unseen[place] += at_most
+        counts[place], open_ = _bounded(candidates, one.extra, read, limit)
+        doubtful += [(place, key) for key in sorted(open_)]
+    _count_rest(connection, searches, counts, doubtful)
+    found = {}
+    for place in searches:
+        first = _first(counts[place], limit)
+        if unseen[place] == 0 or (len(first) == limit and first[-1][1] > unseen[place]):
+            found[place] = first
+    return found
+
+
+def _count_rest(
+    connection: Connection,
+    searches: Mapping[int, _Search],
+    counts: dict[int, Counter[bytes]],
+    doubtful: list[tuple[int, bytes]],
+) -> None:
+    """Count those that may be among the first all the same, exactly."""
+    for start in range(0, len(doubtful), _PART):
+        keys: dict[int, list[bytes]] = {}
+        for place, key in doubtful[start : start + _PART]:
+            keys.setdefault(place, []).append(key)
+            counts[place][key] = searches[place].extra.get(key, 0)
+        queries = [
+            query.add_columns(literal(place).label("place"))
+            for place, mine in keys.items()
+            for query in searches[place].counts_of(mine)
+        ]
+        for key, n, place in connection.execute(_together(queries)).all():
+            counts[place][key] += int(n)
+
+
+def _by_adding_up(connection: Connection, search: _Search, limit: int) -> Ranked:
+    n = func.sum(tallies.c.n)
+    rows = connection.execute(
+        select(tallies.c.key, n.label("n"))
+        .where(tallies.c.what == search.what, tallies.c.day >= search.since)
+        .group_by(tallies.c.key)
+    )
+    counts = Counter(search.extra)
+    counts.update({row.key: int(row.n) for row in rows})
+    return _first(counts, limit)
+
+
+def _ever(what: str) -> Select[Any]:
+    return select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day == EVER)
 
 
 def _beginnings(
-    connection: Connection, lists: Sequence[Select[tuple[bytes, int]]], depth: int
-) -> list[dict[bytes, int]]:
-    """The longest `depth` entries of each list, all by one statement: servers are asked for many lists of a page."""
+    connection: Connection, lists: Sequence[Select[Any]], depth: int, by_key: bool = False
+) -> list[Ranked]:
+    """The longest `depth` entries of each list, all by one statement: servers are asked for many lists of a page.
+
+    `by_key`: in order, equal ones by key.
+    """
     if not lists:
         return []
     numbered = []
     for number, values in enumerate(lists):
-        n = values.selected_columns["n"]
-        first = values.order_by(n.desc()).limit(depth).subquery()
+        key, n = values.selected_columns["key"], values.selected_columns["n"]
+        order = (n.desc(), key) if by_key else (n.desc(),)
+        first = values.order_by(*order).limit(depth).subquery()
         numbered.append(select(literal(number).label("number"), first.c.key, first.c.n))
-    found: list[dict[bytes, int]] = [{} for _ in lists]
+    found: list[Ranked] = [[] for _ in lists]
     for number, key, n in connection.execute(_together(numbered)).all():
-        found[number][key] = n
+        found[number].append((key, int(n)))
+    if by_key:
+        for ranked in found:
+            ranked.sort(key=lambda item: (-item[1], item[0]))
     return found
 
 

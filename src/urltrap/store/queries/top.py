@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select, union_all
@@ -11,10 +11,13 @@ from urltrap.model.views import CountryRow, TopKind, TopRow
 from urltrap.store.engine import Store
 from urltrap.store.queries.overview import countries
 from urltrap.store.queries.partial import PartOfDay, read_part
-from urltrap.store.queries.ranking import counts_of, most_frequent
+from urltrap.store.queries.ranking import Wanted, counts_of, most_frequent
 from urltrap.store.rollups import EVER, tally_key
 from urltrap.store.schema import addresses, tallies, urls
 from urltrap.store.types import DAY, from_micros, to_micros
+
+_TRIED = ("username", "password", "pair", "command", "client")
+_BY_DAY = ("address", "url", "host")
 
 
 def top(
@@ -29,15 +32,82 @@ def top(
     Equal counts are ordered by value, so that two calls agree. `part`: the part of a day at the beginning of the range,
     where it was read already: addresses, networks and countries are counted from its very hour.
     """
-    if what in ("username", "password", "pair", "command", "client"):
-        return _tallied(store, what, limit, since, part)
-    if what == "address":
-        return _addresses(store, limit, since, part)
-    if what == "network":
-        return _networks(store, limit, since, part)
     if what == "country":
         return of_countries(countries(store, since, part), limit)
-    return _urls(store, what, limit, since, part)
+    return tops(store, (what,), limit, since, part)[what]
+
+
+def tops(
+    store: Store,
+    kinds: Sequence[TopKind],
+    limit: int = 10,
+    since: datetime | None = None,
+    part: PartOfDay | None = None,
+) -> dict[TopKind, list[TopRow]]:
+    """The same of several kinds (but countries), by few statements."""
+    found: dict[TopKind, list[TopRow]] = {}
+    with store.connect() as connection:
+        if since is not None and part is None and not set(kinds) <= set(_TRIED):
+            part = read_part(connection, since)
+        if "network" in kinds:
+            found["network"] = _networks(connection, limit, part)
+        if since is None and "url" in kinds:
+            found["url"] = _urls_ever(connection, limit)
+        listed = [kind for kind in kinds if kind not in found]
+        wanted, text = [], {}
+        for kind in listed:
+            one, text[kind] = _wanted(kind, since, part)
+            wanted.append(one)
+        ranked = most_frequent(connection, wanted, limit, part.state if part else None)
+        by_kind = dict(zip(listed, ranked, strict=True))
+        named = _values(
+            connection,
+            {kind: [key for key, _ in rows if key not in text[kind]] for kind, rows in by_kind.items()},
+        )
+        for kind, rows in by_kind.items():
+            named.update({(kind, key): (value, b"") for key, value in text[kind].items()})
+            values = [(*named[kind, key], n) for key, n in rows]
+            found[kind] = _rows(connection, kind, values)
+    return found
+
+
+def _wanted(
+    kind: TopKind, since: datetime | None, part: PartOfDay | None
+) -> tuple[Wanted, dict[bytes, bytes]]:
+    """What to look for, and the values of keys that are known already."""
+    if since is None:
+        return Wanted(kind, None), {}
+    if kind not in _BY_DAY or part is None:
+        return Wanted(kind, from_micros(to_micros(since) // DAY * DAY)), {}
+    counts = {"address": part.sources, "url": part.urls, "host": part.hosts}[kind]
+    besides: dict[bytes, int] = {}
+    text: dict[bytes, bytes] = {}
+    for value, n in counts.items():
+        key = tally_key(value.encode())
+        besides[key], text[key] = n, value.encode()
+    return Wanted(kind, part.begin, besides), text
+
+
+def _rows(connection: Connection, kind: TopKind, values: list[tuple[bytes, bytes, int]]) -> list[TopRow]:
+    """Rows of what was found: with what goes with a value of its kind."""
+    texts = [value.decode() for value, _, _ in values] if kind in ("address", "url") else []
+    if kind == "address":
+        places = select(addresses.c.address, addresses.c.country).where(addresses.c.address.in_(texts))
+        where = {row.address: row.country for row in connection.execute(places)}
+        return [
+            TopRow(value=value, second=where.get(value.decode(), "").encode(), count=n)
+            for value, _, n in values
+        ]
+    if kind == "url":
+        query = select(urls.c.key, urls.c.url).where(urls.c.key.in_(texts))
+        url_of = {row.key: row.url for row in connection.execute(query)}
+        return [
+            TopRow(value=url_of.get(value.decode(), "").encode(), second=value, count=n)
+            for value, _, n in values
+        ]
+    if kind == "host":
+        return [TopRow(value=value, second=value, count=n) for value, _, n in values]
+    return [TopRow(value=value, second=second, count=n) for value, second, n in values]
 
 
 def of_countries(rows: Sequence[CountryRow], limit: int) -> list[TopRow]:
@@ -46,99 +116,44 @@ def of_countries(rows: Sequence[CountryRow], limit: int) -> list[TopRow]:
     return [TopRow(value=row.country.encode(), count=row.sessions) for row in busy[:limit]]
 
 
-def _tallied(
-    store: Store, what: str, limit: int, since: datetime | None, part: PartOfDay | None
-) -> list[TopRow]:
-    with store.connect() as connection:
-        begin = from_micros(to_micros(since) // DAY * DAY) if since is not None else None
-        counted = most_frequent(connection, what, limit, begin, state=part.state if part else None)
-        named = _values(connection, what, [key for key, _ in counted])
-    return [TopRow(value=named[key][0], second=named[key][1], count=n) for key, n in counted]
-
-
-def _addresses(store: Store, limit: int, since: datetime | None, part: PartOfDay | None) -> list[TopRow]:
-    with store.connect() as connection:
-        besides: dict[bytes, int] = {}
-        text: dict[bytes, bytes] = {}
-        begin = None
-        if since is not None:
-            part = part or read_part(connection, since)
-            begin = part.begin
-            for address, n in part.sources.items():
-                key = tally_key(address.encode())
-                besides[key], text[key] = n, address.encode()
-        counted = most_frequent(connection, "address", limit, begin, besides, part.state if part else None)
-        named = _values(connection, "address", [key for key, _ in counted if key not in text])
-        text.update({key: value for key, (value, _) in named.items()})
-        listed = [text[key].decode() for key, _ in counted]
-        where = select(addresses.c.address, addresses.c.country).where(addresses.c.address.in_(listed))
-        countries_of = {row.address: row.country for row in connection.execute(where)}
-    return [
-        TopRow(value=text[key], second=countries_of.get(text[key].decode(), "").encode(), count=n)
-        for key, n in counted
+def _networks(connection: Connection, limit: int, part: PartOfDay | None) -> list[TopRow]:
+    begin, besides = None, None
+    if part is not None:
+        begin, besides = part.begin, {b"%d" % asn: n for asn, n in part.networks.items()}
+    counted = counts_of(connection, "network", begin, besides, part.state if part else None)
+    first = sorted(((int(asn), n) for asn, n in counted.items()), key=lambda item: (-item[1], item[0]))
+    first = first[:limit]
+    names: dict[int, str] = {}
+    one_each = [
+        select(addresses.c.asn, addresses.c.network).where(addresses.c.asn == asn).limit(1).subquery()
+        for asn, _ in first
     ]
-
-
-def _networks(store: Store, limit: int, since: datetime | None, part: PartOfDay | None) -> list[TopRow]:
-    with store.connect() as connection:
-        begin, besides = None, None
-        if since is not None:
-            part = part or read_part(connection, since)
-            begin, besides = part.begin, {b"%d" % asn: n for asn, n in part.networks.items()}
-        counted = counts_of(connection, "network", begin, besides, part.state if part else None)
-        first = sorted(((int(asn), n) for asn, n in counted.items()), key=lambda item: (-item[1], item[0]))
-        first = first[:limit]
-        names: dict[int, str] = {}
-        one_each = [
-            select(addresses.c.asn, addresses.c.network).where(addresses.c.asn == asn).limit(1).subquery()
-            for asn, _ in first
-        ]
-        if one_each:
-            together = union_all(*(select(one) for one in one_each))
-            names = {row.asn: row.network for row in connection.execute(together)}
+    if one_each:
+        together = union_all(*(select(one) for one in one_each))
+        names = {row.asn: row.network for row in connection.execute(together)}
     return [
         TopRow(value=names.get(asn, "").encode(), second=f"AS{asn}".encode(), count=count)
         for asn, count in first
     ]
 
 
-def _urls(
-    store: Store, what: str, limit: int, since: datetime | None, part: PartOfDay | None
-) -> list[TopRow]:
-    with store.connect() as connection:
-        if since is None and what == "url":
-            query = select(urls.c.url, urls.c.key, urls.c.sightings)
-            newest = connection.execute(query.order_by(urls.c.sightings.desc(), urls.c.key).limit(limit))
-            return [
-                TopRow(value=row.url.encode(), second=row.key.encode(), count=row.sightings) for row in newest
-            ]
-        besides: dict[bytes, int] = {}
-        text: dict[bytes, bytes] = {}
-        begin = None
-        if since is not None:
-            part = part or read_part(connection, since)
-            begin = part.begin
-            for value, n in (part.hosts if what == "host" else part.urls).items():
-                key = tally_key(value.encode())
-                besides[key], text[key] = n, value.encode()
-        counted = most_frequent(connection, what, limit, begin, besides, part.state if part else None)
-        named = _values(connection, what, [key for key, _ in counted if key not in text])
-        text.update({key: value for key, (value, _) in named.items()})
-        values = [text[key].decode() for key, _ in counted]
-        if what == "host":
-            return [TopRow(value=text[key], second=text[key], count=n) for key, n in counted]
-        found = connection.execute(select(urls.c.key, urls.c.url).where(urls.c.key.in_(values)))
-        url_of = {row.key: row.url for row in found}
-    return [
-        TopRow(value=url_of.get(text[key].decode(), "").encode(), second=text[key], count=n)
-        for key, n in counted
-    ]
+def _urls_ever(connection: Connection, limit: int) -> list[TopRow]:
+    query = select(urls.c.url, urls.c.key, urls.c.sightings)
+    rows = connection.execute(query.order_by(urls.c.sightings.desc(), urls.c.key).limit(limit))
+    return [TopRow(value=row.url.encode(), second=row.key.encode(), count=row.sightings) for row in rows]
 
 
-def _values(connection: Connection, what: str, keys: list[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
-    rows = connection.execute(
-        select(tallies.c.key, tallies.c.value, tallies.c.second).where(
-            tallies.c.what == what, tallies.c.key.in_(keys), tallies.c.day == EVER
+def _values(
+    connection: Connection, keys: Mapping[TopKind, list[bytes]]
+) -> dict[tuple[TopKind, bytes], tuple[bytes, bytes]]:
+    queries = [
+        select(tallies.c.what, tallies.c.key, tallies.c.value, tallies.c.second).where(
+            tallies.c.what == kind, tallies.c.key.in_(mine), tallies.c.day == EVER
         )
-    )
-    return {row.key: (row.value, row.second) for row in rows}
+        for kind, mine in keys.items()
+        if mine
+    ]
+    if not queries:
+        return {}
+    rows = connection.execute(queries[0] if len(queries) == 1 else union_all(*queries))
+    return {(row.what, row.key): (row.value, row.second) for row in rows}
