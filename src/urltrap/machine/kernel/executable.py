@@ -11,6 +11,7 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.fs.program import ProgramContent, elf_facts
 from urltrap.machine.fs.view import content_of
 from urltrap.machine.kernel.strangers import stranger, unwritten
+from urltrap.machine.kernel.stubs import layout
 from urltrap.machine.programs import registry
 from urltrap.machine.programs._answers import recorded
 
@@ -51,7 +52,8 @@ class Executable:
 def find_program(process: ProcessState, argv: list[str], path: str | None) -> Executable:
     """The executable for `argv`; `path` None looks argv[0] up in PATH.
 
-    SysError ENOENT, EACCES, ENOEXEC (text without "#!", or an ELF file of another machine or cut short).
+    SysError ENOENT (also of the linker that an ELF file names), EACCES, ENOEXEC (text without "#!", or an ELF file of
+    another machine or without its headers).
     """
     if not argv:
         raise SysError(errno.EINVAL)
@@ -83,10 +85,21 @@ def find_program(process: ProcessState, argv: list[str], path: str | None) -> Ex
         copied = process.kernel.tree.image.program_like(content)
         if copied is not None:
             return _known(process, copied, argv, spot.path, comm, spot.node.number, given)
-        if not facts.complete or facts.arch not in process.kernel.architectures:
+        found = layout(content)
+        if not facts.complete or facts.arch not in process.kernel.architectures or found is None:
             raise SysError(errno.ENOEXEC, path)
-        return Executable(stranger(content), argv, spot.path, comm, "ran", "", spot.node.number, given)
+        if found.interpreter and not _is_there(process, found.interpreter):
+            raise SysError(errno.ENOENT, path)
+        return Executable(stranger(content, found), argv, spot.path, comm, "ran", "", spot.node.number, given)
     raise SysError(errno.ELOOP, path)
+
+
+def _is_there(process: ProcessState, path: str) -> bool:
+    """Whether the dynamic linker that a program names is on this machine."""
+    try:
+        return process.kernel.tree.find(process, path).node is not None
+    except SysError:
+        return False
 
 
 def search(process: ProcessState, name: str) -> str:

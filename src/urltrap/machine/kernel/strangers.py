@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Program, Run
 from urltrap.machine.effects import Content
+from urltrap.machine.kernel.stubs import Behaviour, Layout, behaviour, is_cut
 
 _SILENT = frozenset({
     "sync", "true", "logger", "setterm", "chvt", "tput", "stty",
@@ -30,16 +31,34 @@ def unwritten(name: str) -> Program:
     return _crash
 
 
-def stranger(content: Content) -> Program:
-    """An ELF file of this machine's architecture that is none of ours: its head decides, the same every time.
+def stranger(content: Content, found: Layout) -> Program:
+    """An ELF file of this machine's architecture that is none of ours.
 
-    Of ten, eight go to the background (the caller gets 0 at once, a child stays in the process table), one ends
+    One that was cut faults; a stub that only writes and exits does that. Of the others the head decides, the same every
+    time: of ten, eight go to the background (the caller gets 0 at once, a child stays in the process table), one ends
     silently, one stays in the foreground.
     """
+    if is_cut(found, content.size):
+        return _crash
+    does = behaviour(content, found)
+    if does is not None:
+        return _says(does)
     choice = sum(content.read(0, 4096)) % 10
     if choice == 0:
         return _silent
     return stays if choice == 1 else _daemonises
+
+
+def _says(does: Behaviour) -> Program:
+    """A stub: what it writes, and its status."""
+
+    def say(p: Process) -> Run:
+        for fd, text in does.writes:
+            yield from p.write(fd, text)
+        yield from p.tick()
+        return does.status
+
+    return say
 
 
 def _silent(p: Process) -> Run:
