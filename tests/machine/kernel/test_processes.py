@@ -360,7 +360,7 @@ def test_a_foreign_binary_of_the_right_architecture_seems_to_run() -> None:
     def program(p: Process) -> Run:
         from urltrap.machine.fs.program import ProgramContent
 
-        p.fs.write("/tmp/bot", ProgramContent("x", 5_000, b"mal", static=True).read(0, 5_000), mode=0o755)
+        p.fs.write("/tmp/bot", ProgramContent("x", 5_000, b"evil", static=True).read(0, 5_000), mode=0o755)
         pid = p.spawn(["/tmp/bot"])
         ended = yield from p.wait(pid)
         return ended[1] if ended else 99
