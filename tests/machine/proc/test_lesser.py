@@ -68,6 +68,13 @@ def test_lesser_files_are_there(kind: Kind) -> None:
     assert ("No such file" in said(kind, "cat /proc/ioports")) is kind.startswith("busybox")
 
 
+def test_what_is_mounted_has_a_folder() -> None:
+    for kind in [*SERVERS, "busybox-mips"]:
+        points = [row.split()[1] for row in said(kind, "cat /proc/mounts").splitlines()]
+        stored = [point for point in points if not point.startswith(("/proc/", "/sys/", "/dev/"))]
+        assert said(kind, f"ls -d {' '.join(stored)} 2>&1 >/dev/null") == "", kind
+
+
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_session_has_one_number(kind: Kind) -> None:
     number = said(kind, "echo $XDG_SESSION_ID").strip()

@@ -190,6 +190,15 @@ def _boot(tree: Tree, persona: Persona) -> None:
     tree.put(f"/boot/System.map-{release}", SYSTEM_MAP, mtime=when)
     tree.put("/boot/grub/grub.cfg", grub_cfg(persona), 0o444, mtime=when)
     tree.put("/boot/grub/grubenv", "# GRUB Environment Block\n".ljust(1024, "#"), mtime=persona.installed)
+    if cloud:
+        for folder in ("", "/EFI", "/EFI/BOOT", "/EFI/debian"):
+            tree.directory(f"/boot/efi{folder}", 0o755, mtime=persona.installed)
+        for path, size in (
+            ("BOOT/BOOTX64.EFI", 934_240),
+            ("debian/grubx64.efi", 2_652_712),
+            ("debian/shimx64.efi", 934_240),
+        ):
+            tree.opaque(f"/boot/efi/EFI/{path}", size, 0o755, mtime=persona.installed)
     tree.directory(f"/usr/lib/modules/{release}", mtime=when)
     tree.directory(f"/usr/lib/modules/{release}/kernel", mtime=when)
     tree.put(f"/usr/lib/modules/{release}/modules.dep", modules_dep(persona), mtime=when)
