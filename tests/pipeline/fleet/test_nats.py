@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,12 @@ from tests.support.waiting import eventually
 
 from urltrap.journal import Position
 from urltrap.journal.shipping.broker import Broker, BrokerKey
-from urltrap.journal.shipping.chunk import encode_chunk
+from urltrap.journal.shipping.chunk import Chunk, encode_chunk
 from urltrap.journal.shipping.nats import NatsTransport
 from urltrap.journal.shipping.transport import Beat, Behind, TransportAway, TransportRefused
 from urltrap.pipeline.fleet.accounts import Accounts
 from urltrap.pipeline.fleet.beats import Beats
-from urltrap.pipeline.fleet.collecting import Collector
+from urltrap.pipeline.fleet.collecting import Collector, NotYet
 from urltrap.pipeline.fleet.nats_consumer import NatsConsumer
 from urltrap.pipeline.fleet.receiving import Receiving
 from urltrap.quarantine import Quarantine
@@ -159,6 +159,29 @@ async def test_a_chunk_that_says_another_name_than_its_subject_is_not_taken(
             chunk = chunk_of(visit(1), "campus-2")
             assert await sensor.send(chunk) == chunk.end, "the collector goes on"
     assert count(store) == 2
+
+
+async def test_a_sensor_hears_why_its_chunk_is_refused_or_has_to_wait(
+    data: Path, store: Store, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunk = chunk_of(visit(1))
+    async with (
+        collecting(data, store) as collector,
+        consuming(fleet, collector, data),
+        closing(fleet.sensor(seconds=1)) as sensor,
+    ):
+        with pytest.raises(TransportRefused, match="says that it is of campus-2, trap-0"):
+            await sensor.send(replace(chunk, sensor="campus-2"))
+
+        async def not_yet(chunk: Chunk) -> Position:
+            raise NotYet("the store is full")
+
+        monkeypatch.setattr(collector, "take", not_yet)
+        with pytest.raises(TransportAway, match="the collector waits: the store is full"):
+            await sensor.send(chunk)
+        monkeypatch.undo()
+        async with closing(fleet.sensor()) as patient:
+            assert await patient.send(chunk) == chunk.end, "nothing is lost by it"
 
 
 async def test_who_was_removed_and_who_has_a_wrong_key_is_not_let_in(fleet: Fleet) -> None:

@@ -68,7 +68,7 @@ class HttpsTransport:
 
     async def beat(self, beat: Beat) -> None:
         """Post a beat."""
-        await self._ask("POST", "/v1/beats", data=beat.model_dump_json().encode())
+        await self._ask("POST", "/v1/beats", data=beat.encoded())
 
     async def close(self) -> None:
         """Close the connections."""

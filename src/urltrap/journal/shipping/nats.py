@@ -23,6 +23,10 @@ from urltrap.quarantine import Quarantine
 ANSWER_SECONDS = 15.0
 """After so long a chunk is sent again; it takes the place of the first one at the broker."""
 
+UNKNOWN = ""
+"""In place of the stream, where a chunk that is refused could not be read."""
+
+_WORDS = 300
 _ASK_SECONDS = 10.0
 _PIECE = 500_000
 _WINDOW = 8
@@ -53,6 +57,7 @@ class NatsTransport:
         self._broker: Broker | None = None
         self._opening = asyncio.Lock()
         self._waiting: dict[tuple[str, ...], asyncio.Future[dict[str, Any]]] = {}
+        self._why: dict[tuple[str, ...], str] = {}
 
     async def marks(self) -> Mapping[str, Position]:
         """How far the collectors' store has each writer."""
@@ -86,7 +91,7 @@ class NatsTransport:
 
     async def beat(self, beat: Beat) -> None:
         """Publish a beat."""
-        await self._publish("beat", beat.model_dump_json().encode())
+        await self._publish("beat", beat.encoded())
 
     async def close(self) -> None:
         """Close the connection."""
@@ -104,11 +109,14 @@ class NatsTransport:
             async with asyncio.timeout(seconds):
                 said = await answer
         except TimeoutError:
+            if why := self._why.get(key):
+                raise TransportAway(f"the collector waits: {why}") from None
             raise TransportAway(f"no collector behind {self._url} answered within {seconds:g} s") from None
         finally:
             self._waiting.pop(key, None)
+            self._why.pop(key, None)
         if "refused" in said:
-            raise TransportRefused(f"the collector refuses it: {said['refused']}")
+            raise TransportRefused(f"the collector refuses it: {str(said['refused'])[:_WORDS]}")
         return said
 
     async def _publish(self, subject: str, body: bytes) -> None:
@@ -137,11 +145,19 @@ class NatsTransport:
     async def _heard(self, message: Msg) -> None:
         try:
             body = json.loads(message.data)
-            if body["stream"] != self._stream:
+            if body["stream"] not in (self._stream, UNKNOWN):
                 return  # meant for an earlier installation of this sensor
             key = tuple(map(str, body["answer"]))
         except (ValueError, KeyError, TypeError):
             return  # not a collector's word; nobody waits for it
+        if "waits" in body and key in self._waiting:
+            self._why[key] = str(body["waits"])[:_WORDS]
+            return  # it is given to a collector again, whose word may still come in time
+        if body["stream"] == UNKNOWN:
+            # A chunk that could not be read: the one that is under way of this writer.
+            if "refused" not in body or len(key) != 2:
+                return
+            key = next((known for known in self._waiting if known[:2] == key), key)
         answer = self._waiting.get(key)
         if answer is not None and not answer.done():
             answer.set_result(body)

@@ -201,6 +201,7 @@ class Shipper:
                 waiting_since=min(self._waiting_since.values(), default=None),
                 dropped_segments=self._state.dropped_segments,
                 compacted_sessions=self._state.compacted_sessions,
+                complaint=self._complaint[:500],
             )
         )
 

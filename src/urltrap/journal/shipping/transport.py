@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from pydantic import Field
+
 from urltrap.journal.position import Position
 from urltrap.journal.shipping.chunk import Chunk
 from urltrap.model.base import Model, Utc
@@ -36,6 +38,11 @@ class Beat(Model):
     waiting_since: Utc | None = None
     dropped_segments: int = 0
     compacted_sessions: int = 0
+    complaint: str = Field(default="", max_length=500, description="why it cannot deliver, while it cannot")
+
+    def encoded(self) -> bytes:
+        """For the collector; without what is as usual, so that an older one understands it."""
+        return self.model_dump_json(exclude_defaults=True).encode()
 
 
 class Transport(Protocol):

@@ -186,6 +186,8 @@ def _remarks(row: SensorState) -> str:
         remarks.append(f"{row.compacted_sessions} flood sessions summed up")
     if row.dropped_segments:
         remarks.append(f"{row.dropped_segments} segments dropped: its spool was full")
+    if row.complaint:
+        remarks.append(row.complaint)
     return "; ".join(remarks)
 
 

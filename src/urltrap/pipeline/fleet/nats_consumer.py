@@ -26,6 +26,7 @@ from nats.js.errors import BadRequestError
 from urltrap.journal import JournalError
 from urltrap.journal.shipping.broker import FROM, TO, Broker, BrokerKey
 from urltrap.journal.shipping.chunk import STREAM, ChunkError, decode_chunk, sensor_name
+from urltrap.journal.shipping.nats import UNKNOWN
 from urltrap.journal.shipping.transport import Beat, TransportAway, TransportRefused
 from urltrap.pipeline.fleet.beats import Beats
 from urltrap.pipeline.fleet.collecting import Collector, NotYet, OutOfPlace
@@ -128,6 +129,14 @@ class NatsConsumer:
             with contextlib.suppress(errors.Error, OSError):
                 await broker.close()
 
+    @staticmethod
+    async def _say(broker: Broker, sensor: str, answer: list[str], stream: str, **what: str) -> None:
+        """Tell a sensor why a chunk of it is not taken; where that fails, it hears nothing and sends it again."""
+        with contextlib.suppress(errors.Error, OSError):
+            await broker.publish(
+                f"{TO}.{sensor}", json.dumps({"answer": answer, "stream": stream, **what}).encode()
+            )
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -144,6 +153,7 @@ class NatsConsumer:
             except ChunkError as error:
                 # Sent again it would be the same: the sensor hears of it, if it can be known which chunk it was.
                 self._complain(sensor, str(error))
+                await self._say(broker, sensor, ["chunk", writer], UNKNOWN, refused=str(error))
                 await message.term()
                 return
             said: dict[str, Any] = {"answer": ["chunk", chunk.writer, str(chunk.end)], "stream": chunk.stream}
@@ -153,6 +163,9 @@ class NatsConsumer:
                 said.update(committed=list(error.mark), behind=True)
             except (NotYet, StoreError, JournalError) as error:
                 self._complain(sensor, f"waits: {error}")
+                await self._say(
+                    broker, sensor, ["chunk", writer, str(chunk.end)], chunk.stream, waits=str(error)
+                )
                 await message.nak(delay=_AGAIN_SECONDS)
                 return
             await broker.publish(f"{TO}.{sensor}", json.dumps(said).encode())

@@ -26,6 +26,7 @@ class SensorState(Model):
     clock_off_seconds: float = 0
     compacted_sessions: int = 0
     dropped_segments: int = 0
+    complaint: str = ""
 
 
 def fleet_overview(names: Iterable[str], beats: Beats, store: Store, now: datetime) -> list[SensorState]:
@@ -60,4 +61,5 @@ def _state(
         clock_off_seconds=heard.clock_off.total_seconds(),
         compacted_sessions=beat.compacted_sessions,
         dropped_segments=beat.dropped_segments,
+        complaint=beat.complaint,
     )
