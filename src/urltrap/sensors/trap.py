@@ -29,7 +29,13 @@ from urltrap.sensors.jobs import Services
 from urltrap.sensors.machines import Machines
 from urltrap.sensors.scheduler import Scheduler
 from urltrap.sensors.session import ErrorLog
-from urltrap.sensors.ssh.server import SshSensor, load_host_keys, public_key_lines, shipped_profile
+from urltrap.sensors.ssh.server import (
+    SshSensor,
+    load_host_keys,
+    profile_name,
+    public_key_lines,
+    shipped_profile,
+)
 from urltrap.sensors.telnet import TelnetSensor, TelnetShared
 
 _log = structlog.get_logger("trap")
@@ -121,7 +127,7 @@ async def _run(
                 keys=lambda address, user: maker.authorized_keys(machines.peek(address), user),
             )
             credentials.load(sorted(overlays.glob("credentials-*.json")))
-            profile, groups = shipped_profile()
+            profile, groups = shipped_profile(profile_name(persona.sshd_version))
 
             def admission(sensor: str) -> Admission:
                 return Admission(

@@ -14,6 +14,7 @@ from urltrap.ops.audit.shown import merged, shown, shown_clear
 
 _LONGEST = 30.0
 _AFTER = 0.1
+_REFUSAL = 6.0
 _KNOWN_BY_NAME = {"EXT_INFO(": "EXT_INFO", "GLOBAL_REQUEST(hostkeys-00": "HOST_KEYS"}
 
 
@@ -131,7 +132,8 @@ async def _ask_encrypted(client: ProbeClient, target: Target, probe: Probe) -> A
 
     async def listen(until: str) -> None:
         nonlocal end
-        wait = target.silence
+        # Who refuses a password takes his time.
+        wait = target.silence + (_REFUSAL if until and probe.stage is Stage.SERVED else 0)
         try:
             while True:
                 async with asyncio.timeout(wait):

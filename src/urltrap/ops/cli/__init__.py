@@ -30,6 +30,8 @@ COMMANDS = {
     "recover": "recover",
     "egress": "egress",
     "doctor": "doctor",
+    "audit": "audit",
+    "profile": "profile",
     "rebuild": "rebuild",
     "db": "db",
     "backup": "backup",

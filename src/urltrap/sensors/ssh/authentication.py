@@ -25,6 +25,8 @@ USERAUTH_REQUEST, USERAUTH_FAILURE, USERAUTH_SUCCESS, USERAUTH_PK_OK = 50, 51, 5
 
 _SERVICE = b"ssh-userauth"
 _PUBLIC_KEY_METHODS = (b"publickey", b"publickey-hostbound-v00@openssh.com")
+_LONGEST_PASSWORD = 1024
+"""sshd refuses longer ones, empty ones and changes of password by itself, at once (auth-passwd.c)."""
 _MAX_KEPT = 4096
 """Bytes of a user name or password that are kept."""
 
@@ -40,6 +42,7 @@ class AuthenticatingConnection(ServerTransport):
     _packet_handlers = dict(ServerTransport._packet_handlers)
     _attempts = 0
     _failures = 0
+    _asks_pam = False
     _service_name: bytes = b""
 
     def password_opens(self, user: bytes, password: bytes) -> bool:
@@ -105,7 +108,7 @@ class AuthenticatingConnection(ServerTransport):
         if method == b"password" and "password" in self.profile.auth_methods:
             accepted = self._try_password(packet)
             spent = self.profile.password_check_ms / 1000
-            if not accepted:
+            if not accepted and self._asks_pam:
                 chances = (random.random(), random.random(), random.random())
                 spent += refusal_seconds(self.profile.password_refusal_ms / 1000, chances)
         elif method in _PUBLIC_KEY_METHODS and "publickey" in self.profile.auth_methods:
@@ -133,6 +136,7 @@ class AuthenticatingConnection(ServerTransport):
     def _try_password(self, packet: SSHPacket) -> bool:
         change = packet.get_boolean()
         password = packet.get_string()
+        self._asks_pam = not change and 0 < len(password) <= _LONGEST_PASSWORD
         if change:
             packet.get_string()
         packet.check_end()

@@ -39,10 +39,18 @@ class HostKeyError(Exception):
 
 
 def shipped_profile(name: str = DEFAULT_PROFILE) -> tuple[Profile, list[Group]]:
-    """A profile that comes with the package, and the primes of its moduli file."""
+    """A profile that comes with the package, and the primes of its moduli file, if any."""
     folder = importlib.resources.files("urltrap.wire.ssh.profiles")
     profile = load_profile((folder / f"{name}.json").read_bytes())
-    return profile, parse_moduli((folder / f"{name}.moduli").read_text("ascii"))
+    moduli = folder / f"{name}.moduli"
+    return profile, parse_moduli(moduli.read_text("ascii")) if moduli.is_file() else []
+
+
+def profile_name(identification: str) -> str:
+    """The shipped profile of a persona that has this identification line: the captured build, else the one nearest."""
+    if "dropbear" in identification:
+        return "dropbear-2022.83"
+    return "debian13-openssh-10.0p2" if "deb13" in identification else DEFAULT_PROFILE
 
 
 def load_host_keys(folder: Path) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,7 +74,8 @@ class TransferProgram:
         """Bytes from the client; they wait while it does not take our replies."""
         if self._connection.budget.input(len(data)):
             self._waiting += data
-            self.wake()
+            # After what else came with it: an end of input is seen before the replies are sent, as sftp-server sees it.
+            asyncio.get_running_loop().call_soon(self.wake)
 
     def receive_eof(self) -> None:
         """The client sends no more."""

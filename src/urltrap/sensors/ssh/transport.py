@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import functools
 import inspect
 import socket
@@ -17,12 +16,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
-from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
+from asyncssh.connection import SSHServerConnectionOptions
 from asyncssh.misc import CompressionError, MACError, ProtocolError
 from asyncssh.packet import Boolean, PacketDecodeError, SSHPacket, String, UInt32
 
 from urltrap.sensors.ssh.gathering import GatheringTransport
 from urltrap.sensors.ssh.kex import as_the_server_does, expected_messages
+from urltrap.sensors.ssh.negotiation import NegotiatingConnection
 from urltrap.wire.ssh import packets
 from urltrap.wire.ssh.fingerprint import KexInit, parse_kexinit
 from urltrap.wire.ssh.groups import Group
@@ -41,15 +41,10 @@ def _wait() -> bool:
     return False
 
 
-def _up_to_an_empty_name(names: Sequence[bytes]) -> Sequence[bytes]:
-    # OpenSSH stops reading a list there (match.c, match_list).
-    return names[: names.index(b"")] if b"" in names else names
-
-
-class ServerTransport(SSHServerConnection):
+class ServerTransport(NegotiatingConnection):
     """A connection that looks like the profile's server up to the end of log-in."""
 
-    _packet_handlers = dict(SSHServerConnection._packet_handlers)
+    _packet_handlers = dict(NegotiatingConnection._packet_handlers)
 
     def __init__(
         self,
@@ -62,7 +57,7 @@ class ServerTransport(SSHServerConnection):
         self.profile = profile
         self._groups = groups
         self._server_host_key_algs = [name.encode() for name in profile.host_keys]
-        self._banner_sent = self._ended_early = False
+        self._banner_sent = self._ended_early = self._told_extensions = False
         self._write_paused = False
         self._read_paused = False
         self._last_words = False
@@ -80,11 +75,6 @@ class ServerTransport(SSHServerConnection):
 
     def writable_again(self) -> None:
         """The client takes data again."""
-
-    @property
-    def host_key_blob(self) -> bytes:
-        """The host key of this connection's key exchange, as it goes over the wire."""
-        return self._server_host_key.public_data if self._server_host_key is not None else b""
 
     @property
     def client_software(self) -> bytes:
@@ -139,7 +129,7 @@ class ServerTransport(SSHServerConnection):
     def _recv_version(self) -> bool:
         if not self._banner_sent:
             return False
-        result = read_identification(self._inpbuf)
+        result = read_identification(self._inpbuf, whole_refusals=self.profile.whole_refusals)
         if isinstance(result, Refused):
             self.was_malformed(result.why, self._inpbuf)
             self._refuse(result)
@@ -175,7 +165,7 @@ class ServerTransport(SSHServerConnection):
     def _recv_pkthdr(self) -> bool:
         if self._recv_encryption:
             return super()._recv_pkthdr()
-        header = packets.read_header(self._inpbuf)
+        header = packets.read_header(self._inpbuf, 255 if self.profile.answers_pings else packets.LAST_TYPE)
         if header.verdict is Verdict.MORE:
             return False
         if header.verdict is not Verdict.ACCEPT:
@@ -199,7 +189,11 @@ class ServerTransport(SSHServerConnection):
         if reaction is Reaction.HANDLE and header.type != packets.IGNORE:
             return super()._recv_pkthdr()
         packet, self._inpbuf = self._inpbuf[: header.length], self._inpbuf[header.length :]
-        if reaction in (Reaction.UNIMPLEMENTED, Reaction.HANDLE):  # what is in an IGNORE is not looked at
+        if reaction in (
+            Reaction.UNIMPLEMENTED,
+            Reaction.HANDLE,
+            Reaction.IGNORE,
+        ):  # nobody looks into an IGNORE
             if reaction is Reaction.UNIMPLEMENTED:
                 self.send_packet(packets.UNIMPLEMENTED, UInt32(self._recv_seq))
             self._recv_seq += 1
@@ -223,10 +217,15 @@ class ServerTransport(SSHServerConnection):
             logged_in=self._auth_complete,
             log_in_began=self._auth_in_progress,
             expected=self._expected_with_keys(),
+            last=packets.LAST_LOCAL_TYPE if self.profile.answers_pings else packets.LAST_TYPE,
+            takes_ext_info=self.profile.takes_ext_info and not self._told_extensions,
         )
         if reaction is Reaction.CLOSE:
             self.was_malformed(f"message {kind}", payload)
-            self.say_goodbye(packets.invalid_type_text(kind))
+            if kind and self.profile.answers_pings:
+                self._force_close(None)
+            else:
+                self.say_goodbye(packets.invalid_type_text(kind))
             return False
         if reaction is Reaction.UNIMPLEMENTED:
             self.send_packet(packets.UNIMPLEMENTED, UInt32(number))
@@ -268,8 +267,11 @@ class ServerTransport(SSHServerConnection):
         handler: Any = (
             self._kex if self._kex is not None and packets.KEX_FIRST <= kind <= packets.KEX_LAST else self
         )
-        if kind in packets.UNASKED:
+        if kind in packets.UNASKED or kind in (packets.PING, packets.PONG):
+            if kind == packets.PING and self._auth_complete:
+                self.send_packet(packets.PONG, payload[1:])
             return True
+        self._told_extensions = self._told_extensions or kind == packets.EXT_INFO
         try:
             if kind in packets.CHANNEL_MESSAGES:
                 handler = self._channel_of(kind, packet)
@@ -323,24 +325,6 @@ class ServerTransport(SSHServerConnection):
             self._ignore_first_kex = ours != theirs
 
     _packet_handlers[packets.KEXINIT] = _process_kexinit
-
-    def _choose_alg(self, alg_type: str, local_algs: Sequence[bytes], remote_algs: Sequence[bytes]) -> bytes:
-        return super()._choose_alg(alg_type, local_algs, _up_to_an_empty_name(remote_algs))
-
-    def choose_server_host_key(self, peer_host_key_algs: Sequence[bytes]) -> bool:
-        """The first of the client's kinds of host keys that the profile has.
-
-        The pair is this connection's own: how an RSA key signs is kept in it, and others sign in between.
-        """
-        for name in _up_to_an_empty_name(peer_host_key_algs):
-            ours = self._server_host_key_algs or ()
-            pair = self._server_host_keys.get(name) if name in ours else None
-            if pair is not None:
-                self._server_host_key = copy.copy(pair)
-                if name != pair.algorithm:
-                    self._server_host_key.set_sig_algorithm(name)
-                return True
-        return False
 
     def _get_extra_kex_algs(self) -> list[bytes]:
         return [name.encode() for name in self.profile.kex_markers]

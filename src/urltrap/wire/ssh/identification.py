@@ -44,8 +44,18 @@ class Refused:
 Identification = Waiting | Identified | Refused
 
 
-def read_identification(buffer: bytes) -> Identification:
-    """What sshd does with the bytes that the client has sent until now. Looks at `MAX_LINE` bytes at most."""
+def read_identification(buffer: bytes, *, whole_refusals: bool = False) -> Identification:
+    """What sshd does with the bytes that the client has sent until now. Looks at `MAX_LINE` bytes at most.
+
+    `whole_refusals`: as OpenSSH 10 does it, which writes a refusal and its line end at once.
+    """
+    result = _read(buffer)
+    if isinstance(result, Refused) and whole_refusals and result.answer and not result.answer.endswith(b"\n"):
+        return Refused(result.answer + b"\r\n", result.reset, result.why)
+    return result
+
+
+def _read(buffer: bytes) -> Identification:
     end, bad = _scan(buffer)
     if bad is not None:
         return _refused(INVALID, len(buffer) > bad + 1, "not an identification line")

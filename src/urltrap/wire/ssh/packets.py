@@ -20,7 +20,9 @@ UNASKED = frozenset({81, 82, 99, 100})
 """Answers to requests; sshd asks for none and takes no notice of them."""
 CHANNEL_MESSAGES = frozenset(range(OPEN_CONFIRMATION, 101))
 KEX_FIRST, KEX_LAST = 30, 49
-LAST_TYPE = 191
+LAST_TYPE, LAST_LOCAL_TYPE = 191, 254
+PING, PONG = 192, 193
+EXT_INFO = 7
 
 DISCONNECT_PROTOCOL_ERROR = 2
 TOO_MANY_FAILURES = "Too many authentication failures"
@@ -46,8 +48,9 @@ class Header:
     text: str = ""
 
 
-def read_header(buffer: bytes) -> Header:
-    """Judge the unencrypted packet at the start of `buffer`; sshd judges the type when the whole packet is there."""
+def read_header(buffer: bytes, last: int = LAST_TYPE) -> Header:
+    """Judge the unencrypted packet at the start of `buffer`; sshd judges the type when the whole packet is there.
+    `last`: the highest type that it knows of."""
     if len(buffer) < BLOCK:
         return Header(Verdict.MORE)
     length = int.from_bytes(buffer[:4], "big")
@@ -62,7 +65,7 @@ def read_header(buffer: bytes) -> Header:
     if padding + 1 >= length:
         return Header(Verdict.CLOSE, total, text=f"padding {padding} in a packet of {length}")
     kind = buffer[5]
-    if not 1 <= kind <= LAST_TYPE:
+    if not 1 <= kind <= last:
         return Header(Verdict.DISCONNECT, total, kind, invalid_type_text(kind))
     return Header(Verdict.ACCEPT, total, kind)
 
@@ -76,6 +79,7 @@ class Reaction(Enum):
     """What sshd does with a well-formed message that arrives before the first keys are in use."""
 
     HANDLE = auto()
+    IGNORE = auto()
     UNIMPLEMENTED = auto()
     CLOSE = auto()
     VIOLATION = auto()
@@ -92,6 +96,8 @@ def react_before_keys(
     """
     if kind == DISCONNECT:
         return Reaction.HANDLE
+    if kind in (PING, PONG):
+        return Reaction.IGNORE
     if kind > KEX_LAST:
         return Reaction.CLOSE
     if expected is not None and kind in expected:
@@ -112,7 +118,13 @@ _CONNECTION = frozenset({KEXINIT, 80, 81, 82, *range(90, 101)})
 
 
 def react_with_keys(
-    kind: int, *, logged_in: bool, log_in_began: bool, expected: frozenset[int] | None
+    kind: int,
+    *,
+    logged_in: bool,
+    log_in_began: bool,
+    expected: frozenset[int] | None,
+    last: int = LAST_TYPE,
+    takes_ext_info: bool = False,
 ) -> Reaction:
     """The reaction to message `kind` once keys are in use; UNIMPLEMENTED for all that has no handler at that stage.
 
@@ -120,8 +132,12 @@ def react_with_keys(
     take a new KEXINIT before log-in is over. Source: OpenSSH auth2.c (do_authentication2), serverloop.c
     (server_init_dispatch).
     """
-    if not 1 <= kind <= LAST_TYPE:
+    if not 1 <= kind <= last:
         return Reaction.CLOSE
+    if kind in (PING, PONG) and last > LAST_TYPE:
+        return Reaction.HANDLE
+    if kind == EXT_INFO and takes_ext_info and not logged_in:
+        return Reaction.HANDLE
     if kind in _TRANSPORT or (expected is not None and kind in expected):
         return Reaction.HANDLE
     if logged_in:

@@ -16,6 +16,9 @@ class Profile(Model):
     key-exchange list that are no algorithms. `banner_delay_ms`: from accepting a connection
     to the first byte; `password_check_ms`: what checking a password cost the recorded machine; `password_refusal_ms`:
     how long PAM waits on average before it refuses one.
+    `root_signals`: whether a client that is logged in as root may signal its commands (OpenSSH from 9.9 on).
+    `whole_refusals`: whether a refused identification is answered in one piece, so that its line end arrives before a
+    reset; `takes_ext_info`: whether the client may send EXT_INFO.
     Source: a capture of the named package on its own distribution.
     """
 
@@ -33,6 +36,9 @@ class Profile(Model):
     accepted_env: list[str] = []
     channel_window: int = Field(default=2_097_152, ge=1)
     channel_packet: int = Field(default=32_768, ge=1)
+    root_signals: bool = False
+    whole_refusals: bool = False
+    takes_ext_info: bool = False
     max_sessions: int = Field(default=10, ge=1)
     banner_delay_ms: float = Field(default=0.0, ge=0)
     password_check_ms: float = Field(default=0.0, ge=0)
@@ -42,6 +48,11 @@ class Profile(Model):
     def software(self) -> str:
         """The identification line behind ``SSH-2.0-``."""
         return self.version.removeprefix("SSH-2.0-")
+
+    @property
+    def answers_pings(self) -> bool:
+        """Whether it knows PING and PONG (OpenSSH from 9.4 on); it then takes its message numbers from 192 for good."""
+        return any(name == "ping@openssh.com" for name, _ in self.extensions)
 
     def extension_info(self) -> list[tuple[bytes, bytes]]:
         """The pairs of the EXT_INFO message, in order (RFC 8308)."""

@@ -140,6 +140,7 @@ PROBES: tuple[Probe, ...] = (
     _asking("LANG", m.environment("LANG", "C.UTF-8"), weight=3),
     _asking("LC_ALL", m.environment("LC_ALL", "C"), weight=3),
     _asking("an environment variable that is not accepted", m.environment("LD_PRELOAD", "/x"), weight=3),
+    _asking("NO_COLOR", m.environment("NO_COLOR", "1"), weight=2),
     _asking("COLORTERM", m.environment("COLORTERM", "truecolor"), weight=2),
     _asking("an environment variable without a name", m.environment("", "x"), weight=1),
     _asking("a terminal", _PTY, weight=3),
