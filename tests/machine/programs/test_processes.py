@@ -83,3 +83,14 @@ def test_processor_time_grows_with_the_uptime() -> None:
     machine.now += 40_000
     after = machine.run("cut -d' ' -f14 /proc/1/stat").out.strip()
     assert int(after) > int(before)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_log_ins_of_the_past_are_told_on_every_release(kind: Kind) -> None:
+    shown = said(kind, "last -3; echo $?")
+    assert "pts/0" in shown and "Segmentation" not in shown and shown.rstrip().endswith("0")
+    assert ("wtmpdb begins " in shown) is (kind == "debian-13") and ("wtmp begins " in shown) is (
+        kind != "debian-13"
+    )
+    if kind == "debian-13":
+        assert said(kind, "wtmpdb last -3") == said(kind, "last -3") and "root" in said(kind, "lastlog2")

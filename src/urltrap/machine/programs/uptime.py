@@ -239,7 +239,8 @@ def last(p: Process) -> Run:
         yield from p.out(line + "\n")
     records = read_utmp(data)
     began = local(p, records[0][5] if records else p.fs.stat(path).mtime).clock
-    yield from p.out(f"\n{path.rpartition('/')[2]} begins {began:%a %b} {began.day:2d} {began:%H:%M:%S %Y}\n")
+    kept = "wtmpdb" if p.persona.kind == "debian-13" and path == "/var/log/wtmp" else path.rpartition("/")[2]
+    yield from p.out(f"\n{kept} begins {began:%a %b} {began.day:2d} {began:%H:%M:%S %Y}\n")
     return 0
 
 
@@ -288,7 +289,28 @@ def _span(seconds: float) -> str:
     return f"({days}+{text})" if days else f" ({text})"
 
 
-@program("lastlog")
+@program("wtmpdb")
+def wtmpdb(p: Process) -> Run:
+    """Debian 13's keeper of log-ins: by the name last, or told what to do."""
+    if p.argv[0].rpartition("/")[2] == "last":
+        return (yield from last(p))
+    verb = p.argv[1] if len(p.argv) > 1 else ""
+    if verb == "last":
+        p.argv = ["last", *p.argv[2:]]
+        return (yield from last(p))
+    if verb == "boottime":
+        clock = local(p, p.boot_time).clock
+        yield from p.out(f"system boot {clock:%a %b} {clock.day:2d} {clock:%H:%M:%S %Y}\n")
+        return 0
+    if verb in ("-v", "--version"):
+        yield from p.out("wtmpdb 0.73.0\n")
+        return 0
+    yield from p.err("Usage: wtmpdb [command] [options]\nCommands: last, boot, boottime, rotate, shutdown, import\n\n"
+                     "Try 'wtmpdb --help' for more information.\n")  # fmt: skip
+    return 1
+
+
+@program("lastlog", "lastlog2")
 def lastlog(p: Process) -> Run:
     """The newest log-in of every account."""
     try:
