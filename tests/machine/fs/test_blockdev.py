@@ -68,6 +68,12 @@ def test_programs_read_devices(kind: Kind) -> None:
     else:
         assert box.run("head -c 4 /proc/kcore").out == b"\x7fELF"
     if kind == "debian-12":
+        root, swap = persona.disks[0].partitions[0], persona.disks[0].partitions[2]
+        shown = box.run(f"file -s /dev/{root.name} /dev/{swap.name} /dev/{device}").out.decode()
+        assert (
+            f"ext4 filesystem data, UUID={root.uuid}, " in shown and f"no label, UUID={swap.uuid}\n" in shown
+        )
+        assert shown.endswith("DOS/MBR boot sector\n")
         assert box.run("cat /dev/sr0").err == b"cat: /dev/sr0: No medium found\n"
         extended = next(
             line for line in box.run("fdisk -l").out.decode().splitlines() if "Extended" in line

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import struct
+import uuid
 
 from urltrap.machine.api import S_IFMT, Run, decode
 from urltrap.machine.errors import SysError
+from urltrap.machine.fs.blockdev import device_content
 from urltrap.machine.programs._cmd import Cmd, command
 from urltrap.machine.shell.timeformat import strftime
 
@@ -241,6 +243,21 @@ def file(c: Cmd) -> Run:
     return 0
 
 
+def _medium(head: bytes) -> str:
+    """What is on a disk or a partition, by its first two pages."""
+    if head[1080:1082] == b"\x53\xef":
+        features = "(needs journal recovery) (extents) (64bit) (large files) (huge files)"
+        return f"Linux rev 1.0 ext4 filesystem data, UUID={uuid.UUID(bytes=head[1128:1144])}, {features}"
+    if head[4086:4096] == b"SWAPSPACE2":
+        pages = int.from_bytes(head[1028:1032], "little")
+        return (f"Linux swap file, 4k page size, little endian, version 1, size {pages} pages, 0 bad pages, no label, "
+                f"UUID={uuid.UUID(bytes=head[1036:1052])}")  # fmt: skip
+    if head[510:512] == b"\x55\xaa":
+        maker = head[3:11].decode("latin-1").rstrip() if head[:2] == b"\xeb\x3c" else ""
+        return "DOS/MBR boot sector" + (f', code offset 0x3c+2, OEM-ID "{maker}"' if maker else "")
+    return "data"
+
+
 def _one(c: Cmd, path: str) -> tuple[str, str]:
     p = c.p
     try:
@@ -259,6 +276,11 @@ def _one(c: Cmd, path: str) -> tuple[str, str]:
         return f"symbolic link to {target}", "inode/symlink"
     if kind in (0o020000, 0o060000):
         name = "character" if kind == 0o020000 else "block"
+        content = device_content(p.persona, found.rdev) if name == "block" and c.has("s") else None
+        if content is not None:
+            if not p.fs.access(path, 4):
+                return f"cannot open `{path}' (Permission denied)", "cannot open"
+            return _medium(content.read(0, 8192)), "application/octet-stream"
         return (
             f"{name} special ({found.rdev[0]}/{found.rdev[1]})",
             f"inode/{name[:4] if name == 'character' else 'block'}device",
