@@ -145,10 +145,11 @@ class AndOr:
 
 @dataclass(slots=True, eq=False)
 class Background:
-    """``command &``."""
+    """``command &``, or ``coproc NAME command`` where `coproc` names the array of its descriptors."""
 
     node: Node
     text: str
+    coproc: str = ""
 
 
 @dataclass(slots=True, eq=False)

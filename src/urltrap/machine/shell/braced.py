@@ -124,7 +124,9 @@ class BracedLexer(Lexer):
         if char == "/":
             op = two if two == "//" or (two in ("/#", "/%") and self.dialect.bash) else "/"
             at = pos + len(op)
-            parts, end = self._segment(at, "/}", False, pattern_in_double=in_double, first_is_text=True)
+            parts, end = self._segment(
+                at, "/}", False, pattern_in_double=in_double, first_is_text=len(op) < 2 or op == "//"
+            )
             param.op, param.arg = op, make_word(parts, text[at:end], False)
             if text[end] == "/":
                 parts, stop = self._segment(end + 1, "}", False, pattern_in_double=in_double)

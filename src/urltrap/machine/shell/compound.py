@@ -8,6 +8,7 @@ from urltrap.machine.shell.ast import (
     ArithCommand,
     ArithFor,
     ArithSub,
+    Background,
     Case,
     CondCommand,
     For,
@@ -70,6 +71,23 @@ class Parser(CondParser):
         return parser
 
     # -- dispatch
+
+    def pipeline(self) -> Node:
+        """``coproc …``, or commands joined by ``|``."""
+        if self.dialect.bash and self.kind == "word" and self.word is not None and self.word.bare == "coproc":
+            return self._coproc()
+        return super().pipeline()
+
+    def _coproc(self) -> Node:
+        """``coproc [NAME] command``: a name stands only before a compound command."""
+        start = self.start
+        self.command_position()
+        name = "COPROC"
+        word = self.word.bare if self.kind == "word" and self.word is not None else None
+        if word and word.isidentifier() and self.text[self.pos :].lstrip(" \t")[:1] in ("{", "("):
+            name = word
+            self.command_position()
+        return Background(self.command(), self.text[start : self.last_end], name)
 
     def compound_command(self, word: str) -> Node | None:
         """A compound command that starts with `word`; None where `word` starts none."""

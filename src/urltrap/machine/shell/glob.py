@@ -327,6 +327,8 @@ def replace(text: str, pattern: str, new: str, op: str, extglob: bool = False) -
     compiled.work = 0
     if not pattern and op in ("/", "//"):
         return text
+    if not pattern:
+        return new + text if op == "/#" else text + new
     if compiled.literal is not None and op in ("/", "//"):
         return text.replace(compiled.literal, new, 1 if op == "/" else -1)
     size = len(text)

@@ -80,6 +80,8 @@ def _node(node: Node, indent: int) -> str:
         return ("time " if node.timed else "") + ("! " if node.negate else "") + text
     if isinstance(node, AndOr):
         return _node(node.first, indent) + "".join(f" {op} {_node(each, indent)}" for op, each in node.rest)
+    if isinstance(node, Background) and node.coproc:
+        return node.text
     if isinstance(node, Background):
         return _node(node.node, indent) + " &"
     if isinstance(node, Sequence):

@@ -28,6 +28,7 @@ _HERE_RUN = re.compile(r"[^\\$`]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGN_START = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[[^\]]*\])?\+?=\Z")
 _OPEN_SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^\]]*\Z")
+_OPEN_ITEM = re.compile(r"\[[^\]]*\Z")
 _ARITH_STOP = re.compile(r"[()\\'\"`$\n]")
 _EXTGLOB = frozenset("?*+@!")
 
@@ -95,8 +96,7 @@ class WordLexer(BracedLexer):
                 return Word(tuple(parts), None, None, text[begin:pos])
             elif (
                 char in " \t"
-                and self.allow_array
-                and self.dialect.arrays
+                and (self._in_array or (self.allow_array and self.dialect.arrays))
                 and (stop := self._subscript_end(begin, pos)) is not None
             ):
                 parts.append(Lit(text[pos:stop]))
@@ -107,13 +107,15 @@ class WordLexer(BracedLexer):
         return make_word(tuple(parts), text[begin:pos], self.dialect.braces)
 
     def _subscript_end(self, begin: int, pos: int) -> int | None:
-        """Where the subscript of ``name[a b]=…`` ends, for a blank inside of it; None where there is none."""
-        if _OPEN_SUBSCRIPT.match(self.text[begin:pos]) is None:
+        """Where the subscript of ``name[a b]=…``, or of ``[a b]=…`` in an array, ends; None where there is none."""
+        if (_OPEN_ITEM if self._in_array else _OPEN_SUBSCRIPT).match(self.text[begin:pos]) is None:
             return None
         end = self.text.find("]", pos)
         if end < 0 or "\n" in self.text[pos:end]:
             return None
         return end + 1 if self.text.startswith(("=", "+="), end + 1) else None
+
+    _in_array = False
 
     def _extglob_here(self, parts: list[Part]) -> bool:
         return (
@@ -163,6 +165,7 @@ class WordLexer(BracedLexer):
         items: list[tuple[Word | None, bool, Word]] = []
         self.pos = pos
         allow, self.allow_array = self.allow_array, False
+        within, self._in_array = self._in_array, True
         while True:
             self.advance()
             if self.kind == "newline":
@@ -185,6 +188,7 @@ class WordLexer(BracedLexer):
         end = self.pos
         self.depth -= 1
         self.allow_array = allow
+        self._in_array = within
         self.kind, self.value, self.start, self.token_line = outer
         self.kind = "word"
         return ArrayLit(tuple(items)), end

@@ -116,7 +116,7 @@ def wait(sh: Shell, argv: list[str]) -> Gen[int]:
     """Wait for children."""
     words = [word for word in argv[1:] if not (sh.dialect.bash and word in ("-f", "--"))]
     if words[:1] == ["-n"] and sh.dialect.bash:
-        return (yield from _wait_next(sh))
+        return (yield from _wait_next(sh, words[1:]))
     if not words:
         while True:
             pending = yield from _collect(sh)
@@ -167,7 +167,11 @@ def _caught(sh: Shell) -> Gen[int]:
     return 128 + numbers[0]
 
 
-def _wait_next(sh: Shell) -> Gen[int]:
+def _wait_next(sh: Shell, words: list[str]) -> Gen[int]:
+    """``wait -n [-p NAME]``: the next child that ends; NAME tells which, and is unset where none is left."""
+    name = words[1] if words[:1] == ["-p"] and len(words) > 1 else ""
+    if name:
+        sh.vars.unset(name)
     if not any(job.status is None for job in sh.jobs.jobs):
         return 127
     try:
@@ -177,6 +181,8 @@ def _wait_next(sh: Shell) -> Gen[int]:
     if ended is None:
         return 127
     note(sh, ended[0], ended[1])
+    if name:
+        sh.set_var(name, str(ended[0]))
     return ended[1] & 255
 
 

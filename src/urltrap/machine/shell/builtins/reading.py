@@ -9,6 +9,7 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.shell.builtins.registry import builtin
 from urltrap.machine.shell.builtins.variables import NAME, assign_name
 from urltrap.machine.shell.errors import ExitShell
+from urltrap.machine.shell.expansion.transform import single_quote
 from urltrap.machine.shell.input import read_record
 from urltrap.machine.shell.variables import Var
 
@@ -330,6 +331,7 @@ def mapfile(sh: Shell, argv: list[str]) -> Gen[int]:
     delimiter = b"\n"
     count = origin = skip = 0
     fd = 0
+    callback, quantum = "", 5000
     keep = False
     while words and words[0].startswith("-") and len(words[0]) > 1:
         flag = words.pop(0)
@@ -360,6 +362,13 @@ def mapfile(sh: Shell, argv: list[str]) -> Gen[int]:
                 skip = number
             else:
                 fd = number
+        elif letter == "C":
+            callback = value
+        elif not value.isdecimal() or not int(value[:9]):
+            yield from sh.complain(f"{value}: invalid callback quantum", argv[0])
+            return 1
+        else:
+            quantum = int(value[:9])
     name = words[0] if words else "MAPFILE"
     if not NAME.fullmatch(name):
         yield from sh.complain(f"`{name}': not a valid identifier", argv[0])
@@ -373,7 +382,12 @@ def mapfile(sh: Shell, argv: list[str]) -> Gen[int]:
         number += 1
         if number > skip:
             text = decode(data.replace(b"\0", b""))
-            lines[origin + len(lines)] = text if strip or ended else text + decode(delimiter)
+            at = origin + len(lines)
+            lines[at] = text if strip or ended else text + decode(delimiter)
+            if callback and not len(lines) % quantum:
+                from urltrap.machine.shell.interpreter.script import run_text
+
+                yield from run_text(sh, f"{callback} {at} {single_quote(lines[at])}", origin="eval")
             sh.vars.account(0, len(text) + 16)
         if ended:
             break

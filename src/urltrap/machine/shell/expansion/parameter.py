@@ -8,7 +8,7 @@ from urltrap.machine.shell.arithmetic import evaluate
 from urltrap.machine.shell.ast import Param, Word
 from urltrap.machine.shell.errors import ExpansionError
 from urltrap.machine.shell.expansion.names import ShellNames, element_index
-from urltrap.machine.shell.expansion.transform import transform
+from urltrap.machine.shell.expansion.transform import transform, whole
 from urltrap.machine.shell.glob import compile_pattern, remove_prefix, remove_suffix, replace, unquote_pattern
 from urltrap.machine.shell.variables import Var
 
@@ -83,7 +83,7 @@ def _special_array(sh: Shell, name: str) -> list[str] | None:
         return [str(status) for status in sh.pipe_status]
     if name == "FUNCNAME":
         names = [frame.function or "source" for frame in reversed(sh.frames)]
-        return [*names, "main"] if names else []
+        return [*names, "main"] if names and not sh.command_string else names
     if name == "BASH_SOURCE":
         return [frame.source for frame in reversed(sh.frames)] + ([sh.arg0] if not sh.command_string else [])
     if name == "BASH_LINENO":
@@ -138,6 +138,8 @@ def expand_parameter(sh: Shell, param: Param, quoted: bool) -> Gen[str | list[st
         keys = [key for key, _ in array_items(sh.vars.find(param.name))]
         return sh.ifs[:1].join(keys) if _star(param) and quoted else keys
     if param.indirect:
+        if param.index is None and not param.op and (name := sh.vars.target(param.name)) != param.name:
+            return name  # of a nameref it is the name that it stands for
         param = yield from _follow(sh, param)
     index = ""
     many = _is_many(param)
@@ -335,6 +337,13 @@ def _map(sh: Shell, param: Param, values: list[str]) -> Gen[list[str]]:
     if not op:
         return values
     yield from sh.p.tick(1 + sum(map(len, values)) // 256)
+    if (
+        op in ("@A", "@K", "@k")
+        and _is_many(param)
+        and (var := sh.vars.find(param.name)) is not None
+        and var.array
+    ):
+        return whole(param.name, var, op)
     if op.startswith("@"):
         return [transform(sh, param, value, op) for value in values]
     assert param.arg is not None  # the parser always gives a pattern

@@ -10,6 +10,7 @@ from urltrap.machine.shell.ast import Param
 
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Shell
+    from urltrap.machine.shell.variables import Var
 
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./\-]+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]")
@@ -85,6 +86,24 @@ def trace_quote(text: str) -> str:
     if _SPECIAL.search(text):
         return single_quote(text)
     return text
+
+
+def whole(name: str, var: Var, op: str) -> list[str]:
+    """``${a[@]@A}``, ``@K`` and ``@k``: a whole array as its declaration, or as keys and values."""
+    items = var.value.items() if isinstance(var.value, dict) else [("0", var.value or "")]
+    pairs = [(str(key), value) for key, value in (items if var.array == "A" else sorted(items))]
+    if op == "@k":
+        return [each for pair in pairs for each in pair]
+    if op == "@K":
+        return [" ".join(f"{key} {declare_quote(value)}" for key, value in pairs)]
+    flags = (
+        var.array
+        + ("i" if var.integer else "")
+        + ("r" if var.readonly else "")
+        + ("x" if var.exported else "")
+    )
+    shown = " ".join(f"[{key}]={declare_quote(value)}" for key, value in pairs)
+    return [f"declare -{flags} {name}=({shown}{' ' if var.array == 'A' and pairs else ''})"]
 
 
 def transform(sh: Shell, param: Param, value: str | None, op: str) -> str:

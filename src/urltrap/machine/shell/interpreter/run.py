@@ -189,6 +189,8 @@ def run_in_child(child: Shell, node: Node) -> Run:
 def run_background(sh: Shell, node: Background) -> Gen[int]:
     """``command &``."""
     inner = node.node
+    if node.coproc:
+        return (yield from _coproc(sh, node))
     quiet = not sh.option("monitor")
 
     def child(process: Process) -> Run:
@@ -217,6 +219,45 @@ def run_background(sh: Shell, node: Background) -> Gen[int]:
         yield from sh.p.err(f"[{job.number}] {pids[-1]}\n" if sh.dialect.bash else "")
     sh.status = 0
     yield from sh.p.tick(1)
+    return 0
+
+
+_COPROC_READS, _COPROC_WRITES = 63, 60
+"""The descriptors that bash gives to a coprocess: the highest that are free below 64."""
+
+
+def _coproc(sh: Shell, node: Background) -> Gen[int]:
+    """``coproc``: a child whose input and output are two descriptors of the shell, told in an array."""
+    from urltrap.machine.shell.variables import Var
+
+    p = sh.p
+    to_child, to_shell = p.pipe(), p.pipe()
+
+    def child(process: Process) -> Run:
+        shell = sh.fork(process)
+        process.dup2(to_child[0], 0)
+        process.dup2(to_shell[1], 1)
+        for fd in (*to_child, *to_shell):
+            process.close(fd)
+        return run_in_child(shell, node.node)
+
+    pid = p.fork(child, new_group=sh.option("monitor"))
+    for old, new in ((to_shell[0], _COPROC_READS), (to_child[1], _COPROC_WRITES)):
+        p.dup2(old, new)
+        p.close(old)
+    p.close(to_child[0])
+    p.close(to_shell[1])
+    var: Var = sh.vars.slot(sh.vars.target(node.coproc))
+    var.value = {0: str(_COPROC_READS), 1: str(_COPROC_WRITES)}
+    var.array = "a"
+    sh.set_var(f"{node.coproc}_PID", str(pid))
+    sh.last_background = pid
+    job = sh.jobs.add([pid], node.text)
+    job.own_group = sh.option("monitor")
+    if sh.interactive:
+        yield from p.err(f"[{job.number}] {pid}\n")
+    sh.status = 0
+    yield from p.tick(1)
     return 0
 
 
