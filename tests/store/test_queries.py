@@ -183,3 +183,9 @@ def test_a_migration_makes_the_numbers_that_intake_makes(store: Store) -> None:
         rows = connection.exec_driver_sql(f"SELECT password, password_key, {words} FROM logins").all()
     assert len(rows) == 3
     assert all(value_key(bytes(password)) == kept == made for password, kept, made in rows)
+
+
+def test_lists_are_read_without_parallel_helpers(store: Store) -> None:
+    with store.connect() as connection:
+        if store.dialect == "postgresql":
+            assert connection.exec_driver_sql("SHOW max_parallel_workers_per_gather").scalar() == "0"

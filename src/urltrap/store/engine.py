@@ -132,9 +132,11 @@ def _engine(url: str) -> Engine:
         ) from error
     try:
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(
+            engine = create_engine(
                 parsed, pool_pre_ping=True, pool_size=4, max_overflow=8, connect_args=_POSTGRESQL_OPTIONS
             )
+            event.listen(engine, "connect", _postgresql_connected)
+            return engine
         if parsed.get_backend_name() in ("mysql", "mariadb"):
             # Every commit is read by others at once, and no gap between rows is locked for those who insert beside us.
             engine = create_engine(
@@ -162,6 +164,14 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _sqlite_connected)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _postgresql_connected(connection: Any, _record: object) -> None:
+    # Our lists end after a page: one process finds it in an index in a millisecond or two, where starting helpers,
+    # which read thousands of rows ahead, takes thirty. On the few cores of a trap they only wait for each other.
+    with connection.cursor() as cursor:
+        cursor.execute("SET max_parallel_workers_per_gather = 0")
+    connection.commit()
 
 
 def _mariadb_connected(connection: Any, _record: object) -> None:
