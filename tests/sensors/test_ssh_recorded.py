@@ -62,7 +62,7 @@ async def test_every_answer_is_among_those_of_the_real_server(
     )
     changes = shipped_profile(name)[0].model_dump() | {"banner_delay_ms": 0.0, "password_refusal_ms": 0.0}
     trap = await trap_builder(maker=machines, profile_changes=changes)
-    target = Target("127.0.0.1", trap.port, "root", PASSWORD, silence=0.25, at_a_time=24)
+    target = Target("127.0.0.1", trap.port, "root", PASSWORD, silence=0.6, at_a_time=24)
     banner, offered, _ = await read_offer(target)
     answers = await ask_all(target, chosen())
     recorded = json.loads((files("urltrap.wire.ssh.profiles") / f"{name}.answers.json").read_text("utf-8"))

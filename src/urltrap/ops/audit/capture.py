@@ -160,6 +160,9 @@ def _profile(
         root_signals=any(
             "exit-signal" in each for each in answers.get("a command that is sent a signal", ())
         ),
+        mute=not any("Invalid" in each for each in answers.get("protocol 1337", ("Invalid",))),
+        speaks_first=any("KEXINIT" in each for each in answers.get("nothing", ())),
+        random_padding=any("random padding" in each for each in answers.get("protocol 1.99", ())),
         whole_refusals=any("\\r\\n' [reset]" in each for each in answers.get("a web request", ())),
         takes_ext_info=all(
             "UNIMPLEMENTED" not in each

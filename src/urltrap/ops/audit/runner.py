@@ -14,7 +14,7 @@ from urltrap.ops.audit.shown import merged, shown, shown_clear
 
 _LONGEST = 30.0
 _AFTER = 0.1
-_REFUSAL = 6.0
+_PATIENCE = 6.0
 _KNOWN_BY_NAME = {"EXT_INFO(": "EXT_INFO", "GLOBAL_REQUEST(hostkeys-00": "HOST_KEYS"}
 
 
@@ -132,8 +132,8 @@ async def _ask_encrypted(client: ProbeClient, target: Target, probe: Probe) -> A
 
     async def listen(until: str) -> None:
         nonlocal end
-        # Who refuses a password takes his time.
-        wait = target.silence + (_REFUSAL if until and probe.stage is Stage.SERVED else 0)
+        # Who refuses a password takes his time, and so does a busy server that starts a command.
+        wait = target.silence + (_PATIENCE if until else 0)
         try:
             while True:
                 async with asyncio.timeout(wait):

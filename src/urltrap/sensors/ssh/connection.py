@@ -17,6 +17,7 @@ from asyncssh.packet import SSHPacket, UInt32
 from urltrap.machine.api import Connection, decode
 from urltrap.machine.machine import LoginError, MachineDownError
 from urltrap.model.event import ClientIdentified, CloseReason, CommandEntered, ForwardAsked
+from urltrap.sandbox.login import BoxLogin
 from urltrap.sensors.budget import Budget
 from urltrap.sensors.files import FileKeeper
 from urltrap.sensors.machines import MACHINE_DOWN
@@ -72,7 +73,8 @@ class SshConnection(AuthenticatingConnection):
         endpoints = Endpoints(peer[0], peer[1], local[0], local[1])
         if not self.sensor.admission.enter(endpoints.src_ip):
             self._cancel_login_timer()
-            transport.write(b"Exceeded MaxStartups\r\n")  # type: ignore[attr-defined]
+            if not self.profile.mute:
+                transport.write(b"Exceeded MaxStartups\r\n")  # type: ignore[attr-defined]
             transport.close()
             return
         self.session = Session(self.sensor.journal, "ssh", "ssh", endpoints, persona=self.sensor.persona_name)
@@ -318,7 +320,8 @@ class SshConnection(AuthenticatingConnection):
         )
         if not self.budget.command():
             return None
-        transfer = transfer_program(self, channel, kept)
+        # A box has an scp of its own.
+        transfer = transfer_program(self, channel, kept) if self._boxed is None else None
         if transfer is not None:
             return transfer
         environment = _decoded(channel.environment)
@@ -332,7 +335,15 @@ class SshConnection(AuthenticatingConnection):
     def start_subsystem(self, channel: SessionChannel, name: bytes) -> Program | None:
         """SFTP; sshd knows no other."""
         self.session.record(CommandEntered, channel=channel.number, mode="subsystem", text=name[:1024])
+        if name == b"sftp" and (boxed := self._boxed) is not None:
+            return self._job(channel, boxed.sftp_server())
         return transfer_program(self, channel, None) if name == b"sftp" else None
+
+    @property
+    def _boxed(self) -> BoxLogin | None:
+        """The log-in where its programs run in a box."""
+        login = self.login
+        return login if isinstance(login, BoxLogin) and login.has_box else None
 
     def _job(self, channel: SessionChannel, job: Any) -> Program:
         program = JobProgram(self, channel, job)

@@ -41,6 +41,11 @@ def _wait() -> bool:
     return False
 
 
+def _reset_at_close(transport: Any) -> None:
+    with contextlib.suppress(OSError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+
+
 class ServerTransport(NegotiatingConnection):
     """A connection that looks like the profile's server up to the end of log-in."""
 
@@ -89,7 +94,8 @@ class ServerTransport(NegotiatingConnection):
     def say_goodbye(self, text: str) -> None:
         """End as sshd does where it says why: DISCONNECT 2 with `text` and an empty language."""
         if self._transport:
-            super()._send_disconnect(packets.DISCONNECT_PROTOCOL_ERROR, text, "")
+            if not self.profile.mute:
+                super()._send_disconnect(packets.DISCONNECT_PROTOCOL_ERROR, text, "")
             self._force_close(None)
 
     def say_aside(self, text: str) -> None:
@@ -113,6 +119,8 @@ class ServerTransport(NegotiatingConnection):
         if self._transport:
             super()._send_version()
             self._banner_sent = True
+            if self.profile.speaks_first:
+                self._offer()
             if self._inpbuf:
                 self._recv_data()
             if self._ended_early:
@@ -140,23 +148,24 @@ class ServerTransport(NegotiatingConnection):
         self._client_version = result.line
         self.set_extra_info(client_version=result.line.decode("latin-1"))
         self.identified(result.line, None)
-        self._send_kexinit()
-        self._kexinit_sent = True
+        if not self.profile.speaks_first:
+            self._offer()
         self._recv_handler = self._recv_pkthdr
         return True
+
+    def _offer(self) -> None:
+        self._send_kexinit()
+        self._kexinit_sent = True
 
     def _refuse(self, refused: Refused) -> None:
         transport = self._transport
         if transport is None:
             return
-        if refused.answer:
+        if refused.answer and not self.profile.mute:
             self._send(refused.answer)
         self._inpbuf = b""
         if refused.reset:
-            with contextlib.suppress(OSError):
-                transport.get_extra_info("socket").setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET
-                )
+            _reset_at_close(transport)
         self._last_words = True
         self._force_close(None)
 
@@ -332,7 +341,8 @@ class ServerTransport(NegotiatingConnection):
     def _send_ext_info(self) -> None:
         self._extensions_to_send.clear()
         self._extensions_to_send.update(self.profile.extension_info())
-        super()._send_ext_info()
+        if self._extensions_to_send:
+            super()._send_ext_info()
 
     def send_packet(self, pkttype: int, *args: bytes, handler: Any = None) -> None:
         """Send a packet, but not the empty IGNORE that asyncssh puts before encrypted ones: sshd sends none."""
@@ -340,7 +350,7 @@ class ServerTransport(NegotiatingConnection):
             super().send_packet(pkttype, *args, handler=handler)
 
     def _send(self, data: bytes) -> None:
-        if not self._send_encryption and self._server_kexinit:
+        if not self._send_encryption and self._server_kexinit and not self.profile.random_padding:
             padding = data[4]
             data = data[:-padding] + bytes(padding)
         self.counted(0, len(data))
@@ -398,7 +408,7 @@ class ServerTransport(NegotiatingConnection):
 
     def _send_disconnect(self, code: int, reason: str, lang: str) -> None:
         # asyncssh explains itself to the client; sshd closes without a word in all but a few cases.
-        if code == MACError("").code:
+        if code == MACError("").code and not self.profile.mute:
             self._last_words = True
             super()._send_disconnect(packets.DISCONNECT_PROTOCOL_ERROR, packets.BAD_MAC, "")
         elif self._auth_complete and self._transport is not None:
@@ -414,6 +424,8 @@ class ServerTransport(NegotiatingConnection):
         self._transport = None
         if isinstance(transport, GatheringTransport):
             transport.flush()
+        if self.profile.mute and self._inpbuf:
+            _reset_at_close(transport)  # it closes with bytes unread, which the kernel answers so
         if (transport.get_write_buffer_size() and not self._write_paused) or self._last_words:
             transport.close()
             self._loop.call_later(_FLUSH_SECONDS, transport.abort)

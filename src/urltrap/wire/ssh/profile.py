@@ -19,6 +19,9 @@ class Profile(Model):
     `root_signals`: whether a client that is logged in as root may signal its commands (OpenSSH from 9.9 on).
     `whole_refusals`: whether a refused identification is answered in one piece, so that its line end arrives before a
     reset; `takes_ext_info`: whether the client may send EXT_INFO.
+    `mute`: whether it closes without a word where OpenSSH says why (Dropbear); `speaks_first`: whether it offers its
+    algorithms before it has heard the client (Dropbear); `random_padding`: whether packets in the clear are padded by
+    chance rather than with zeros.
     Source: a capture of the named package on its own distribution.
     """
 
@@ -37,6 +40,9 @@ class Profile(Model):
     channel_window: int = Field(default=2_097_152, ge=1)
     channel_packet: int = Field(default=32_768, ge=1)
     root_signals: bool = False
+    mute: bool = False
+    speaks_first: bool = False
+    random_padding: bool = False
     whole_refusals: bool = False
     takes_ext_info: bool = False
     max_sessions: int = Field(default=10, ge=1)
@@ -56,7 +62,9 @@ class Profile(Model):
 
     def extension_info(self) -> list[tuple[bytes, bytes]]:
         """The pairs of the EXT_INFO message, in order (RFC 8308)."""
-        pairs = [("server-sig-algs", ",".join(self.signature_algorithms)), *self.extensions]
+        pairs = list(self.extensions)
+        if self.signature_algorithms:
+            pairs.insert(0, ("server-sig-algs", ",".join(self.signature_algorithms)))
         return [(name.encode("ascii"), value.encode("ascii")) for name, value in pairs]
 
     def accepts_env(self, name: bytes) -> bool:
