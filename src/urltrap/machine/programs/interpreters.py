@@ -1,4 +1,4 @@
-"""python, perl, php, ruby, node: not interpreters. Versions, prints of literals, and the one-liners that download."""
+"""perl, php, ruby, node: not interpreters. Versions, prints of literals, and the one-liners that download."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from urltrap.machine.api import Process, Run, decode, encode
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs import _perl_lines
 from urltrap.machine.programs._connecting import told
 from urltrap.machine.programs._net import ask
 from urltrap.machine.programs._paths import join
@@ -78,9 +79,24 @@ def _execute(p: Process, family: str, code: str, *, lines: bool = False) -> Gene
                 yield from p.err(_TRACEBACK + "OSError: [Errno 113] No route to host\n")
                 return 1
             return 0
-        for text in _literals(family, code):
+        texts = _literals(family, code)
+        for text in texts:
             yield from p.write(1, encode(text + "\n" if lines else text))
+        if not texts and not _SHELL_CALL.search(code):
+            ended = _NOTHING.fullmatch(code)
+            if ended is None:
+                p.unwritten()
+                return _CRASH
+            return int(ended[1] or 0) & 0xFF
     return (yield from _shell_calls(p, family, code))
+
+
+_SHELL_CALL = re.compile(r"os\.system|os\.popen|subprocess\.|shell_exec|passthru|\bsystem|pty\.spawn|\bexec")
+_NOTHING = re.compile(
+    r"(?:#[^\n]*\n|\s|use\s+(?:strict|warnings)\s*;)*(?:\d+|exit\s*\(?\s*(\d{1,9})?\s*\)?)?\s*;?\s*"
+)
+"""A program that does nothing, or only ends with a status: its silence is true."""
+_CRASH = 139
 
 
 def _decoded(code: str) -> list[str]:
@@ -251,29 +267,27 @@ def interpreter(p: Process) -> Run:
     code: list[str] = []
     script: str | None = None
     lines = False  # perl -l ends what is printed with a newline
+    flags = ""
+    suffix: str | None = None
     while words:
         word = words.pop(0)
         if word in ("-V", "--version", "-v", "-version") and not (family == "python" and word == "-v"):
             yield from p.out(_version(p, family))
             return 0
-        if family == "python" and word.startswith("-") and "c" in word and not word.startswith("--"):
-            inline = word.partition("c")[2]
-            if not inline and not words:
-                yield from p.err(
-                    "Argument expected for the -c option\n"
-                    f"usage: {p.argv[0]} [option] ... [-c cmd | -m mod | file | -] [arg] ...\n"
-                    "Try `python -h' for more information.\n"
-                )
-                return 2
-            code.append(inline or words.pop(0))
-            break
-        if family == "python" and word == "-m":
-            return (yield from _module(p, words))
+        if family == "perl" and (found := re.fullmatch(r"-[nplw]*i(\.[\w~.]*)?", word)):
+            suffix = found[1] or ""
+            flags += word.partition("i")[0]
+            continue
+        if family == "perl" and re.fullmatch(r"-[npawl]+", word):
+            flags += word
+            continue
         if family != "python" and re.fullmatch(r"-[a-zA-Z0-9]*[eEr]", word):
             if not words:
                 yield from p.err(f"No code specified for {word}.\n" if family == "perl" else "")
                 return 29 if family == "perl" else 2
-            lines = family == "perl" and "l" in word
+            lines = family == "perl" and "l" in word + flags
+            flags += word if family == "perl" else ""
+            suffix = "" if family == "perl" and "i" in word else suffix
             code.append(words.pop(0))
         elif word == "-" or not word.startswith("-"):
             script = word
@@ -289,9 +303,15 @@ def interpreter(p: Process) -> Run:
             return (yield from _interactive(p, family))
         code.append(decode((yield from p.read_all(0, _MAX_CODE))))
     text = "\n".join(code)
-    if family == "python" and (wrong := _syntax_error(text)):
-        yield from p.err(wrong)
-        return 1
+    if family == "perl" and code and ("n" in flags or "p" in flags):
+        steps = _perl_lines.compiled(text) if "a" not in flags else None
+        if steps is None:
+            p.unwritten()
+            return _CRASH
+        files = ([script] if script is not None else []) + words
+        return (
+            yield from _perl_lines.run(p, steps, files, prints="p" in flags, chomps=lines, in_place=suffix)
+        )
     return (yield from _execute(p, family, text, lines=lines))
 
 
@@ -302,42 +322,6 @@ def _no_script(p: Process, family: str, script: str, problem: SysError) -> str:
     if family == "perl":
         return f'Can\'t open perl script "{script}": {problem.words}\n'
     return f"Could not open input file: {script}\n"
-
-
-def _module(p: Process, words: list[str]) -> Run:
-    name = words[0] if words else ""
-    if name == "http.server" or name == "SimpleHTTPServer":
-        port = words[1] if len(words) > 1 and words[1].isdecimal() else "8000"
-        yield from p.out(f"Serving HTTP on 0.0.0.0 port {port} (http://0.0.0.0:{port}/) ...\n")
-        yield from p.sleep(60.0)
-        return 0
-    if name in ("json.tool", "base64", "this", "venv"):
-        yield from p.write(1, (yield from p.read_all(0, _MAX_CODE)) if name == "json.tool" else b"")
-        return 0
-    row = p.process_row(p.pid)
-    where = p.argv[0] if "/" in p.argv[0] or row is None else f"/usr/bin/{p.argv[0]}"
-    yield from p.err(f"{where}: No module named {name}\n")
-    return 1
-
-
-def _syntax_error(code: str) -> str:
-    """A quote or parenthesis that is never closed in a one-line program."""
-    line = code.strip("\n")
-    if "\n" in line or "#" in line:
-        return ""
-    bare = re.sub(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", "", line)
-    at = max(bare.find("'"), bare.find('"'))
-    if at >= 0:
-        place = line.rfind(bare[at])
-        return _pointed(line, place, "unterminated string literal (detected at line 1)")
-    for opening, closing in ("()", "[]", "{}"):
-        if bare.count(opening) > bare.count(closing):
-            return _pointed(line, line.find(opening), f"'{opening}' was never closed")
-    return ""
-
-
-def _pointed(line: str, place: int, text: str) -> str:
-    return f'  File "<string>", line 1\n    {line}\n    {" " * place}^\nSyntaxError: {text}\n'
 
 
 def _interactive(p: Process, family: str) -> Run:
