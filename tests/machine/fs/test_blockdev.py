@@ -39,11 +39,11 @@ def test_a_cloud_disk_has_a_guid_table() -> None:
     disk = persona.disks[0]
     content = device_content(persona, (disk.major, 0))
     assert content is not None and content.read(512, 8) == b"EFI PART"
-    assert content.read(568, 16) == disk_identity(persona).bytes_le
+    assert content.read(568, 16) == uuid.UUID(disk_identity(persona)).bytes_le
     first = content.read(1024, 128)
     assert first[16:32] == uuid.UUID(disk.partitions[0].partuuid).bytes_le
     shown = Box("cloud-small").run("fdisk -l").out.decode()
-    assert f"Disk identifier: {str(disk_identity(persona)).upper()}\n" in shown
+    assert f"Disk identifier: {disk_identity(persona).upper()}\n" in shown
 
 
 def test_reading_goes_over_every_border() -> None:

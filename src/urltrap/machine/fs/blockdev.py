@@ -7,7 +7,6 @@ Layouts: MBR and GPT (UEFI 2.10, chapter 5), ext4's superblock (kernel.org, "ext
 from __future__ import annotations
 
 import struct
-import uuid
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
 _SECTOR = 512
 _GRUB_TEXT = b"GRUB \0Geom\0Hard Disk\0Read\0 Error\r\n\0"
-_LINUX_GPT = uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
-_BIOS_GPT = uuid.UUID("21686148-6449-6e6f-744e-656564454649")
-_EFI_GPT = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+_LINUX_GPT = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
+_BIOS_GPT = "21686148-6449-6e6f-744e-656564454649"
+_EFI_GPT = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +112,28 @@ def _boot_sector(disk: Disk, gpt: bool) -> bytes:
     return bytes(code) + table + b"\x55\xaa"
 
 
-def disk_identity(persona: Persona) -> uuid.UUID:
+def uuid_bytes(text: str) -> bytes:
+    """A UUID as file systems have it."""
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def guid(text: str) -> bytes:
+    """A GUID as a partition table has it: the first three groups little-endian (UEFI 2.10, appendix A)."""
+    raw = uuid_bytes(text)
+    return raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]
+
+
+def uuid_text(raw: bytes) -> str:
+    """A UUID as people write it."""
+    digits = raw.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def disk_identity(persona: Persona) -> str:
     """The GUID of a disk with a GPT."""
-    return uuid.UUID(bytes=stream(_seed(persona, "gpt"), 0, 16), version=4)
+    raw = bytearray(stream(_seed(persona, "gpt"), 0, 16))
+    raw[6], raw[8] = raw[6] & 0x0F | 0x40, raw[8] & 0x3F | 0x80
+    return uuid_text(bytes(raw))
 
 
 def _gpt(persona: Persona, disk: Disk) -> list[tuple[int, bytes]]:
@@ -123,16 +141,14 @@ def _gpt(persona: Persona, disk: Disk) -> list[tuple[int, bytes]]:
     for part in disk.partitions:
         kind = _LINUX_GPT if part.fstype == "ext4" else _EFI_GPT if part.fstype == "vfat" else _BIOS_GPT
         last = part.start_sector + part.size_kb * 2 - 1
-        row = struct.pack(
-            "<16s16sQQQ72s", kind.bytes_le, uuid.UUID(part.partuuid).bytes_le, part.start_sector, last, 0, b""
-        )
+        row = struct.pack("<16s16sQQQ72s", guid(kind), guid(part.partuuid), part.start_sector, last, 0, b"")
         entries[(part.minor - 1) * 128 : part.minor * 128] = row
     total = disk.size_kb * 2
     identity = disk_identity(persona)
 
     def header(checksum: int) -> bytes:
         return struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, checksum, 0, 1, total - 1, 2048, total - 34,
-                           identity.bytes_le, 2, 128, 128, zlib.crc32(entries))  # fmt: skip
+                           guid(identity), 2, 128, 128, zlib.crc32(entries))  # fmt: skip
 
     return [(_SECTOR, header(zlib.crc32(header(0))).ljust(_SECTOR, b"\0")), (2 * _SECTOR, bytes(entries))]
 
@@ -145,7 +161,7 @@ def _partition(persona: Persona, part: Partition) -> BlockContent:
         heads = ((0, bytes(1024) + _superblock(persona, part)),)
         used = min(size, persona.root.used_kb * 1024)
     elif part.fstype == "swap":
-        header = struct.pack("<III16s16s", 1, part.size_kb // 4 - 1, 0, uuid.UUID(part.uuid).bytes, b"")
+        header = struct.pack("<III16s16s", 1, part.size_kb // 4 - 1, 0, uuid_bytes(part.uuid), b"")
         heads = ((0, bytes(1024) + header + bytes(4086 - 1024 - len(header)) + b"SWAPSPACE2"),)
     elif part.fstype == "vfat":
         serial = bytes.fromhex(part.uuid.replace("-", ""))[::-1]
@@ -168,7 +184,7 @@ def _superblock(persona: Persona, part: Partition) -> bytes:
                      int(persona.boot_time) + 2)  # fmt: skip
     struct.pack_into("<HHHHHHIIIIHHIHHIII", data, 52, 1, 0xFFFF, 0xEF53, 1, 1, 0, int(persona.installed), 0, 0, 1, 0, 0,
                      11,                     256, 0, 0x3C, 0x2C2, 0x46B)  # fmt: skip
-    data[104:120] = uuid.UUID(part.uuid).bytes
+    data[104:120] = uuid_bytes(part.uuid)
     data[136:137] = b"/"
     return bytes(data)
 

@@ -43,7 +43,7 @@ def _table(p: Process, disk: Disk) -> str:
         f"sectors\n{model}"
         "Units: sectors of 1 * 512 = 512 bytes\nSector size (logical/physical): 512 bytes / 512 bytes\n"
         f"I/O size (minimum/optimal): 512 bytes / 512 bytes\nDisklabel type: {'gpt' if gpt else 'dos'}\n"
-        f"Disk identifier: {str(disk_identity(p.persona)).upper() if gpt else '0x' + label}\n\n"
+        f"Disk identifier: {disk_identity(p.persona).upper() if gpt else '0x' + label}\n\n"
     )
     rows = [["Device", "Start", "End", "Sectors", "Size", "Type"]] if gpt else [
         ["Device", "Boot", "Start", "End", "Sectors", "Size", "Id", "Type"]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import struct
-import uuid
 
 from urltrap.machine.api import S_IFMT, Run, decode
 from urltrap.machine.errors import SysError
-from urltrap.machine.fs.blockdev import device_content
+from urltrap.machine.fs.blockdev import device_content, uuid_text
 from urltrap.machine.programs._cmd import Cmd, command
 from urltrap.machine.shell.timeformat import strftime
 
@@ -247,11 +246,11 @@ def _medium(head: bytes) -> str:
     """What is on a disk or a partition, by its first two pages."""
     if head[1080:1082] == b"\x53\xef":
         features = "(needs journal recovery) (extents) (64bit) (large files) (huge files)"
-        return f"Linux rev 1.0 ext4 filesystem data, UUID={uuid.UUID(bytes=head[1128:1144])}, {features}"
+        return f"Linux rev 1.0 ext4 filesystem data, UUID={uuid_text(head[1128:1144])}, {features}"
     if head[4086:4096] == b"SWAPSPACE2":
         pages = int.from_bytes(head[1028:1032], "little")
         return (f"Linux swap file, 4k page size, little endian, version 1, size {pages} pages, 0 bad pages, no label, "
-                f"UUID={uuid.UUID(bytes=head[1036:1052])}")  # fmt: skip
+                f"UUID={uuid_text(head[1036:1052])}")  # fmt: skip
     if head[510:512] == b"\x55\xaa":
         maker = head[3:11].decode("latin-1").rstrip() if head[:2] == b"\xeb\x3c" else ""
         return "DOS/MBR boot sector" + (f', code offset 0x3c+2, OEM-ID "{maker}"' if maker else "")
