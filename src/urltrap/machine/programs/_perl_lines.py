@@ -117,9 +117,8 @@ def _line(
             if (found is None) is (step.parts["when"] == "if"):
                 continue
         if step.old is not None:
-            line, many = step.old.subn(
-                _replacement(step.parts["new"] or ""), line, "g" not in (step.parts["flags"] or "")
-            )
+            once = "g" not in (step.parts["flags"] or "")
+            line = step.old.sub(_replacement(step.parts["new"] or ""), line, count=1 if once else 0)
         elif step.parts["from"] is not None:
             line = _translated(line, step.parts)
         elif step.parts["verb"] == "print":
