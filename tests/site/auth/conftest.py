@@ -10,18 +10,21 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.site import demo
 from tests.site.conftest import NOW
 
 from urltrap.model.settings import Settings
 from urltrap.site.app import create_app
+from urltrap.site.auth import passwords
 from urltrap.store import Store, open_store
 from urltrap.store.accounts import keys, users
 from urltrap.store.accounts.audit import Actor
 
 PASSWORD = "correct horse battery"
-HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+HASH = CHEAP.hash(PASSWORD)
 """Cheap: what these tests ask is not how long it takes."""
 MACHINE = Actor("tests")
 
@@ -33,13 +36,21 @@ class House:
     store: Store
     settings: Settings = field(default_factory=Settings)
     now: datetime = NOW
+    app: FastAPI | None = None
+    built: Settings | None = None
 
     def client(
         self, base: str = "http://127.0.0.1:8080", peer: str = "127.0.0.1", **headers: str
     ) -> TestClient:
         """A browser that nobody has used."""
-        app = create_app(self.store, self.settings, now=lambda: self.now, secret=b"of the installation")
-        return TestClient(app, base_url=base, follow_redirects=False, client=(peer, 50000), headers=headers)
+        if self.app is None or self.built is not self.settings:
+            self.app = create_app(
+                self.store, self.settings, now=lambda: self.now, secret=b"of the installation"
+            )
+            self.built = self.settings
+        return TestClient(
+            self.app, base_url=base, follow_redirects=False, client=(peer, 50000), headers=headers
+        )
 
     def logged_in(self, name: str) -> TestClient:
         """A browser in which a user has logged in."""
@@ -70,6 +81,15 @@ def add_users(store: Store) -> None:
     """One of each role."""
     for role in ("admin", "analyst", "viewer"):
         users.add(store, f"{role}-1", role, HASH, NOW, MACHINE)
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords that cost nothing to look at."""
+    monkeypatch.setattr(passwords, "_HASHER", CHEAP)
+    passwords._of_nobody.cache_clear()
+    yield
+    passwords._of_nobody.cache_clear()
 
 
 @pytest.fixture

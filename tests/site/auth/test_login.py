@@ -14,6 +14,7 @@ from urltrap.site.auth.rules import RULES, flat, pattern_of
 from urltrap.store.accounts import audit, sessions, users, waits
 
 DAY = timedelta(days=1)
+REAL = passwords._HASHER
 NEW = "another long enough one"
 
 
@@ -247,7 +248,10 @@ def test_an_address_is_taken_from_named_proxies_alone(house: House) -> None:
     )
 
 
-def test_passwords_are_hashed_with_argon2id_and_compared_for_nobody_too() -> None:
+def test_passwords_are_hashed_with_argon2id_and_compared_for_nobody_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passwords, "_HASHER", REAL)
     kept = passwords.hash_of(PASSWORD)
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$") and not passwords.weak(kept)
     assert passwords.fits(PASSWORD, kept) and not passwords.fits(PASSWORD + " ", kept)
@@ -257,6 +261,16 @@ def test_passwords_are_hashed_with_argon2id_and_compared_for_nobody_too() -> Non
     for password in ("short", "aaaaaaaaaaaa", "x" * 2000, "viewer-1 1234"):
         assert passwords.problem_with(password, "viewer-1")
     assert not passwords.problem_with(PASSWORD, "viewer-1")
+
+
+def test_a_hash_of_weaker_parameters_is_made_anew_at_a_log_in(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=2, memory_cost=64, parallelism=1))
+    client = house.logged_in("viewer-1")
+    kept = users.find(house.store, "viewer-1")
+    assert kept is not None and ",t=2," in kept.password_hash and passwords.fits(PASSWORD, kept.password_hash)
+    assert client.get("/urls").status_code == 200
 
 
 def test_a_token_of_a_log_in_is_kept_as_its_hash(house: House) -> None:

@@ -89,6 +89,9 @@ def login(request: Request, form: Form) -> Response:
         )
     assert user is not None
     waits.succeeded(site.store, subjects, now)
+    if passwords.weak(user.password_hash):
+        kept = passwords.hash_of(form.get("password", ""))
+        users.renew_hash(site.store, user.name, user.password_hash, kept)
     agent = "".join(char for char in request.headers.get("user-agent", "") if char.isprintable())
     token = sessions.begin(site.store, user.name, agent, lifetime_of(site.settings.site), now, actor)
     answer = RedirectResponse(local(aim), 303)

@@ -86,6 +86,13 @@ def set_password(
         note(connection, now, by, "user.password", name)
 
 
+def renew_hash(store: Store, name: str, before: str, password_hash: str) -> None:
+    """Keep the same password as a better hash; nothing where it was changed meanwhile."""
+    mine = (users.c.name == name, users.c.password_hash == before)
+    with store.begin() as connection:
+        connection.execute(update(users).where(*mine).values(password_hash=password_hash))
+
+
 def set_role(store: Store, name: str, role: str, now: datetime, by: Actor) -> None:
     """Give a user another role; the last admin keeps his."""
     _known(role)
