@@ -187,7 +187,8 @@ def _make(side: Side, folder: Path) -> None:
     persona = persona_from(KINDS[side], probe.stdout.decode(), now)
     prepare(root, persona)
     _shift(root, persona.installed)
-    for name in ("", "bin", "lib", "lib64") if side == "ash" else ("",):
+    ours = ("", "bin", "lib", "lib64") if side == "ash" else ("",)
+    for name in filter(lambda each: (root / each).is_dir(), ours):
         os.utime(root / name, (persona.installed, persona.installed))
     text = persona.model_dump_json()
     files = tree_digest(persona)
