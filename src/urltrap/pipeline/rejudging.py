@@ -34,7 +34,7 @@ def rejudge(
             pass
     moved: Counter[tuple[str, str]] = Counter()
     with workshop.store.connect() as connection:
-        before = {row.key: row.verdict for row in connection.execute(select(urls.c.key, urls.c.verdict))}
+        before = dict(map(tuple, connection.execute(select(urls.c.key, urls.c.verdict)).all()))
     keys = list(before)
     with _few_collections():
         for start in range(0, len(keys), _PART):
@@ -45,9 +45,9 @@ def rejudge(
             tell(start + len(part))
         _settle(workshop)
     with workshop.store.connect() as connection:
-        for row in connection.execute(select(urls.c.key, urls.c.verdict)):
-            if row.key in before:
-                moved[before[row.key], row.verdict] += 1
+        for key, verdict in connection.execute(select(urls.c.key, urls.c.verdict)).all():
+            if key in before:
+                moved[before[key], verdict] += 1
     return moved
 
 
