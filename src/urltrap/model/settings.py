@@ -11,6 +11,7 @@ from urltrap.model.base import Model
 from urltrap.model.fleet_settings import FleetSettings, ShipSettings
 from urltrap.model.intel_settings import IntelSettings as IntelSettings
 from urltrap.model.output_settings import OutputSettings
+from urltrap.model.sandbox_settings import SandboxSettings
 from urltrap.model.watch_settings import AlertSettings, MetricsSettings
 
 ListenAddress = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\[\]:\s]*):\d{1,5}$")]
@@ -97,6 +98,11 @@ class SessionLimits(Model):
 class MachineSettings(Model):
     """The machine behind the sensors."""
 
+    kind: Literal["emulated", "sandbox"] = Field(
+        default="emulated",
+        description='"sandbox": commands run for real, in a throw-away box without a network; needs root and crun',
+    )
+    sandbox: SandboxSettings = SandboxSettings()
     keep_overlay_hours: float = Field(
         default=24, ge=0, description="an attacker's changes are kept this long"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import resource
@@ -14,11 +15,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from urltrap.machine.persona import Persona
 from urltrap.model.settings import Settings
 from urltrap.ops.data_folder import DataFolder, running
 from urltrap.ops.processes import reachable_by
 from urltrap.ops.system_user import NoSuchUser, target_user
 from urltrap.pipeline.laboratory.upx import Upx
+from urltrap.sandbox.process import image_folder, probes
 
 State = Literal["ok", "note", "bad"]
 
@@ -49,6 +52,7 @@ def examine(folder: DataFolder, settings: Settings) -> list[Finding]:
         _user,
         _ports,
         _site,
+        _sandbox,
         _testing,
     )
     return [finding for check in checks for finding in check(folder, settings)]
@@ -206,6 +210,37 @@ def _site(_folder: DataFolder, settings: Settings) -> Iterator[Finding]:
             "bad",
             f"listens on {settings.site.listen}: whoever sees it there knows that this machine is a trap",
             'site.listen = "127.0.0.1:8080", and reach it through an SSH tunnel',
+        )
+
+
+def _sandbox(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
+    found = probes()
+    works = [each.driver for each in found if each.usable]
+    if settings.machine.kind != "sandbox":
+        words = f"boxes could be made by {works[0]}" if works else f"{found[0].driver} {found[0].why}"
+        yield Finding("sandbox", "ok", f"not used ({words})")
+        return
+    for each in found:
+        state: State = "ok" if each.usable else "note" if works else "bad"
+        yield Finding(
+            f"sandbox: {each.driver}",
+            state,
+            "boxes can be made by it" if each.usable else each.why,
+            each.remedy,
+        )
+    try:
+        persona = Persona.model_validate(json.loads(folder.persona.read_bytes()))
+    except (OSError, ValueError):
+        return  # without a persona nothing starts; `urltrap up` says so
+    image = image_folder(folder.root, persona)
+    if image.is_dir():
+        yield Finding("sandbox: image", "ok", str(image))
+    else:
+        yield Finding(
+            "sandbox: image",
+            "bad",
+            "not built: attackers get emulated machines",
+            "sudo urltrap image build --sandbox",
         )
 
 

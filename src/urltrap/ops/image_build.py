@@ -205,6 +205,15 @@ def build_image(kind: str, output: Path, *, sources: Sequence[Path] = (), scratc
     """
     if kind == "busybox":
         return _write(output, dump_record(busybox_applets()))
+    suite = suite_of(kind)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="urltrap-image-") as folder:
+        root = Path(folder) / "root"
+        make_root(suite, root, sources)
+        return _write(output, dump_record(record(root)))
+
+
+def suite_of(kind: str) -> str:
+    """Debian's name for the release of `kind`; BuildError where a root file system of it cannot be made here."""
     suite = SUITES.get(kind)
     if suite is None:
         raise BuildError(f"no packages are known for {kind!r}: one of busybox, {', '.join(SUITES)}")
@@ -212,23 +221,25 @@ def build_image(kind: str, output: Path, *, sources: Sequence[Path] = (), scratc
         raise BuildError("mmdebstrap is missing: apt-get install mmdebstrap")
     if os.geteuid() != 0:
         raise BuildError("building an image needs root (mmdebstrap --mode=root): run it with sudo")
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="urltrap-image-") as folder:
-        root = Path(folder) / "root"
-        packages = ",".join((*PACKAGES, *EXTRA.get(suite, ())))
-        command = [
-            "mmdebstrap",
-            "--quiet",
-            "--variant=minbase",
-            "--mode=root",
-            f"--include={packages}",
-            suite,
-            str(root),
-        ]
-        command += [str(path) for path in (sources or _own_sources())]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise BuildError(f"mmdebstrap failed ({done.returncode}): {done.stderr.strip()[-600:]}")
-        return _write(output, dump_record(record(root)))
+    return suite
+
+
+def make_root(suite: str, root: Path, sources: Sequence[Path] = ()) -> None:
+    """Unpack the packages of a small server into `root`. BuildError where they cannot be had."""
+    packages = ",".join((*PACKAGES, *EXTRA.get(suite, ())))
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        "--mode=root",
+        f"--include={packages}",
+        suite,
+        str(root),
+    ]
+    command += [str(path) for path in (sources or _own_sources())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildError(f"mmdebstrap failed ({done.returncode}): {done.stderr.strip()[-600:]}")
 
 
 def busybox_applets() -> list[Entry]:

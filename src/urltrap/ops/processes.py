@@ -19,7 +19,7 @@ from urltrap.model.output_settings import OutputSettings
 from urltrap.model.settings import BackupSettings, IntelSettings, Settings, StoreSettings
 from urltrap.model.watch_settings import AlertSettings
 
-NAMES = ("fetcher", "pipeline", "site", "collector", "trap", "shipper", "backup", "watch", "outputs")
+NAMES = ("fetcher", "pipeline", "site", "collector", "box", "trap", "shipper", "backup", "watch", "outputs")
 """Order of start: who is asked starts before who asks."""
 
 
@@ -76,6 +76,8 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
             plans.append(ProcessPlan("site", "site"))
         plans += _collectors(settings)
     if settings.sensors.ssh.enabled or settings.sensors.telnet.enabled:
+        if settings.machine.kind == "sandbox":
+            plans.append(ProcessPlan("box", "box"))
         count = settings.sensors.workers or os.cpu_count() or 1
         plans += [ProcessPlan(f"trap-{index}", "trap", index, count) for index in range(count)]
     if settings.journal.ship:
@@ -108,7 +110,7 @@ def settings_for(kind: str, settings: Settings) -> Settings:
         settings = settings.model_copy(update={"journal": unshipped})
     if kind == "collector":
         return settings.model_copy(update={"intel": IntelSettings(), "backup": BackupSettings()})
-    if kind in ("trap", "fetcher", "outputs", "shipper"):
+    if kind in ("trap", "fetcher", "outputs", "shipper", "box"):
         return settings.model_copy(
             update={"store": StoreSettings(), "intel": IntelSettings(), "backup": BackupSettings()}
         )
@@ -127,7 +129,7 @@ def settings_for(kind: str, settings: Settings) -> Settings:
 _ORDINARY = frozenset(
     {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "NO_COLOR", "VIRTUAL_ENV"}
 )
-_FACING_ATTACKERS = frozenset({"trap", "fetcher", "collector"})
+_FACING_ATTACKERS = frozenset({"trap", "fetcher", "collector", "box"})
 
 
 def environment_for(kind: str, environment: Mapping[str, str]) -> dict[str, str]:

@@ -105,6 +105,21 @@ async def _trap(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None
     )
 
 
+async def _box(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.sandbox.process import run_boxes
+    from urltrap.sensors.ssh.server import load_host_keys, public_key_lines
+
+    # It stays root: mounts and namespaces are made by nobody else, which is why it is not the trap that makes them.
+    await run_boxes(
+        launch.settings.machine,
+        folder.root,
+        public_key_lines(load_host_keys(folder.keys)),
+        launch.user,
+        ready=lambda: _ready([]),
+        stop=stop,
+    )
+
+
 async def _fetcher(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
     from urltrap.ops.fetcher import canary_host, run
 
@@ -173,6 +188,7 @@ async def _outputs(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> N
 
 _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None]]] = {
     "trap": _trap,
+    "box": _box,
     "fetcher": _fetcher,
     "pipeline": _pipeline,
     "site": _site,

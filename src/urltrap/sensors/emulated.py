@@ -51,6 +51,10 @@ class EmulatedMachines:
 
     def make(self, address: str, saved: bytes | None) -> Machine:
         """A machine for an address; ValueError where what was saved cannot be read."""
+        return self.make_emulated(address, saved)
+
+    def make_emulated(self, address: str, saved: bytes | None) -> EmulatedMachine:
+        """The same, by its own type."""
         limits = self._limits
         if saved is None:
             overlay = Overlay(self._image, max_bytes=limits.overlay_bytes)

@@ -22,7 +22,9 @@ from urltrap.journal.writer import JournalWriter
 from urltrap.machine.persona import Persona, with_telnet
 from urltrap.model.settings import Settings
 from urltrap.quarantine.quarantine import Quarantine
+from urltrap.sandbox.messages import SOCKET
 from urltrap.sensors.admission import Admission
+from urltrap.sensors.boxed import BoxedMachines
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.emulated import EmulatedMachines, load_base_image
 from urltrap.sensors.jobs import Services
@@ -108,7 +110,10 @@ async def _run(
         async with FetcherClient(data / "run" / "fetcher.sock") as fetcher:
             services = Services(Scheduler(asyncio.get_running_loop()), fetcher, quarantine, errors)
             overlays = data / "overlays"
-            maker = EmulatedMachines(image, persona, settings.machine.limits, quarantine)
+            emulated = EmulatedMachines(image, persona, settings.machine.limits, quarantine)
+            maker: EmulatedMachines | BoxedMachines = emulated
+            if settings.machine.kind == "sandbox":
+                maker = BoxedMachines(emulated, data / SOCKET, settings.machine.limits)
             machines = Machines(
                 maker,
                 overlays,

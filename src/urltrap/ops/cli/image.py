@@ -1,4 +1,4 @@
-"""`urltrap image build`: record the machine's base images from real packages."""
+"""`urltrap image build`: record the machine's base images from real packages, or make the root of the boxes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from urltrap.ops.cli.common import CommandError, app, console, console_err
+from urltrap.ops.cli.common import DEFAULT_DATA, CommandError, DataOption, app, console, console_err
 from urltrap.ops.image_build import BuildError, build_image
+from urltrap.ops.sandbox_image import build_sandbox_image
 
 group = typer.Typer(help="The base images that attackers see.", no_args_is_help=True)
 app.add_typer(group, name="image")
@@ -16,15 +17,25 @@ app.add_typer(group, name="image")
 
 @group.command()
 def build(
-    output: Annotated[Path, typer.Argument(help="the file to write, for example debian-12.img.zst")],
+    output: Annotated[
+        Path | None, typer.Argument(help="the file to write, for example debian-12.img.zst")
+    ] = None,
     kind: Annotated[str, typer.Option(help="debian-12, debian-13 or busybox")] = "debian-12",
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="make the root file system of the boxes instead, in the data folder"),
+    ] = False,
+    data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Make a throw-away root file system from this machine's package sources and record it into one file."""
-    with console_err.status(
-        f"building {kind}: packages are fetched and unpacked, this takes a minute or two"
-    ):
+    if (output is None) != sandbox:
+        raise CommandError("say which file to write, or --sandbox")
+    with console_err.status("packages are fetched and unpacked, this takes a minute or two"):
         try:
-            size = build_image(kind, output)
+            if output is None:
+                place, size = build_sandbox_image(data), ""
+            else:
+                place, size = output, f", {build_image(kind, output):,} bytes"
         except BuildError as error:
             raise CommandError(str(error)) from error
-    console.print(f"written: {output}, {size:,} bytes", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"written: {place}{size}", highlight=False, markup=False, soft_wrap=True)

@@ -17,7 +17,6 @@ from asyncssh.packet import SSHPacket, UInt32
 from urltrap.machine.api import Connection, decode
 from urltrap.machine.machine import LoginError, MachineDownError
 from urltrap.model.event import ClientIdentified, CloseReason, CommandEntered, ForwardAsked
-from urltrap.sandbox.login import BoxLogin
 from urltrap.sensors.budget import Budget
 from urltrap.sensors.files import FileKeeper
 from urltrap.sensors.machines import MACHINE_DOWN
@@ -305,7 +304,7 @@ class SshConnection(AuthenticatingConnection):
             job = self.login.shell(decode(term), columns, rows, _decoded(channel.environment))
         else:
             job = self.login.shell_on_pipes(_decoded(channel.environment))
-        return self._job(channel, job)
+        return self.job_program(channel, job)
 
     def start_command(self, channel: SessionChannel, command: bytes) -> Program | None:
         """A command given with the request."""
@@ -320,8 +319,7 @@ class SshConnection(AuthenticatingConnection):
         )
         if not self.budget.command():
             return None
-        # A box has an scp of its own.
-        transfer = transfer_program(self, channel, kept) if self._boxed is None else None
+        transfer = transfer_program(self, channel, kept)
         if transfer is not None:
             return transfer
         environment = _decoded(channel.environment)
@@ -330,22 +328,15 @@ class SshConnection(AuthenticatingConnection):
             job = self.login.exec_on_terminal(decode(kept), decode(term), columns, rows, environment)
         else:
             job = self.login.exec(decode(kept), environment)
-        return self._job(channel, job)
+        return self.job_program(channel, job)
 
     def start_subsystem(self, channel: SessionChannel, name: bytes) -> Program | None:
         """SFTP; sshd knows no other."""
         self.session.record(CommandEntered, channel=channel.number, mode="subsystem", text=name[:1024])
-        if name == b"sftp" and (boxed := self._boxed) is not None:
-            return self._job(channel, boxed.sftp_server())
         return transfer_program(self, channel, None) if name == b"sftp" else None
 
-    @property
-    def _boxed(self) -> BoxLogin | None:
-        """The log-in where its programs run in a box."""
-        login = self.login
-        return login if isinstance(login, BoxLogin) and login.has_box else None
-
-    def _job(self, channel: SessionChannel, job: Any) -> Program:
+    def job_program(self, channel: SessionChannel, job: Any) -> Program:
+        """A job of the machine on a channel."""
         program = JobProgram(self, channel, job)
         self._programs.add(program)
         return program

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from urltrap.sandbox.login import BoxLogin
 from urltrap.sensors.ssh.files import machine_files
 from urltrap.wire.sftp.scp import ScpSink, ScpSource, parse_scp
 from urltrap.wire.sftp.server import ProtocolViolation, SftpServer
@@ -131,6 +132,9 @@ def transfer_program(
     connection: SshConnection, channel: SessionChannel, command: bytes | None
 ) -> Program | None:
     """The transfer that an exec request's command (None: the sftp subsystem) asks for; None where it is none."""
+    login = connection.login
+    if isinstance(login, BoxLogin) and login.has_box:  # a box has an scp and an SFTP server of its own
+        return connection.job_program(channel, login.sftp_server()) if command is None else None
     if command is None:
         files = machine_files(connection, channel.number, "sftp")
         return TransferProgram(connection, channel, SftpTransfer(SftpServer(files, time.time), connection))

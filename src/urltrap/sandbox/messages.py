@@ -1,0 +1,133 @@
+"""What trap and box process say to each other: JSON packets on a Unix socket (SOCK_SEQPACKET), descriptors beside them.
+
+One connection is one program. The trap sends `Run`, then any number of signals; the box process answers with the
+program's descriptors, tells what was written, and how it ended; or why there is no box. A connection that closes
+hangs the program up.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import json
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from urltrap.model.base import Model, RawBytes
+
+MAX_PACKET = 1 << 17
+"""Bytes of one packet: a command line of Linux (MAX_ARG_STRLEN) fits."""
+SOCKET = Path("run") / "box.sock"
+
+
+class Run(Model):
+    """Run this in the box of `address`. `terminal`: (columns, rows) or none."""
+
+    kind: Literal["run"] = "run"
+    address: str
+    argv: list[RawBytes]
+    environment: dict[str, str]
+    uid: int
+    gid: int
+    groups: list[int]
+    folder: str
+    terminal: tuple[int, int] | None = None
+
+
+class Signal(Model):
+    """A signal for the program, by number."""
+
+    kind: Literal["signal"] = "signal"
+    number: int
+
+
+class Started(Model):
+    """It runs; with it come the terminal's master, or standard input, output and error."""
+
+    kind: Literal["started"] = "started"
+
+
+class Refused(Model):
+    """There is no box for it."""
+
+    kind: Literal["refused"] = "refused"
+    why: str
+
+
+class Written(Model):
+    """A file was written in the box; with it comes a descriptor to read it from."""
+
+    kind: Literal["written"] = "written"
+    path: RawBytes
+    mode: int
+    size: int
+
+
+class Ended(Model):
+    """How it ended: 0-255, or 128 + signal."""
+
+    kind: Literal["ended"] = "ended"
+    status: int
+
+
+Message = Run | Signal | Started | Refused | Written | Ended
+_KINDS: dict[str, type[Model]] = {
+    each.model_fields["kind"].default: each for each in (Run, Signal, Started, Refused, Written, Ended)
+}
+
+
+class BadPacket(Exception):
+    """A packet that is none of this protocol."""
+
+
+def send(sock: socket.socket, message: Model, files: Sequence[int] = ()) -> None:
+    """Send one message. OSError where the other side is gone or does not read; ValueError where it is too long."""
+    data = message.model_dump_json().encode()
+    if len(data) > MAX_PACKET:
+        raise ValueError(f"a message of {len(data)} bytes, at most {MAX_PACKET} are taken")
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
+    sock.sendmsg([data], ancillary)
+
+
+def receive(sock: socket.socket) -> tuple[Any, tuple[int, ...]] | None:
+    """The next message with its descriptors; None at the end. BadPacket, BlockingIOError, OSError."""
+    data, ancillary, flags, _ = sock.recvmsg(MAX_PACKET, socket.CMSG_SPACE(4 * 8), socket.MSG_CMSG_CLOEXEC)
+    files = array.array("i")
+    for level, kind, body in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            files.frombytes(body[: len(body) - len(body) % files.itemsize])
+    if not data:
+        return None
+    try:
+        if flags & socket.MSG_TRUNC:
+            raise BadPacket("a packet is too long")
+        body = json.loads(data)
+        return _KINDS[body["kind"]].model_validate_json(data), tuple(files)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadPacket("not a message of this protocol") from error
+
+
+def seqpacket() -> socket.socket:
+    """A socket of this protocol, that does not block, with room for the longest message."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MAX_PACKET)
+    return sock
+
+
+async def readable(sock: socket.socket) -> None:
+    """Wait until there is something to read."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    loop.add_reader(sock.fileno(), wake)
+    try:
+        await future
+    finally:
+        loop.remove_reader(sock.fileno())

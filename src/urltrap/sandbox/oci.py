@@ -1,0 +1,304 @@
+"""Boxes made by an OCI runtime (crun, runc) called directly: no daemon, no container engine.
+
+Everything that a box needs outside of it lives in a file system in memory which only this process' own mount table
+has, so what a killed process leaves is little: its boxes end by themselves, because their first process reads a pipe
+that has no other end any more, and the control groups are swept when the next one starts.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from urltrap.sandbox import kernel
+from urltrap.sandbox.bundle import FIRST_UID, BoxLimits, Command, config, process
+from urltrap.sandbox.driver import Probe, SandboxError
+from urltrap.sandbox.messages import readable
+
+RUNTIMES = ("crun", "runc")
+INIT = "exec -a /sbin/init /bin/bash"
+"""The first process: a shell that waits for commands from a pipe, reaps orphans, and ends when the pipe does."""
+_CGROUPS = Path("/sys/fs/cgroup")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def probe(runtime: str) -> Probe:
+    """Whether boxes can be made by this runtime here, as far as can be seen without making one."""
+    if shutil.which(runtime) is None:
+        return Probe(runtime, "is not installed", f"sudo apt-get install {runtime}")
+    if os.geteuid() != 0:
+        return Probe(
+            runtime, "needs root to mount and to limit", "start urltrap as root; the sensors drop it"
+        )
+    if _read(Path("/proc/sys/user/max_user_namespaces")) in ("", "0"):
+        return Probe(
+            runtime, "this kernel allows no user namespaces", "sudo sysctl user.max_user_namespaces=15000"
+        )
+    if "overlay" not in _read(Path("/proc/filesystems")).split():
+        return Probe(runtime, "this kernel has no overlay file system", "sudo modprobe overlay")
+    return Probe(runtime)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+@dataclass(slots=True)
+class OciRunning:
+    """A program in a box, with the runtime's process that waits for it."""
+
+    files: tuple[int, ...]
+    _process: asyncio.subprocess.Process
+    _pid_file: Path
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program and those that it has started in its process group."""
+        if self._process.returncode is not None:
+            return
+        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile, or has not begun
+            for pid in _group(os.getpgid(int(self._pid_file.read_text()))):
+                if pid != self._process.pid:  # the runtime is in the group too, and has to wait for the end
+                    os.kill(pid, number)
+
+    async def wait(self) -> int:
+        """Its status."""
+        status = await self._process.wait()
+        self._pid_file.unlink(missing_ok=True)
+        return status if status >= 0 else 128 - status
+
+
+class OciBox:
+    """One box: an overlay over the image in a file system of its own, and the runtime's container on it."""
+
+    def __init__(self, driver: OciDriver, id: str) -> None:
+        self.id = id
+        self.folder = driver.folder / id
+        self.upper = self.folder / "w" / "u"
+        self._driver = driver
+        self._life: int | None = None
+        self._numbers = 0
+
+    def make(self) -> None:
+        """Mount and start; blocks for some tens of milliseconds. OSError or SandboxError where it fails."""
+        driver, folder, id = self._driver, self.folder, self.id
+        writable, root = folder / "w", folder / "root"
+        writable.mkdir(parents=True)
+        root.mkdir()
+        for each, mode in ((folder, 0o711), (root, 0o755)):  # whatever this process' umask is
+            each.chmod(mode)
+        owner = f"uid={FIRST_UID},gid={FIRST_UID},mode=755"
+        limits = driver.limits
+        kernel.mount_tmpfs(str(writable), f"size={limits.disk_bytes},nr_inodes={limits.files},{owner}")
+        for name in ("u", "k"):
+            (writable / name).mkdir()
+            os.chown(writable / name, FIRST_UID, FIRST_UID)
+            (writable / name).chmod(0o755)
+        # Names relative to the working directory: the options are shown inside, and no name of ours is to be there.
+        kernel.mount_overlay(str(root), f"lowerdir=p:i,upperdir={id}/w/u,workdir={id}/w/k")
+        init = Command(["/bin/bash", "-c", INIT], {"PATH": _PATH})
+        body = config(str(root), driver.hostname, init, limits, f"{driver.cgroup}/{id}")
+        (folder / "config.json").write_text(json.dumps(body))
+        reading, self._life = os.pipe()
+        try:
+            driver.call("create", "--bundle", str(folder), id, stdin=reading)
+        finally:
+            os.close(reading)
+        driver.call("start", id)
+
+    async def run(self, command: Command) -> OciRunning:
+        """Start a program; SandboxError where the runtime refuses."""
+        self._numbers += 1
+        base = self.folder / f"x{self._numbers}"
+        description, pid_file = base.with_suffix(".json"), base.with_suffix(".pid")
+        description.write_text(json.dumps(process(command)))
+        arguments = ["exec", "--process", str(description), "--pid-file", str(pid_file)]
+        if command.terminal is None:
+            ours, theirs = _three_pipes()
+            try:
+                runtime = await self._driver.spawn(*arguments, self.id, files=theirs)
+            except OSError as error:
+                _close(ours)
+                raise SandboxError(f"{self._driver.name} cannot be started: {error.strerror}") from error
+            finally:
+                _close(theirs)
+            return OciRunning(ours, runtime, pid_file)
+        console = base.with_suffix(".sock")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(console))
+            listener.listen(1)
+            listener.setblocking(False)
+            runtime = await self._driver.spawn(*arguments, "--console-socket", str(console), self.id)
+            try:
+                async with asyncio.timeout(10):
+                    master = await _terminal(listener)
+            except TimeoutError as error:
+                runtime.kill()
+                raise SandboxError(f"{self._driver.name} gave no terminal in time") from error
+            finally:
+                console.unlink()
+        return OciRunning((master,), runtime, pid_file)
+
+    async def destroy(self) -> None:
+        """End everything in it and leave nothing behind."""
+        await asyncio.to_thread(self._destroy)
+
+    def _destroy(self) -> None:
+        if self._life is not None:
+            os.close(self._life)
+            self._life = None
+        self._driver.call("delete", "--force", self.id, check=False)
+        kernel.unmount(str(self.folder / "root"))
+        kernel.unmount(str(self.folder / "w"))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class OciDriver:
+    """Makes boxes over the image `image` and the persona's layer `layer` (uid-shifted trees).
+
+    Takes the process over: it gets a mount table and a working directory of its own, so this belongs into a process
+    that does nothing else, before any thread is started. `folder` is hidden under a file system in memory; `cgroup` is
+    the name of this installation's group of control groups.
+    """
+
+    def __init__(
+        self,
+        runtime: str,
+        image: Path,
+        layer: Path,
+        folder: Path,
+        cgroup: str,
+        hostname: str,
+        limits: BoxLimits,
+    ) -> None:
+        found = shutil.which(runtime)
+        if found is None:
+            raise SandboxError(f"{runtime} is not installed: apt-get install {runtime}")
+        self.name = runtime
+        self.folder = folder
+        self.cgroup = f"/{cgroup}"
+        self.hostname = hostname
+        self.limits = limits
+        self._command = [found, "--root", str(folder / "state")]
+        sweep(cgroup)
+        folder.mkdir(parents=True, exist_ok=True)
+        image, layer = image.resolve(), layer.resolve()
+        kernel.private_mounts()
+        # crun of Debian 12 refuses a hybrid of both versions of control groups; version 1 alone it takes.
+        if (_CGROUPS / "unified").is_dir() and not (_CGROUPS / "cgroup.controllers").exists():
+            kernel.unmount(str(_CGROUPS / "unified"))
+        kernel.mount_tmpfs(str(folder), "mode=711,size=16m")
+        os.chdir(folder)
+        for name, source in (("i", image), ("p", layer)):
+            (folder / name).mkdir()
+            kernel.bind(str(source), str(folder / name))
+
+    async def create(self, id: str) -> OciBox:
+        """A running box; SandboxError where it cannot be had."""
+        box = OciBox(self, id)
+        try:
+            await asyncio.to_thread(box.make)
+        except (OSError, SandboxError) as error:
+            await box.destroy()
+            raise SandboxError(f"a box cannot be made by {self.name}: {error}") from error
+        return box
+
+    def close(self) -> None:
+        """Remove the control groups; boxes that are still there end."""
+        sweep(self.cgroup.lstrip("/"))
+
+    def call(self, *arguments: str, stdin: int | None = None, check: bool = True) -> None:
+        """Run the runtime to its end. Its output goes to a file: what it starts holds on to its descriptors."""
+        log = self.folder / f"log-{arguments[-1]}"
+        with log.open("wb") as output:
+            done = subprocess.run(
+                [*self._command, *arguments],
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
+                stdout=output,
+                stderr=output,
+                check=False,
+                timeout=30,
+            )
+        said = log.read_text(errors="replace")[-300:].strip()
+        log.unlink()
+        if check and done.returncode:
+            raise SandboxError(f"{self.name} {arguments[0]}: {said or done.returncode}")
+
+    async def spawn(
+        self, *arguments: str, files: tuple[int, int, int] | None = None
+    ) -> asyncio.subprocess.Process:
+        """Start the runtime and leave it running."""
+        stdin, stdout, stderr = files or (asyncio.subprocess.DEVNULL,) * 3
+        return await asyncio.create_subprocess_exec(
+            *self._command, *arguments, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+
+
+def sweep(cgroup: str, patience: float = 5.0) -> None:
+    """Kill what runs in this installation's control groups and remove them: what a killed process left."""
+    end = time.monotonic() + patience
+    while groups := list(_groups(cgroup)):
+        for group in groups:
+            for pid in _read(group / "cgroup.procs").split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            with contextlib.suppress(OSError):  # its processes are still dying
+                group.rmdir()
+        if time.monotonic() > end:
+            raise SandboxError(f"control groups of an earlier run stay busy: {groups[0]}")
+        time.sleep(0.005)
+
+
+def _groups(cgroup: str) -> Iterator[Path]:
+    """Control groups of this name and below, the deepest first, in every hierarchy."""
+    for top in [_CGROUPS / cgroup, *_CGROUPS.glob(f"*/{cgroup}")]:
+        if top.is_dir():
+            for folder, _, _ in os.walk(top, topdown=False):
+                yield Path(folder)
+
+
+def _group(group: int) -> list[int]:
+    """The processes of a process group."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(name)) == group:
+                    found.append(int(name))
+    return found
+
+
+def _three_pipes() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    (in_r, in_w), (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe(), os.pipe()
+    return (in_w, out_r, err_r), (in_r, out_w, err_w)
+
+
+def _close(files: tuple[int, ...]) -> None:
+    for file in files:
+        os.close(file)
+
+
+async def _terminal(listener: socket.socket) -> int:
+    """The terminal's master that the runtime sends (OCI: console socket)."""
+    connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+    with connection:
+        await readable(connection)
+        size = array.array("i").itemsize
+        _, ancillary, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(size))
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            return array.array("i", data[:size])[0]
+    raise SandboxError("the runtime sent no terminal")

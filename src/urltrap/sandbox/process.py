@@ -1,0 +1,99 @@
+"""The box process: the driver that the settings ask for, the boxes, and the socket that the traps ask at."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.resources
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from urltrap.machine.image import RECORDS
+from urltrap.machine.persona import Persona
+from urltrap.model.settings import MachineSettings
+from urltrap.sandbox.boxes import Boxes
+from urltrap.sandbox.bundle import BoxLimits
+from urltrap.sandbox.driver import Probe, SandboxError
+from urltrap.sandbox.messages import SOCKET
+from urltrap.sandbox.oci import RUNTIMES, OciDriver, probe
+from urltrap.sandbox.server import serve
+from urltrap.sandbox.tree import write_layer
+
+log = structlog.get_logger("box")
+
+
+def image_folder(data: Path, persona: Persona) -> Path:
+    """Where the root file system of a persona's boxes is kept; `urltrap image build --sandbox` makes it."""
+    return data / "sandbox" / RECORDS[persona.kind].removesuffix(".img.zst")
+
+
+def cgroup_name(data: Path) -> str:
+    """Name of the control groups of a data folder's boxes: two installations must not sweep each other's away."""
+    return f"urltrap-{hashlib.blake2b(str(data.resolve()).encode(), digest_size=4).hexdigest()}"
+
+
+def probes() -> list[Probe]:
+    """Every driver, in the order in which they are tried, with what it lacks here."""
+    return [probe(runtime) for runtime in RUNTIMES]
+
+
+async def run_boxes(
+    settings: MachineSettings,
+    data: Path,
+    host_keys: Mapping[str, bytes],
+    owner: tuple[int, int] | None,
+    *,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+) -> None:
+    """Make boxes for the traps until `stop` is set. Where no box can be made here it says so, loudly, and waits: the
+    traps go on with emulated machines. `owner`: the traps' (uid, gid)."""
+    persona = Persona.model_validate(json.loads((data / "persona.json").read_bytes()))
+    try:
+        driver = _driver(settings, data, persona, host_keys)
+        trial = await driver.create("trial")
+        await trial.destroy()
+    except (SandboxError, OSError) as error:
+        log.error("NO SANDBOX: attackers get emulated machines", reason=str(error), see="urltrap doctor")
+        ready()
+        await stop.wait()
+        return
+    limits = settings.sandbox
+    boxes = Boxes(driver, most=limits.boxes, seconds=limits.seconds, idle_seconds=limits.idle_seconds)
+    try:
+        await serve(boxes, data / SOCKET, owner, ready, stop)
+    finally:
+        driver.close()
+
+
+def _driver(
+    settings: MachineSettings, data: Path, persona: Persona, host_keys: Mapping[str, bytes]
+) -> OciDriver:
+    found = probes()
+    usable = next((each for each in found if each.usable), None)
+    if usable is None:
+        raise SandboxError("; ".join(f"{each.driver} {each.why}: {each.remedy}" for each in found))
+    image = image_folder(data, persona)
+    if not image.is_dir():
+        raise SandboxError(f"there is no root file system in {image}; urltrap image build --sandbox makes it")
+    layer = data / "sandbox" / "persona"
+    if layer.exists():
+        shutil.rmtree(layer)
+    layer.mkdir()
+    blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
+    write_layer(layer, blob, persona, host_keys)
+    limits = settings.sandbox
+    name = cgroup_name(data)
+    return OciDriver(
+        usable.driver,
+        image,
+        layer,
+        Path("/run") / name,
+        name,
+        persona.hostname,
+        BoxLimits(limits.memory_bytes, limits.processes, limits.processors, limits.disk_bytes, limits.files),
+    )

@@ -1,0 +1,285 @@
+"""Boxes for real: what every driver has to hold, over a root file system of this machine's own shell.
+
+Skipped, visibly, where boxes cannot be made: without root, crun, bash or a static BusyBox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.waiting import eventually
+
+from urltrap.machine.effects import Effect, FetchReply, FileClosed, Job, Output
+from urltrap.machine.persona import generate
+from urltrap.sandbox.job import BoxJob
+from urltrap.sandbox.messages import Run
+from urltrap.sandbox.oci import sweep
+from urltrap.sandbox.process import cgroup_name, image_folder, probes
+from urltrap.sandbox.tree import shift
+from urltrap.sandbox.typed import TypedLines
+
+_PROCESS = """
+import asyncio, pathlib, sys
+from urltrap.model.settings import MachineSettings
+from urltrap.sandbox.process import run_boxes
+data = pathlib.Path(sys.argv[1])
+async def main():
+    settings = MachineSettings.model_validate({"sandbox": {"processes": 40, "disk_bytes": 8_000_000, "files": 2000}})
+    await run_boxes(settings, data, {}, None, ready=lambda: print("ready", flush=True), stop=asyncio.Event())
+asyncio.run(main())
+"""
+
+
+def _why_not() -> str:
+    found = probes()
+    if not any(each.usable for each in found):
+        return "; ".join(f"{each.driver} {each.why}" for each in found)
+    for program in ("bash", "busybox", "gcc"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    return ""
+
+
+pytestmark = pytest.mark.skipif(bool(_why_not()), reason=f"no boxes on this machine: {_why_not()}")
+
+
+def _make_root(root: Path) -> None:
+    for name in ("bin", "tmp", "proc", "sys", "dev", "mnt", "root", "usr/bin", "etc"):
+        (root / name).mkdir(parents=True)
+        (root / name).chmod(0o755)
+    root.chmod(0o755)
+    bash = shutil.which("bash") or ""
+    shutil.copy(bash, root / "bin/bash")
+    for library in re.findall(r"/\S+", subprocess.run(["ldd", bash], capture_output=True, text=True).stdout):
+        place = root / library.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, place)
+    shutil.copy(shutil.which("busybox") or "", root / "bin/busybox")
+    for applet in subprocess.run(["busybox", "--list"], capture_output=True, text=True).stdout.split():
+        if not (root / "bin" / applet).exists():
+            (root / "bin" / applet).symlink_to("busybox")
+    source = Path(__file__).parent / "escape/attempts.c"
+    subprocess.run(["gcc", "-static", "-w", "-o", root / "bin/attempts", source], check=True)
+    for folder, folders, _ in os.walk(root):
+        for name in folders:
+            Path(folder, name).chmod(0o755)
+    shift(root)
+
+
+def _start(data: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROCESS, str(data)], stdout=subprocess.PIPE, text=True, umask=0o077
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("boxes")
+    persona = generate(b"b" * 32, "debian-12", 1.7e9)
+    (folder / "persona.json").write_text(persona.model_dump_json())
+    (folder / "run").mkdir()
+    _make_root(image_folder(folder, persona))
+    _PROCESSES[folder] = _start(folder)
+    yield folder
+    _PROCESSES[folder].terminate()
+    _PROCESSES.pop(folder).wait()
+    sweep(cgroup_name(folder))
+
+
+_PROCESSES: dict[Path, subprocess.Popen[str]] = {}
+
+
+def _no_fallback() -> Job:
+    raise AssertionError("there was no box")
+
+
+async def _run(
+    data: Path,
+    *argv: str,
+    typed: bytes = b"",
+    terminal: tuple[int, int] | None = None,
+    act: Callable[[BoxJob, bytes], None] = lambda job, out: None,
+    instead: Callable[[], Job] = _no_fallback,
+) -> tuple[int, bytes, bytes, list[Effect]]:
+    """Run to the end: status, standard output and error, and all effects."""
+    run = Run(
+        address="192.0.2.1", argv=[word.encode() for word in argv], environment={"PATH": "/bin", "TERM": "xterm"},
+        uid=0, gid=0, groups=[], folder="/root", terminal=terminal,
+    )  # fmt: skip
+    job = BoxJob(
+        data / "run/box.sock", run, instead, typed=TypedLines(100) if terminal else None, file_limit=1000
+    )
+    woken = asyncio.Event()
+    job.on_wake = woken.set
+    job.receive(typed)
+    if not terminal:
+        job.receive_eof()
+    out = {1: b"", 2: b""}
+    effects: list[Effect] = []
+    async with asyncio.timeout(60):
+        while job.exit_status is None:
+            woken.clear()
+            for effect in job.step(0):
+                effects.append(effect)
+                if isinstance(effect, Output):
+                    out[effect.stream] += effect.data
+            act(job, out[1])
+            if job.exit_status is None and not job.runnable:
+                await woken.wait()
+            await asyncio.sleep(0)
+    status = job.exit_status
+    job.end()
+    return status, out[1], out[2], effects
+
+
+async def test_streams_are_separate_input_ends_and_the_status_is_told(data: Path) -> None:
+    status, out, err, _ = await _run(
+        data, "/bin/bash", "-c", "cat; echo no >&2; exit 7", typed=b"x" * 200_000
+    )
+    assert (status, out, err) == (7, b"x" * 200_000, b"no\n")
+
+
+async def test_a_program_that_is_not_there_has_its_own_status(data: Path) -> None:
+    status, *_ = await _run(data, "/bin/bash", "-c", "exec nothing-of-this-name")
+    assert status == 127
+
+
+async def test_a_terminal_has_a_size_that_changes_and_lines_are_recorded(data: Path) -> None:
+    steps = [(b"30 100", (120, 40), b"stty size\r"), (b"40 120", None, b"exit 3\r")]
+
+    def act(job: BoxJob, out: bytes) -> None:
+        if steps and steps[0][0] in out:
+            _, size, keys = steps.pop(0)
+            if size:
+                job.resize(*size)
+            job.receive(keys)
+
+    status, _, _, effects = await _run(data, "/bin/bash", typed=b"stty size\r", terminal=(100, 30), act=act)
+    assert status == 3
+    lines = [effect.fields["text"] for effect in effects if hasattr(effect, "fields")]
+    assert lines[0] == b"stty size" and b"exit 3" in lines
+
+
+async def test_a_signal_reaches_the_program_and_its_children(data: Path) -> None:
+    def act(job: BoxJob, out: bytes) -> None:
+        if b"begun" in out:
+            job.receive_signal("TERM")
+
+    status, *_ = await _run(data, "/bin/bash", "-c", "echo begun; sleep 600", act=act)
+    assert status == 128 + signal.SIGTERM
+
+
+async def test_what_is_written_is_found_again_and_handed_over_up_to_the_limit(data: Path) -> None:
+    _, _, _, effects = await _run(
+        data, "/bin/bash", "-c", "mkdir -p /tmp/d; cd /tmp/d; echo payload > x; chmod 755 x"
+    )
+    files = {effect.path: effect for effect in effects if isinstance(effect, FileClosed)}
+    assert files["/tmp/d/x"].content.read(0, 100) == b"payload\n" and files["/tmp/d/x"].mode == 0o755
+    status, out, *_ = await _run(data, "/bin/bash", "-c", "cat /tmp/d/x; head -c 2000 /dev/zero > /tmp/d/y")
+    assert (status, out) == (0, b"payload\n"), "the same attacker has the same box"
+
+
+async def test_bombs_harm_the_box_alone(data: Path) -> None:
+    script = (
+        "head -c 20000000 /dev/zero > /tmp/full; wc -c < /tmp/full; rm /tmp/full;"
+        "i=0; while [ $i -lt 3000 ]; do : > /tmp/f$i || break; i=$((i+1)); done; echo $i; rm -f /tmp/f*;"
+        "i=0; while [ $i -lt 60 ]; do sleep 3 & i=$((i+1)); done 2>/dev/null; jobs -p | wc -l; kill $(jobs -p)"
+    )
+    _, out, *_ = await _run(data, "/bin/bash", "-c", script)
+    written, files, *_ = [int(line) for line in out.split()]
+    assert written <= 8_000_000 and files < 2000
+    status, out, *_ = await _run(data, "/bin/bash", "-c", "echo alive")
+    assert (status, out) == (0, b"alive\n")
+
+
+async def test_no_way_out_is_found(data: Path) -> None:
+    _, out, *_ = await _run(data, "/bin/attempts")
+    answers = dict(line.split() for line in out.decode().splitlines())
+    assert len(answers) > 60
+    assert [name for name, answer in answers.items() if answer != "refused"] == []
+
+
+async def test_nothing_of_the_host_is_seen_and_no_link_leads_away(data: Path) -> None:
+    script = "cat /proc/mounts /proc/self/mountinfo /proc/1/cgroup; hostname; env; ls /sys/class/net"
+    _, out, *_ = await _run(data, "/bin/bash", "-c", script)
+    for word in (b"urltrap", os.uname().nodename.encode() + b"\n", str(data).encode(), b"/run/"):
+        assert word not in out
+    assert out.split()[-1] == b"lo"
+    _, out, *_ = await _run(
+        data, "/bin/bash", "-c", "grep -E '^(NoNewPrivs|Seccomp|CapEff)' /proc/self/status"
+    )
+    assert b"NoNewPrivs:\t1" in out and b"Seccomp:\t2" in out
+
+
+async def test_a_killed_box_process_leaves_nothing_once_the_next_one_runs(data: Path) -> None:
+    mark = f"sleep 7{os.getpid()}"
+    running = asyncio.ensure_future(_run(data, "/bin/bash", "-c", f"{mark} & wait"))
+    await eventually(lambda: len(_processes(mark)) == 1)
+    _PROCESSES[data].kill()
+    _PROCESSES[data].wait()
+    status, *_ = await running
+    assert status == 128 + signal.SIGKILL
+    await eventually(lambda: not _processes(mark))
+    _PROCESSES[data] = _start(data)
+    assert _groups(data) == []
+    status, out, *_ = await _run(data, "/bin/bash", "-c", "echo again")
+    assert (status, out) == (0, b"again\n")
+
+
+def _groups(data: Path) -> list[Path]:
+    """Control groups of single boxes."""
+    return [box for top in Path("/sys/fs/cgroup").glob(f"*/{cgroup_name(data)}") for box in top.glob("*/")]
+
+
+def _processes(mark: str) -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            if line.startswith(mark):
+                found.append(line)
+    return found
+
+
+async def test_without_a_box_process_the_emulated_machine_takes_over_with_what_was_typed(
+    tmp_path: Path,
+) -> None:
+    class Emulated:
+        def __init__(self) -> None:
+            self.heard = b""
+            self.exit_status: int | None = None
+            self.runnable, self.lingering, self.waiting_for_fetch, self.backlog = True, False, False, 0
+            self.killed_by = self.wake_at = None
+
+        def receive(self, data: bytes) -> None:
+            self.heard += data
+
+        def receive_eof(self) -> None:
+            self.heard += b"<eof>"
+
+        def receive_signal(self, name: str) -> None: ...
+        def resize(self, columns: int, rows: int) -> None: ...
+        def fetched(self, id: int, reply: FetchReply) -> None: ...
+        def hang_up(self) -> None: ...
+        def end(self) -> None: ...
+        def step(self, now: float, budget: int = 0) -> list[Effect]:
+            self.exit_status = 0
+            return [Output(self.heard)]
+
+    (tmp_path / "run").mkdir()
+    _, out, *_ = await _run(tmp_path, "/bin/cat", typed=b"uname -a\n", instead=Emulated)
+    assert out == b"uname -a\n<eof>"
