@@ -332,7 +332,7 @@ def main() -> None:
 
 
 def through_the_store(folder: Path, count: int = 3000) -> dict[str, object]:
-    """URLs per second of processor time of judging again a store in which every URL has a session, a capture and a payload."""
+    """URLs per second of processor time that are judged again; each has a session, a capture and a payload."""
     store = open_store(str(folder / "urltrap.db"))
     quarantine = Quarantine(folder / "quarantine")
     examiner, _ = InProcess.from_folder(None)
