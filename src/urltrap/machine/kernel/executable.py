@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import S_IFREG, Program
+from urltrap.machine.effects import Content
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.program import ProgramContent, elf_facts
 from urltrap.machine.fs.view import content_of
 from urltrap.machine.kernel.strangers import stranger, unwritten
 from urltrap.machine.kernel.stubs import layout
 from urltrap.machine.programs import registry
-from urltrap.machine.programs._answers import recorded
+from urltrap.machine.programs._answers import recorded, saying
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.state import ProcessState
@@ -75,6 +76,9 @@ def find_program(process: ProcessState, argv: list[str], path: str | None) -> Ex
         head = content.read(0, _LINE_MAX + 1)
         if head[:2] == b"#!":
             script = path
+            said = _of_the_image(process, spot.path, content, given)
+            if said is not None:
+                return Executable(said, argv, spot.path, comm, "ran", "", spot.node.number, given)
             path, argument = _interpreter(head, script)
             argv = [path, *argument, script, *argv[1:]]
             continue
@@ -130,6 +134,19 @@ def _interpreter(head: bytes, path: str) -> tuple[str, list[str]]:
     if not words or "\0" in words[0]:
         raise SysError(errno.ENOEXEC, path)
     return words[0], [words[1].strip()] if len(words) > 1 else []
+
+
+def _of_the_image(process: ProcessState, path: str, content: Content, given: list[str]) -> Program | None:
+    """What a script that came with the machine says of itself; None where it was changed, or asked for more.
+
+    What it says without an option may hold facts of the machine that it was recorded on.
+    """
+    image = process.kernel.tree.image
+    original = image.find(path)
+    if len(given) != 2 or not given[1].startswith("-") or original is None or original.content is not content:
+        return None
+    row = image.answers.get(f"{path.rpartition('/')[2]}\0{given[1]}")
+    return saying(row) if row is not None else None
 
 
 def _known(
