@@ -15,6 +15,7 @@ from tests.support.telnet import TelnetClient
 
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.kernel.strangers import stays, stranger
+from urltrap.machine.kernel.stubs import layout
 
 pytestmark = pytest.mark.e2e
 
@@ -106,7 +107,14 @@ def loader(port: int) -> bytes:
     made = (
         stub(3, False, b"\x90\x90\x90\x90" + b"127.0.0.1:%d\0" % port + bytes([fill])) for fill in range(10)
     )
-    return next(program for program in made if stranger(BytesContent(program)) is not stays)
+    return next(program for program in made if not _stays(program))
+
+
+def _stays(program: bytes) -> bool:
+    content = BytesContent(program)
+    found = layout(content)
+    assert found is not None
+    return stranger(content, found) is stays
 
 
 def typed(data: bytes) -> list[str]:

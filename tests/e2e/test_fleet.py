@@ -77,8 +77,10 @@ def test_a_thin_sensor_runs_no_store_and_its_attacker_is_on_the_collectors_list(
     assert not list(fleet.sensor.folder.glob("urltrap.db*"))
     assert {"pipeline", "site", "backup"}.isdisjoint(fleet.sensor.status()["processes"])
     assert "on the collector: urltrap urls" in fleet.sensor.log_text()
-    row = fleet.row()
-    assert row["name"] == "campus-1" and row["state"] == "up" and row["version"] and row["last_event"]
+    row = eventually(
+        lambda: (found := fleet.row())["last_event"] and found, "it is told when the last event was"
+    )
+    assert row["name"] == "campus-1" and row["state"] == "up" and row["version"]
     assert row["clock_off_seconds"] == row["dropped_segments"] == 0
 
 

@@ -58,13 +58,14 @@ def _make_root(root: Path) -> None:
         (root / name).mkdir(parents=True)
         (root / name).chmod(0o755)
     root.chmod(0o755)
-    bash = shutil.which("bash") or ""
-    shutil.copy(bash, root / "bin/bash")
-    for library in re.findall(r"/\S+", subprocess.run(["ldd", bash], capture_output=True, text=True).stdout):
-        place = root / library.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, place)
-    shutil.copy(shutil.which("busybox") or "", root / "bin/busybox")
+    for name in ("bash", "busybox"):
+        program = shutil.which(name) or ""
+        shutil.copy(program, root / "bin" / name)
+        linked = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+        for library in re.findall(r"/\S+", linked):  # none where it is static
+            place = root / library.lstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, place)
     for applet in subprocess.run(["busybox", "--list"], capture_output=True, text=True).stdout.split():
         if not (root / "bin" / applet).exists():
             (root / "bin" / applet).symlink_to("busybox")
