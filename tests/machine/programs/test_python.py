@@ -27,6 +27,15 @@ def test_a_script_does_what_the_real_one_did(box: Box, row: dict[str, object]) -
     assert (done.status, done.out.decode(), done.err.decode()) == (row["status"], row["out"], row["err"])
 
 
+def test_an_error_shows_the_machine_s_file_and_never_one_of_the_host(box: Box, tmp_path: Path) -> None:
+    host = tmp_path / "t.py"
+    host.write_text("secret of the host\n" * 9)
+    box.run(f"mkdir -p {tmp_path}")
+    box.put(str(host), b"x = 1\nprint(\n")
+    done = box.run(f"python3 {host}; python3 -c \"compile(open('{host}').read(), '{host}', 'exec')\"")
+    assert b"SyntaxError" in done.err and b"secret" not in done.out + done.err
+
+
 @pytest.mark.parametrize(
     ("line", "status", "said"),
     [

@@ -12,6 +12,8 @@ from urltrap.machine.programs.python._vm import Vm
 
 _MOST = 400_000
 _BRACKETS = 90
+_NO_FILE = "/dev/null/source"
+"""For an error's line CPython's parser opens the file that it was told: it must find none on the host."""
 _DEEPEST = 140
 _PREFIXES = re.compile(r"(?:[-+~]\s*|not\s+|lambda[^:\n]{0,20}:\s*|await\s+|\*\s*){60,}")
 
@@ -34,7 +36,7 @@ def parse(vm: Vm, source: Any, filename: str, mode: str = "exec") -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source, filename, mode)
+            tree = ast.parse(source, _NO_FILE, mode)
     except SyntaxError as problem:
         raise syntax_error(problem, filename) from None
     except (RecursionError, MemoryError):
