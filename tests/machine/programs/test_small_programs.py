@@ -92,3 +92,48 @@ def test_hardly_a_program_of_the_image_crashes_where_it_is_asked_what_it_is(kind
         said = box.run(f"exec < /dev/null 2> /dev/null; {lines}").out.decode("utf-8", "replace")
         crashed += [line for line in said.splitlines() if line.startswith("CRASH")]
     assert len(asked) > 700 and len(crashed) <= 12, crashed
+
+
+PRINT = "ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA"
+PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@x"
+ART = """\
++--[ED25519 256]--+
+| .oOo=oo  E +.+=+|
+|  + *.+.   o +.o.|
+| .   .. . .  .o+ |
+|       . . +. ...|
+|        S =o. .  |
+|       o oo..  . |
+|        .oo=o .  |
+|        oo=oo.   |
+|         o.o..   |
++----[SHA256]-----+
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("ssh-keygen -l -f fixed.pub", 0, f"256 SHA256:{PRINT} me@x (ED25519)\n"),
+        ("ssh-keygen -lv -f fixed.pub", 0, f"256 SHA256:{PRINT} me@x (ED25519)\n" + ART),
+        ("ssh-keygen -l -E md5 -f fixed.pub", 0,
+         "256 MD5:0f:a2:0a:d7:38:3e:65:45:08:6b:63:84:1c:ff:dc:ba me@x (ED25519)\n"),
+        ("ssh-keygen -F h1 -f known", 0, f"# Host h1 found: line 1\nh1,10.0.0.1 {PUBLIC[:-5]}\n"),
+        ("ssh-keygen -R h1 -f known; cat known", 0, "# Host h1 found: line 1\nknown updated.\n"
+         f"Original contents retained as known.old\nh2 {PUBLIC[:-5]}\n"),
+        ("ssh-keygen -F zz -f known", 1, ""),
+        ("ssh-keygen -R zz -f known", 0, "Host zz not found in known\n"),
+        ("echo n | ssh-keygen -t ed25519 -N '' -f fixed", 1,
+         "Generating public/private ed25519 key pair.\nfixed already exists.\nOverwrite (y/n)? "),
+        ("ssh-keygen -q -t ecdsa -b 384 -N '' -f e; ssh-keygen -l -f e | cut -c1-11", 0, "384 SHA256:\n"),
+        ("ssh-keygen -A > made; rm /etc/ssh/ssh_host_e*; ssh-keygen -A; ls /etc/ssh | grep -c host_", 0,
+         "ssh-keygen: generating new host keys: ECDSA ED25519 \n6\n"),
+    ],
+)  # fmt: skip
+def test_keys_are_told_as_the_real_one_tells_them(line: str, status: int, said: str) -> None:
+    box = Box()
+    box.put("/tmp/fixed.pub", f"{PUBLIC}\n".encode())
+    box.put("/tmp/fixed", b"")
+    box.put("/tmp/known", f"h1,10.0.0.1 {PUBLIC[:-5]}\nh2 {PUBLIC[:-5]}\n".encode())
+    found = box.run(f"exec 2>&1; cd /tmp; {line}")
+    assert (found.status, found.out.decode()) == (status, said)

@@ -280,10 +280,14 @@ def _names(line: str, wanted: str) -> bool:
 
 
 def _host_keys(p: Process) -> Run:
-    for kind in _KINDS if p.persona.kind != "debian-13" else ("rsa", "ecdsa", "ed25519"):
+    begun = False
+    for kind in ("rsa", "ecdsa", "ed25519"):
         path = f"/etc/ssh/ssh_host_{kind}_key"
         if lstat(p, path) is not None:
             continue
+        yield from p.out("" if begun else "ssh-keygen: generating new host keys: ")
+        yield from p.out(f"{kind.upper()} ")
+        begun = True
         key = keys.generate(kind, _BITS[kind], p.random_bytes, f"{p.user}@{p.hostname}")
         try:
             p.fs.write(path, key.private("", p.random_bytes), mode=0o600)
@@ -291,4 +295,6 @@ def _host_keys(p: Process) -> Run:
         except SysError as problem:
             yield from p.err(f'Saving key "{path}" failed: {problem.words}\n')
             return 1
+    if begun:
+        yield from p.out("\n")
     return 0
