@@ -25,9 +25,6 @@ ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ("wire", "machine", "recover", "analysis", "judge", "golden")
 """Folders whose tests count for the coverage of the pure rooms."""
 
-ROUND_AND_ROUND = ("test_hostile.py", "test_pace.py")
-"""Modules of them that do not count: they send a budget round one loop until it is spent, which tracing only slows."""
-
 WAITING = ("e2e", "crash", "backup", "pipeline", "intel", "site")
 """Folders whose tests wait for processes: they begin first, so that none of them ends last and alone."""
 
@@ -172,7 +169,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     Tracing doubles the time of a test, and a line that an end-to-end test happens to pass is not tested by it.
     """
     measuring = coverage.Coverage.current()
-    if measuring is None or (_room(item) in MEASURED and item.path.name not in ROUND_AND_ROUND):
+    if measuring is None or _room(item) in MEASURED:
         return (yield)
     measuring.stop()
     try:
