@@ -14,10 +14,10 @@ from typing import Any
 from urltrap.machine.api import Process
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs.python._regex import risk
+from urltrap.machine.programs._matching import TooLong, bounded
 
 _MOST = 4_000_000
-_WORK = 20_000_000
+_CRASH = 139
 _MATCH = r"(?:m?/((?:[^/\\]|\\.)*)/|m([|#!,])((?:(?!\2).)*)\2)([gimsx]*)"
 _STATEMENT = re.compile(
     rf"""\s*(?:
@@ -64,7 +64,7 @@ def compiled(code: str) -> list[Step] | None:
 
 
 def _pattern(source: str, flags: str) -> re.Pattern[str]:
-    if risk(source) > 3 or len(source) > 2_000 or re.search(r"(?<!\\)[$@](?![)|/]|$)", source):
+    if len(source) > 2_000 or re.search(r"(?<!\\)[$@](?![)|/]|$)", source):
         raise ValueError("too much, or variables, in an expression")
     source = source.replace(r"\z", r"\Z").replace(r"\h", r"[ \t]").replace("\\/", "/")
     return re.compile(
@@ -86,7 +86,11 @@ def run(
             continue
         out: list[str] = []
         for line in data.decode("latin-1").splitlines(keepends=True):
-            ended = yield from _line(p, steps, line, out, prints, chomps)
+            try:
+                ended = yield from _line(p, steps, line, out, prints, chomps)
+            except TooLong:
+                p.unwritten()
+                return _CRASH
             if ended:
                 break
         text = "".join(out).encode("latin-1")
@@ -102,9 +106,6 @@ def run(
 def _line(
     p: Process, steps: list[Step], line: str, out: list[str], prints: bool, chomps: bool
 ) -> Generator[Any, Any, bool]:
-    if len(line) ** 2 > _WORK:
-        p.unwritten()
-        return True
     yield from p.tick(4 + (len(line) >> 6))
     end = "\n" if chomps else ""
     if chomps:
@@ -112,13 +113,13 @@ def _line(
     groups: re.Match[str] | None = None
     for step in steps:
         if step.test is not None:
-            found = step.test.search(line)
+            found = bounded(step.test, "search", line)
             groups = found or groups
             if (found is None) is (step.parts["when"] == "if"):
                 continue
         if step.old is not None:
             once = "g" not in (step.parts["flags"] or "")
-            line = step.old.sub(_replacement(step.parts["new"] or ""), line, count=1 if once else 0)
+            line = _replaced(step.old, _replacement(step.parts["new"] or ""), line, once)
         elif step.parts["from"] is not None:
             line = _translated(line, step.parts)
         elif step.parts["verb"] == "print":
@@ -130,6 +131,19 @@ def _line(
     if prints:
         out.append(line + end)
     return False
+
+
+def _replaced(old: re.Pattern[str], new: Any, line: str, once: bool) -> str:
+    """s///: each match replaced by what `new` makes of it. TooLong where the line becomes too large."""
+    parts: list[str] = []
+    at = size = 0
+    for found in bounded(old, "finditer", line)[: 1 if once else None]:
+        parts += [line[at : found.start()], new(found)]
+        size += len(parts[-1])
+        if size > _MOST:
+            raise TooLong
+        at = found.end()
+    return "".join([*parts, line[at:]])
 
 
 def _replacement(text: str) -> Any:

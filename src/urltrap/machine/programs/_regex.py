@@ -1,4 +1,4 @@
-"""POSIX basic and extended expressions as Python's, with a linear matcher where backtracking could blow up."""
+"""POSIX basic and extended expressions as Python's, with a linear matcher where theirs takes too long."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from urltrap.machine.programs._matching import TooLong, bounded
 from urltrap.machine.shell.regex import RegexError as _LinearError
 from urltrap.machine.shell.regex import compile_regex
 
@@ -16,7 +17,6 @@ _CLASSES = {
     "xdigit": "0-9a-fA-F",
 }  # fmt: skip
 _MAX_SOURCE = 8_000
-_MAX_WORK = 50_000_000
 
 
 class BadRegex(Exception):
@@ -43,42 +43,41 @@ class Found:
 class Matcher:
     """A compiled expression."""
 
-    __slots__ = ("groups", "linear", "pattern", "risk")
+    __slots__ = ("groups", "linear", "pattern")
 
-    def __init__(self, pattern: re.Pattern[str], risk: int, linear: str | None, fold: bool) -> None:
+    def __init__(self, pattern: re.Pattern[str], linear: str | None, fold: bool) -> None:
         self.pattern = pattern
         self.groups = pattern.groups
-        self.risk = risk
         self.linear = (linear, fold) if linear is not None else None
 
-    def _dangerous(self, size: int) -> bool:
-        return (self.risk >= 9 and size > 24) or (
-            self.risk > 1 and size > 64 and float(size) ** min(self.risk, 8) > _MAX_WORK
-        )
-
     def search(self, text: str, pos: int = 0) -> Found | None:
-        """The leftmost match at or behind `pos`."""
-        if not self._dangerous(len(text) - pos):
-            found = self.pattern.search(text, pos)
-            return None if found is None else Found(found.regs)
-        if self.linear is not None:
-            try:
-                slots = compile_regex(*self.linear)._run(text[pos:].lower() if self.linear[1] else text[pos:])
-            except _LinearError:
-                slots = None
-            else:
-                if slots is None or (pos and self.linear[0].startswith("^")):
-                    return None
-                groups = range(self.groups + 1)
-                return Found(
-                    tuple(
-                        (slots.get(2 * n, -1 - pos) + pos, slots.get(2 * n + 1, -1 - pos) + pos)
-                        for n in groups
-                    )
-                )
-        # With back-references nothing is linear: look at the beginning only.
-        found = self.pattern.search(text[: pos + 24], pos)
+        """The leftmost match at or behind `pos`; none where even the linear matcher cannot tell in time."""
+        try:
+            found = bounded(self.pattern, "search", text, pos)
+        except TooLong:
+            return self._search_linear(text, pos)
         return None if found is None else Found(found.regs)
+
+    def fullmatch(self, text: str, start: int, end: int) -> bool:
+        """Whether the expression matches all between; no where that cannot be told in time."""
+        try:
+            return bounded(self.pattern, "fullmatch", text, start, end) is not None
+        except TooLong:
+            return False
+
+    def _search_linear(self, text: str, pos: int) -> Found | None:
+        if self.linear is None:  # back-references, or a Perl expression
+            return None
+        try:
+            slots = compile_regex(*self.linear)._run(text[pos:].lower() if self.linear[1] else text[pos:])
+        except _LinearError:
+            return None
+        if slots is None or (pos and self.linear[0].startswith("^")):
+            return None
+        groups = range(self.groups + 1)
+        return Found(
+            tuple((slots.get(2 * n, -1 - pos) + pos, slots.get(2 * n + 1, -1 - pos) + pos) for n in groups)
+        )
 
     def all(self, text: str) -> Iterator[Found]:
         """All matches from left to right that do not overlap."""
@@ -94,7 +93,7 @@ class Matcher:
 
 
 class _Translator:
-    def __init__(self, source: str, extended: bool, perl: bool = False) -> None:
+    def __init__(self, source: str, extended: bool) -> None:
         self.source = source
         self.extended = extended
         self.pos = 0
@@ -102,10 +101,7 @@ class _Translator:
         self.linear: list[str] = []
         self.groups = 0
         self.closed: set[int] = set()
-        self.open: list[tuple[int, int, bool]] = []
         self.references = False
-        self.unbounded = 0
-        self.nested = False
 
     def emit(self, text: str, linear: str | None = None) -> None:
         self.out.append(text)
@@ -114,9 +110,7 @@ class _Translator:
     def run(self) -> None:
         source = self.source
         last = -1  # index in `out` where the last atom starts; -1: none
-        last_loops = False
-        starts: list[tuple[int, int, bool]] = []
-        group_loops = False
+        starts: list[tuple[int, int]] = []
         while self.pos < len(source):
             char = source[self.pos]
             special = None
@@ -128,7 +122,7 @@ class _Translator:
                     special = following
                     self.pos += 2
                 else:
-                    last, last_loops = len(self.out), False
+                    last = len(self.out)
                     self._escape(following)
                     self.pos += 2
                     continue
@@ -138,11 +132,11 @@ class _Translator:
             if special is None:
                 self.pos += 1
                 if char == "[":
-                    last, last_loops = len(self.out), False
+                    last = len(self.out)
                     self._bracket()
                 elif char == ".":
-                    last, last_loops = len(self.out), False
-                    self.emit("[^\\n]" if False else ".")
+                    last = len(self.out)
+                    self.emit(".")
                 elif char == "^" and (self.extended or self._at_start()):
                     self.emit("^")
                     last = -1
@@ -150,58 +144,41 @@ class _Translator:
                     self.emit(r"\Z", "$")
                     last = -1
                 else:
-                    last, last_loops = len(self.out), False
+                    last = len(self.out)
                     self.emit(re.escape(char), ("\\" + char) if char in "\\^$.[]|()*+?{}" else char)
                 continue
             if special == "(":
                 self.groups += 1
-                starts.append((len(self.out), self.groups, group_loops))
-                group_loops = False
+                starts.append((len(self.out), self.groups))
                 self.emit("(")
                 last = -1
             elif special == ")":
                 if not starts:
                     if self.extended:
-                        last, last_loops = len(self.out), False
+                        last = len(self.out)
                         self.emit(r"\)")
                         continue
                     raise BadRegex("Unmatched ) or \\)")
-                last, number, outer = starts.pop()
+                last, number = starts.pop()
                 self.closed.add(number)
-                last_loops = group_loops
-                group_loops = group_loops or outer
                 self.emit(")")
             elif special == "|":
                 self.emit("|")
                 last = -1
-                group_loops = True if starts else group_loops
             elif special in "*+?":
                 if last < 0:
                     if self.extended:
-                        if special == "*":
-                            continue
                         continue
-                    last, last_loops = len(self.out), False
+                    last = len(self.out)
                     self.emit("\\" + special)
                     continue
                 self._wrap(last, special)
-                if special != "?":
-                    self.unbounded += 1
-                    if last_loops:
-                        self.nested = True
-                    group_loops = last_loops = True
             elif special == "{":
-                loops = self._interval(last)
-                if loops is None:
-                    last, last_loops = len(self.out), False
+                if not self._interval(last):
+                    last = len(self.out)
                     self.emit(r"\{")
-                elif loops:
-                    self.unbounded += 1
-                    if last_loops:
-                        self.nested = True
-                    group_loops = last_loops = True
             else:  # "}"
-                last, last_loops = len(self.out), False
+                last = len(self.out)
                 self.emit(r"\}")
         if starts:
             raise BadRegex("Unmatched ( or \\(")
@@ -220,18 +197,19 @@ class _Translator:
                 return
         self.emit(suffix)
 
-    def _interval(self, last: int) -> bool | None:
+    def _interval(self, last: int) -> bool:
+        """Take an interval; False where the brace stands for itself."""
         close = "}" if self.extended else "\\}"
         end = self.source.find(close, self.pos)
         body = self.source[self.pos : end] if end >= 0 else ""
         match = re.fullmatch(r"(\d*)(,?)(\d*)", body)
         if end < 0 or match is None or not (match[1] or match[2]):
             if self.extended:
-                return None
+                return False
             raise BadRegex("Unmatched \\{" if end < 0 else "Invalid content of \\{\\}")
         if last < 0:
             if self.extended:
-                return None
+                return False
             raise BadRegex("Invalid preceding regular expression")
         low, high = int(match[1][:6] or 0), int(match[3][:6]) if match[3] else None
         if not match[2]:
@@ -243,7 +221,7 @@ class _Translator:
         self.pos = end + len(close)
         suffix = f"{{{low},{'' if high is None else high}}}"
         self._wrap(last, suffix)
-        return high is None or high > 20
+        return True
 
     def _at_start(self) -> bool:
         """Whether the "^" just read is an anchor in a basic expression."""
@@ -347,12 +325,7 @@ def _compiled(text: str, translator: _Translator, fold: bool) -> Matcher:
         pattern = re.compile(text, re.IGNORECASE * fold | re.DOTALL)
     except (re.error, OverflowError, RecursionError):
         raise BadRegex("Invalid regular expression") from None
-    risk = 9 if translator.nested else translator.unbounded
-    linear = None if translator.references else "".join(translator.linear)
-    return Matcher(pattern, risk, linear, fold)
-
-
-_PERL_RISK = re.compile(r"\([^)]*[*+}|][^)]*\)[*+{]")
+    return Matcher(pattern, None if translator.references else "".join(translator.linear), fold)
 
 
 @lru_cache(maxsize=64)
@@ -381,8 +354,7 @@ def compile_perl(source: str, fold: bool = False) -> Matcher:
         open_group = "unterminated subpattern" in str(problem)
         words = "missing closing parenthesis" if open_group else "unmatched or unknown construct"
         raise BadRegex(words) from None
-    nested = 9 if _PERL_RISK.search(body) else sum(body.count(c) for c in "*+")
-    return Matcher(pattern, nested, None, fold)
+    return Matcher(pattern, None, fold)
 
 
 def keep_start(matcher: Matcher, found: Found) -> int:

@@ -95,8 +95,7 @@ class _Plan:
         if not self.word:
             return None
         for stop in range(end - 1, max(start, end - 200), -1):
-            found = matcher.pattern.fullmatch(text, start, stop)
-            if found is not None and self._bounded(text, start, stop):
+            if matcher.fullmatch(text, start, stop) and self._bounded(text, start, stop):
                 return stop
         return None
 

@@ -7,6 +7,7 @@ import re
 from urltrap.machine.api import Process, ProcessInfo, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._matching import TooLong, bounded
 from urltrap.machine.programs._ps_columns import command
 from urltrap.machine.programs._signals import name_list, number_of, take_signal
 from urltrap.machine.programs._system import names
@@ -73,7 +74,10 @@ def pgrep(p: Process) -> Run:
 
 def _fits(p: Process, row: ProcessInfo, pattern: re.Pattern[str], given: dict[str, str]) -> bool:
     text = " ".join(row.argv)[:4096] if "f" in given and row.argv else row.comm
-    hit = bool(pattern.fullmatch(text) if "x" in given else pattern.search(text))
+    try:
+        hit = bounded(pattern, "fullmatch" if "x" in given else "search", text) is not None
+    except TooLong:
+        hit = False
     users = names(p)
     for letter in "uU":
         if letter in given:

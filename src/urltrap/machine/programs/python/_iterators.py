@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import binascii
 import html
-import operator
 import string
 import textwrap
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
-from urltrap.machine.programs.python import _calls
+from urltrap.machine.programs.python import _calls, _expressions
 from urltrap.machine.programs.python._files import BYTES_IO, STRING_IO, memory
 from urltrap.machine.programs.python._imports import functions, lent, module
 from urltrap.machine.programs.python._objects import (
@@ -30,7 +30,7 @@ from urltrap.machine.programs.python._objects import (
     Yielded,
     error,
 )
-from urltrap.machine.programs.python._vm import Vm
+from urltrap.machine.programs.python._vm import LARGEST, Vm
 
 
 @module("itertools")
@@ -292,27 +292,23 @@ def _operator(vm: Vm) -> dict[str, Any]:
 
         return Builtin("itemgetter", get)
 
-    names = (
-        "add",
-        "sub",
-        "mul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "xor",
-        "and_",
-        "or_",
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
+    def infix(does: Callable[..., Gen], kind: type) -> Callable[..., Gen]:
+        return lambda vm, left, right: does(vm, kind, left, right)
+
+    # The operators themselves, not the host's functions: sizes are looked at, and __add__ and kin of classes are called.
+    return functions(
+        "operator",
+        itemgetter=items,
+        **{name: infix(_expressions.binary, kind) for name, kind in _BINARY.items()},
+        **{name: infix(_expressions.compare, kind) for name, kind in _COMPARED.items()},
     )
-    return {
-        **lent(**{name + "_": getattr(operator, name) for name in names}),
-        **functions("operator", itemgetter=items),
-    }
+
+
+_BINARY = {
+    "add": ast.Add, "sub": ast.Sub, "mul": ast.Mult, "truediv": ast.Div, "floordiv": ast.FloorDiv, "mod": ast.Mod,
+    "pow": ast.Pow, "xor": ast.BitXor, "and_": ast.BitAnd, "or_": ast.BitOr,
+}  # fmt: skip
+_COMPARED = {"eq": ast.Eq, "ne": ast.NotEq, "lt": ast.Lt, "le": ast.LtE, "gt": ast.Gt, "ge": ast.GtE}
 
 
 @module("html")
@@ -322,7 +318,12 @@ def _html(vm: Vm) -> dict[str, Any]:
 
 @module("textwrap")
 def _textwrap(vm: Vm) -> dict[str, Any]:
-    return lent(dedent=textwrap.dedent, indent=textwrap.indent)
+    def indent(vm: Vm, text: str, prefix: str) -> str:
+        if len(text) + (text.count("\n") + 1) * len(prefix) > LARGEST:
+            raise error("MemoryError")
+        return textwrap.indent(text, prefix)
+
+    return {**lent(dedent=textwrap.dedent), **functions("textwrap", indent=indent)}
 
 
 @module("errno")

@@ -1,11 +1,11 @@
-"""re: the host's matcher, for expressions that cannot run away with it."""
+"""re: expressions as the host understands them, matched within a bound of time."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
+from urltrap.machine.programs._matching import TEMPLATE_ERRORS, TooLong, bounded
 from urltrap.machine.programs.python import _calls
 from urltrap.machine.programs.python._imports import lent, module
 from urltrap.machine.programs.python._objects import (
@@ -21,51 +21,21 @@ from urltrap.machine.programs.python._objects import (
     class_of,
     error,
 )
-from urltrap.machine.programs.python._vm import Vm, native
+from urltrap.machine.programs.python._vm import LARGEST, Vm, native
 
-_WORK = 20_000_000
 _ERROR = Class("error", (EXCEPTIONS["Exception"],), module="re")
 
 
-@lru_cache(maxsize=256)
-def risk(source: str) -> int:
-    """The highest power of the text's length that matching may take; 9 where it may be exponential."""
-    unbounded, stack = 0, [0]
-    at = 0
-    while at < len(source):
-        char = source[at]
-        if char == "\\":
-            at += 2
-            continue
-        if char == "[":
-            at += 2 if source[at + 1 : at + 2] != "^" else 3
-            while at < len(source) and source[at] != "]":
-                at += 2 if source[at] == "\\" else 1
-        elif char == "(":
-            stack.append(0)
-        elif char == ")" and len(stack) > 1:
-            inner = stack.pop()
-            behind = source[at + 1 : at + 2]
-            if behind in ("*", "+", "{") and behind and inner:
-                return 9
-            stack[-1] += inner
-        elif char in "*+" or (char == "{" and re.match(r"\{\d*,\d*\}", source[at:])):
-            unbounded += 1
-            stack[-1] += 1
-        elif char == "|" and len(stack) > 1:
-            stack[-1] += 1
-        at += 1
-    return unbounded
-
-
-def guard(vm: Vm, source: Any, text: Any) -> None:
-    """Unsupported where matching could take too long."""
-    shown = source if isinstance(source, str) else bytes(source).decode("latin-1")
-    power = risk(shown)
-    size = max(len(text), 1)
-    if (power >= 9 and size > 20) or float(size) ** max(1, min(power, 8)) > _WORK:
-        raise Unsupported("an expression that may take for ever")
+def match(vm: Vm, host: re.Pattern[Any], how: str, text: Any, *rest: Any) -> Any:
+    """What `bounded` finds in a text that may be one; Unsupported where that takes too long."""
+    if not isinstance(text, (str, bytes, bytearray)):
+        raise error("TypeError", f"expected string or bytes-like object, got '{class_of(text).name}'"
+                    if vm.version >= (3, 11) else "expected string or bytes-like object")  # fmt: skip
     vm.steps += 4 + (len(text) >> 5)
+    try:
+        return native(vm, bounded, host, how, text, *rest)
+    except TooLong:
+        raise Unsupported("an expression that takes too long") from None
 
 
 class Match(Thing):
@@ -73,8 +43,8 @@ class Match(Thing):
 
     type_name, module = "Match", "re"
 
-    def __init__(self, found: re.Match[Any]) -> None:
-        self.host = found
+    def __init__(self, found: re.Match[Any], pattern: re.Pattern[Any]) -> None:
+        self.host, self.pattern = found, pattern
 
     def attribute(self, name: str) -> Any:
         """The methods of the host's."""
@@ -83,7 +53,7 @@ class Match(Thing):
         if name in ("string", "pos", "endpos", "lastindex", "lastgroup"):
             return getattr(self.host, name)
         if name == "re":
-            return Pattern(self.host.re)
+            return Pattern(self.pattern)
         return super().attribute(name)
 
     def item(self, index: Any) -> Any:
@@ -92,7 +62,7 @@ class Match(Thing):
 
     def shown(self) -> str:
         """repr."""
-        return repr(self.host)
+        return f"<re.Match object; span={self.host.span()}, match={self.host.group()!r}>"
 
 
 class Pattern(Thing):
@@ -140,55 +110,50 @@ def compiled(vm: Vm, pattern: Any, flags: int = 0) -> re.Pattern[Any]:
         raise error("RecursionError", "maximum recursion depth exceeded") from None
 
 
-def _text(vm: Vm, host: re.Pattern[Any], text: Any) -> Any:
-    if not isinstance(text, (str, bytes, bytearray)):
-        raise error("TypeError", f"expected string or bytes-like object, got '{class_of(text).name}'"
-                    if vm.version >= (3, 11) else "expected string or bytes-like object")  # fmt: skip
-    guard(vm, host.pattern, text)
-    return text
-
-
 def _one(vm: Vm, host: re.Pattern[Any], how: str, text: Any, *rest: Any) -> Any:
-    found = native(vm, getattr(host, how), _text(vm, host, text), *rest)
-    return None if found is None else Match(found)
+    found = match(vm, host, how, text, *rest)
+    return None if found is None else Match(found, host)
 
 
 def _all(vm: Vm, host: re.Pattern[Any], text: Any) -> Any:
-    found = native(vm, host.findall, _text(vm, host, text))
+    found = match(vm, host, "findall", text)
     vm.grow(len(found) * 8)
     return found
 
 
 def _iter(vm: Vm, host: re.Pattern[Any], text: Any) -> Any:
-    found = native(vm, lambda: list(host.finditer(_text(vm, host, text))))
+    found = match(vm, host, "finditer", text)
 
     def body() -> Gen:
         for each in found:
             vm.steps += 2
-            yield Yielded(Match(each))
+            yield Yielded(Match(each, host))
 
     return _calls.lazily(body(), "callable_iterator")
 
 
 def _split(vm: Vm, host: re.Pattern[Any], text: Any, most: int = 0) -> Any:
-    return native(vm, host.split, _text(vm, host, text), most)
+    return match(vm, host, "split", text, most)
 
 
 def _sub(vm: Vm, host: re.Pattern[Any], repl: Any, text: Any, count: int = 0, how: str = "sub") -> Gen:
-    text = _text(vm, host, text)
     parts: list[Any] = []
-    last = done = 0
-    for found in native(vm, lambda: list(host.finditer(text))):
+    last = done = grown = 0
+    is_template = "\\" in repl if isinstance(repl, str) else isinstance(repl, bytes) and b"\\" in repl
+    for found in match(vm, host, "finditer", text):
         if count and done >= count:
             break
         parts.append(text[last : found.start()])
         if isinstance(repl, (str, bytes)):
             try:
-                parts.append(found.expand(repl))
-            except re.error as problem:
+                parts.append(found.expand(repl) if is_template else repl)
+            except TEMPLATE_ERRORS as problem:
                 raise PyError(Instance(_ERROR, {"args": (str(problem),)})) from None
         else:
-            parts.append((yield from _calls.call(vm, repl, (Match(found),))))
+            parts.append((yield from _calls.call(vm, repl, (Match(found, host),))))
+        grown += len(parts[-1])
+        if grown > LARGEST:
+            raise error("MemoryError")
         last = found.end()
         done += 1
         vm.steps += 3
