@@ -14,7 +14,6 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.programs import _perl_lines
 from urltrap.machine.programs._connecting import told
 from urltrap.machine.programs._net import ask
-from urltrap.machine.programs._paths import join
 from urltrap.machine.programs.awk._tokens import unescape as unescape_bytes
 from urltrap.machine.programs.awk._values import foreign, native
 from urltrap.machine.programs.registry import program
@@ -22,11 +21,7 @@ from urltrap.machine.programs.registry import program
 _URL = re.compile(r"(?:https?|ftp)://[^\s'\"\\)<>`;]+")
 _SOCKET = re.compile(r"['\"](\d{1,3}(?:\.\d{1,3}){3}|[\w-]+(?:\.[\w-]+)+)['\"]\s*[,:]\s*['\"]?(\d{2,5})")
 _MAX_CODE = 1_000_000
-_TRACEBACK = 'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n'
 _AGENTS = {
-    "python3": "Python-urllib/{python}",
-    "python": "Python-urllib/{python}",
-    "python2": "Python-urllib/2.7",
     "perl": "libwww-perl/6.68",
     "php": "",
     "ruby": "Ruby",
@@ -36,24 +31,18 @@ _AGENTS = {
 
 def _family(name: str) -> str:
     base = name.rpartition("/")[2]
-    for family in ("python", "perl", "php", "ruby", "node"):
-        if base.startswith(family):
-            return family
-    return "python"
+    return next(family for family in ("perl", "php", "ruby", "node") if base.startswith(family))
 
 
 def _execute(p: Process, family: str, code: str, *, lines: bool = False) -> Generator[Any, Any, int]:
     """Do what code visibly does: downloads to where it says, prints of literals, commands handed to the shell."""
     yield from p.tick(1 + len(code) // 512)
-    name = p.argv[0].rpartition("/")[2]
     code += "".join("\n" + each for each in _decoded(code))
     bodies: list[tuple[str, Any]] = []
     for url in list(dict.fromkeys(_URL.findall(code)))[:20]:
-        series = p.persona.tools.python.rpartition(".")[0]
-        agent = _AGENTS.get(name, _AGENTS.get(family, "")).format(python=series)
-        answer = yield from ask(p, url, family, agent)
+        answer = yield from ask(p, url, family, _AGENTS[family])
         if answer.kind != "answer" or answer.status >= 400:
-            yield from p.err(_failure(family, answer.kind, answer.status, answer.reason))
+            yield from p.err(_UNREACHED if family == "php" else "")
             return 1
         bodies.append((url, answer.body or BytesContent(b"")))
     target = _target(code)
@@ -75,11 +64,8 @@ def _execute(p: Process, family: str, code: str, *, lines: bool = False) -> Gene
         if match := _SOCKET.search(code):
             told(p, match[1], min(int(match[2]), 65_535), encode(code))
             yield from p.sleep(3.0)
-            if family == "python":
-                yield from p.err(_TRACEBACK + "OSError: [Errno 113] No route to host\n")
-                return 1
             return 0
-        texts = _literals(family, code)
+        texts = _literals(code)
         for text in texts:
             yield from p.write(1, encode(text + "\n" if lines else text))
         if not texts and not _SHELL_CALL.search(code):
@@ -91,7 +77,7 @@ def _execute(p: Process, family: str, code: str, *, lines: bool = False) -> Gene
     return (yield from _shell_calls(p, family, code))
 
 
-_SHELL_CALL = re.compile(r"os\.system|os\.popen|subprocess\.|shell_exec|passthru|\bsystem|pty\.spawn|\bexec")
+_SHELL_CALL = re.compile(r"shell_exec|passthru|\bsystem|\bexec")
 _NOTHING = re.compile(
     r"(?:#[^\n]*\n|\s|use\s+(?:strict|warnings)\s*;)*(?:\d+|exit\s*\(?\s*(\d{1,9})?\s*\)?)?\s*;?\s*"
 )
@@ -115,7 +101,6 @@ def _decoded(code: str) -> list[str]:
 _TARGETS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"urlretrieve\(\s*[^,]+,\s*['\"]([^'\"]+)['\"]",
         r"getstore\(\s*[^,]+,\s*['\"]([^'\"]+)['\"]",
         r"open\(\s*['\"]([^'\"]+)['\"]\s*,\s*['\"][wa]b?\+?['\"]",
         r"file_put_contents\(\s*['\"]([^'\"]+)['\"]",
@@ -138,14 +123,14 @@ _LITERAL = re.compile(
 _ENDED = re.compile(r"\)|;|\n|$|,\s*end|,\s*file|,\s*flush")
 
 
-def _literals(family: str, code: str) -> list[str]:
+def _literals(code: str) -> list[str]:
     """What the statements print that print only literals."""
     found: list[str] = []
     for verb in list(_VERB.finditer(code))[:200]:
         parts: list[str] = []
         at = verb.end()
         while match := _LITERAL.match(code, at):
-            text = _literal(family, match)
+            text = _literal(match)
             if text is None:
                 break
             parts.append(text)
@@ -155,25 +140,19 @@ def _literals(family: str, code: str) -> list[str]:
             at = comma.end()
         if not parts or not _ENDED.match(code, at):
             continue
-        text = (" " if family == "python" else "").join(parts)
-        newline = (verb[1] == "print" and family == "python" and "end=" not in code) or verb[1] in (
-            "say",
-            "puts",
-            "console.log",
-        )
-        found.append(text + ("\n" if newline else ""))
+        found.append("".join(parts) + ("\n" if verb[1] in ("say", "puts", "console.log") else ""))
     return found
 
 
-def _literal(family: str, match: re.Match[str]) -> str | None:
+def _literal(match: re.Match[str]) -> str | None:
     double, single, sums, times = match.groups()
     if sums is not None:
         return _sum(f"{sums}*{times}" if times else sums)
     if double is not None:
         text = unescape(double)
     else:
-        text = unescape(single or "") if family == "python" else (single or "").replace("\\'", "'")
-    return text * min(int(times), 10_000) if times and family == "python" else text
+        text = (single or "").replace("\\'", "'")
+    return text
 
 
 def unescape(text: str) -> str:
@@ -191,10 +170,8 @@ def _sum(text: str) -> str | None:
 
 
 def _shell_calls(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
-    """os.system("…"), system("…"), exec("…"), backquotes of perl: their commands are run."""
-    names = r"os\.system|os\.popen|subprocess\.\w+|shell_exec|passthru|\bsystem|pty\.spawn"
-    if family != "python":
-        names += r"|\bexec"
+    """system("…"), exec("…"), backquotes of perl: their commands are run."""
+    names = r"shell_exec|passthru|\bsystem|\bexec"
     for match in list(
         re.finditer(
             rf"(?:{names})\s*\(?\s*(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)')",
@@ -207,44 +184,19 @@ def _shell_calls(p: Process, family: str, code: str) -> Generator[Any, Any, int]
     return 0
 
 
-def _failure(family: str, kind: str, status: int, reason: str) -> str:
-    if family == "python":
-        words = {
-            "dns": "<urlopen error [Errno -2] Name or service not known>",
-            "dns-temporary": "<urlopen error [Errno -3] Temporary failure in name resolution>",
-            "refused": "<urlopen error [Errno 111] Connection refused>",
-            "timeout": "<urlopen error [Errno 110] Connection timed out>",
-        }.get(kind, "<urlopen error [Errno 113] No route to host>")
-        if kind == "answer":
-            return f"{_TRACEBACK}urllib.error.HTTPError: HTTP Error {status}: {reason}\n"
-        return f"{_TRACEBACK}urllib.error.URLError: {words}\n"
-    if family == "php":
-        return (
-            "PHP Warning:  file_get_contents(): Failed to open stream: No route to host "
-            "in Command line code on line 1\n"
-        )
-    return ""
+_UNREACHED = "PHP Warning:  file_get_contents(): Failed to open stream: No route to host in Command line code on line 1\n"
 
 
-def _banner(p: Process, family: str) -> str:
-    built = (
-        "Jun 25 2025, 18:55:22) [GCC 14.2.0"
-        if p.persona.kind == "debian-13"
-        else "Apr 28 2025, 14:11:48) [GCC 12.2.0"
-    )
-    return {
-        "python": f"Python {p.persona.tools.python} (main, {built}] on linux\n"
-        'Type "help", "copyright", "credits" or "license" for more information.\n',
-        "php": "Interactive shell\n\n",
-        "node": 'Welcome to Node.js v18.20.4.\nType ".help" for more information.\n',
-    }.get(family, "")
+_BANNERS = {
+    "php": "Interactive shell\n\n",
+    "node": 'Welcome to Node.js v18.20.4.\nType ".help" for more information.\n',
+}
 
 
 def _version(p: Process, family: str) -> str:
     perl = p.persona.tools.perl
     _, version, subversion = perl.split(".")
     return {
-        "python": f"Python {p.persona.tools.python}\n",
         "perl": f"\nThis is perl 5, version {version}, subversion {subversion} (v{perl}) built for "
         "x86_64-linux-gnu-thread-multi\n(with 60 registered patches, see perl -V for more detail)\n\n"
         "Copyright 1987-2022, Larry Wall\n\nPerl may be copied only under the terms of either the "
@@ -271,7 +223,7 @@ def interpreter(p: Process) -> Run:
     suffix: str | None = None
     while words:
         word = words.pop(0)
-        if word in ("-V", "--version", "-v", "-version") and not (family == "python" and word == "-v"):
+        if word in ("-V", "--version", "-v", "-version"):
             yield from p.out(_version(p, family))
             return 0
         if family == "perl" and (found := re.fullmatch(r"-[nplw]*i(\.[\w~.]*)?", word)):
@@ -281,7 +233,7 @@ def interpreter(p: Process) -> Run:
         if family == "perl" and re.fullmatch(r"-[npawl]+", word):
             flags += word
             continue
-        if family != "python" and re.fullmatch(r"-[a-zA-Z0-9]*[eEr]", word):
+        if re.fullmatch(r"-[a-zA-Z0-9]*[eEr]", word):
             if not words:
                 yield from p.err(f"No code specified for {word}.\n" if family == "perl" else "")
                 return 29 if family == "perl" else 2
@@ -316,17 +268,14 @@ def interpreter(p: Process) -> Run:
 
 
 def _no_script(p: Process, family: str, script: str, problem: SysError) -> str:
-    if family == "python":
-        place = script if script.startswith("/") else join(p.cwd, script)
-        return f"{p.argv[0]}: can't open file '{place}': [Errno {problem.errno}] {problem.words}\n"
     if family == "perl":
         return f'Can\'t open perl script "{script}": {problem.words}\n'
     return f"Could not open input file: {script}\n"
 
 
 def _interactive(p: Process, family: str) -> Run:
-    yield from p.out(_banner(p, family))
-    prompt = {"python": ">>> ", "php": "php > ", "node": "> "}.get(family, "")
+    yield from p.out(_BANNERS.get(family, ""))
+    prompt = {"php": "php > ", "node": "> "}.get(family, "")
     while True:
         yield from p.out(prompt)
         line = yield from p.read(0, 4096)
