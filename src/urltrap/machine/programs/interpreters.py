@@ -184,7 +184,10 @@ def _shell_calls(p: Process, family: str, code: str) -> Generator[Any, Any, int]
     return 0
 
 
-_UNREACHED = "PHP Warning:  file_get_contents(): Failed to open stream: No route to host in Command line code on line 1\n"
+_UNREACHED = (
+    "PHP Warning:  file_get_contents(): Failed to open stream: No route to host "
+    "in Command line code on line 1\n"
+)
 
 
 _BANNERS = {
