@@ -97,7 +97,7 @@ def test_the_data_becomes_the_users_and_keys_and_settings_stay_roots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = DataFolder(tmp_path / "data")
-    for name in ("journal/trap-0", "keys", "lists", "backups"):
+    for name in ("journal/trap-0", "keys", "lists", "backups", "sandbox/debian-12"):
         (folder.root / name).mkdir(parents=True)
     for name in (
         "urltrap.toml",
@@ -105,6 +105,7 @@ def test_the_data_becomes_the_users_and_keys_and_settings_stay_roots(
         "urltrap.db",
         "keys/secret",
         "backups/b",
+        "sandbox/debian-12/su",
         "journal/trap-0/1.seg",
         "lists/x",
     ):

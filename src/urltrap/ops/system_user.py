@@ -67,8 +67,11 @@ def make_system_user() -> str:
 
 def hand_over(folder: DataFolder, user: tuple[int, int]) -> None:
     """Give the data folder to the unprivileged user. Keys and settings, which root reads for him, stay root's, and so
-    do backups, which have both in them."""
-    own = {str(path) for path in (folder.keys, folder.settings, folder.persona, folder.backups)}
+    do backups, which have both in them, and the boxes' root file system, which has owners of its own."""
+    own = {
+        str(path)
+        for path in (folder.keys, folder.settings, folder.persona, folder.backups, folder.root / "sandbox")
+    }
     for base, folders, files in os.walk(folder.root):
         folders[:] = [name for name in folders if os.path.join(base, name) not in own]
         for place in (base, *(os.path.join(base, name) for name in files)):

@@ -52,14 +52,16 @@ class Boxes:
     async def attach(self, address: str) -> Kept:
         """The box of an address, for one more program. SandboxError where there is no room or it cannot be made."""
         lock = self._making.setdefault(address, asyncio.Lock())
-        async with lock:
-            kept = self._kept.get(address)
-            if kept is None:
-                kept = await self._make(address)
-            kept.attached += 1
-            kept.used = self._clock()
-        if not lock.locked():
-            self._making.pop(address, None)
+        try:
+            async with lock:
+                kept = self._kept.get(address)
+                if kept is None:
+                    kept = await self._make(address)
+                kept.attached += 1
+                kept.used = self._clock()
+        finally:
+            if not lock.locked():
+                self._making.pop(address, None)
         return kept
 
     def detach(self, kept: Kept) -> None:
@@ -68,10 +70,10 @@ class Boxes:
         kept.used = self._clock()
 
     async def _make(self, address: str) -> Kept:
-        if len(self._kept) + self._pending >= self._most:
-            await self._make_room()
         self._pending += 1
         try:
+            if len(self._kept) + self._pending > self._most:
+                await self._make_room()
             # A number that says nothing about the attacker: it is seen in the mount table of the box.
             box = await self._driver.create(secrets.token_hex(6))
         finally:

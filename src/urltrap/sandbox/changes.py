@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from pathlib import Path
 
 MAX_FILES = 500
 """Files of one box that are reported."""
+MAX_BYTES = 256_000_000
+"""Bytes of all files of one box that are reported, each as often as it was written."""
+_MAX_OPEN, _MAX_DEPTH = 200, 60
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _QUIET = (b"/var/log/", b"/var/lib/dpkg/", b"/var/cache/", b"/var/lib/apt/", b"/etc/ld.so.cache")
 """Where programs of the system write by themselves."""
 
@@ -31,34 +37,56 @@ class Changes:
 
     upper: Path
     _seen: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
+    _bytes: int = 0
 
     def new(self) -> Iterator[Changed]:
         """Files that were written since the last call; what vanishes while it is looked at is left out.
 
-        A link is never followed: what a box's root has made here may point anywhere.
+        Every step goes from an open folder to a name in it and follows no link: what a box's root has made here may
+        point anywhere, and may be something else the next moment.
         """
-        base = os.fsencode(self.upper)
-        for folder, _, files in os.walk(base):
-            for name in files:
-                path = os.path.join(folder, name)
-                inside = path[len(base) :]
-                if inside.startswith(_QUIET) or (len(self._seen) >= MAX_FILES and inside not in self._seen):
-                    continue
-                changed = self._look(path, inside)
-                if changed is not None:
-                    yield changed
-
-    def _look(self, path: bytes, inside: bytes) -> Changed | None:
         try:
-            if not stat.S_ISREG(os.lstat(path).st_mode):
-                return None
-            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            top = os.open(self.upper, _FOLDER)
         except OSError:
-            return None
+            return
+        pending = [(b"", top)]
+        try:
+            while pending:
+                inside, folder = pending.pop()
+                try:
+                    yield from self._of(inside, folder, pending)
+                finally:
+                    os.close(folder)
+        finally:
+            for _, folder in pending:
+                os.close(folder)
+
+    def _of(self, inside: bytes, folder: int, pending: list[tuple[bytes, int]]) -> Iterator[Changed]:
+        for name in sorted(os.listdir(folder)):
+            path = inside + b"/" + os.fsencode(name)
+            if path.startswith(_QUIET):
+                continue
+            with contextlib.suppress(OSError):
+                mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode) and len(pending) < _MAX_OPEN and path.count(b"/") < _MAX_DEPTH:
+                    pending.append((path, os.open(name, _FOLDER, dir_fd=folder)))
+                elif stat.S_ISREG(mode) and (len(self._seen) < MAX_FILES or path in self._seen):
+                    changed = self._look(os.open(name, _FILE, dir_fd=folder), path)
+                    if changed is not None:
+                        yield changed
+
+    def _look(self, file: int, inside: bytes) -> Changed | None:
         info = os.fstat(file)
         state = (info.st_ino, info.st_mtime_ns, info.st_size)
-        if not stat.S_ISREG(info.st_mode) or not info.st_size or self._seen.get(inside) == state:
+        size = min(info.st_size, info.st_blocks * 512)  # holes are no content
+        if (
+            not stat.S_ISREG(info.st_mode)
+            or not info.st_size
+            or self._seen.get(inside) == state
+            or self._bytes + size > MAX_BYTES
+        ):
             os.close(file)
             return None
         self._seen[inside] = state
+        self._bytes += size
         return Changed(inside, stat.S_IMODE(info.st_mode), info.st_size, file)

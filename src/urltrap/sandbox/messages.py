@@ -11,7 +11,7 @@ import array
 import asyncio
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -120,14 +120,25 @@ def seqpacket() -> socket.socket:
 async def readable(sock: socket.socket) -> None:
     """Wait until there is something to read."""
     loop = asyncio.get_running_loop()
+    await _until(sock, loop.add_reader, loop.remove_reader)
+
+
+async def writable(sock: socket.socket) -> None:
+    """Wait until there is room for a message."""
+    loop = asyncio.get_running_loop()
+    await _until(sock, loop.add_writer, loop.remove_writer)
+
+
+async def _until(sock: socket.socket, add: Callable[..., object], remove: Callable[[int], object]) -> None:
+    loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
 
     def wake() -> None:
         if not future.done():
             future.set_result(None)
 
-    loop.add_reader(sock.fileno(), wake)
+    add(sock.fileno(), wake)
     try:
         await future
     finally:
-        loop.remove_reader(sock.fileno())
+        remove(sock.fileno())

@@ -77,7 +77,8 @@ class OciRunning:
     async def wait(self) -> int:
         """Its status."""
         status = await self._process.wait()
-        self._pid_file.unlink(missing_ok=True)
+        for suffix in (".pid", ".json"):
+            self._pid_file.with_suffix(suffix).unlink(missing_ok=True)
         return status if status >= 0 else 128 - status
 
 
@@ -124,7 +125,12 @@ class OciBox:
         self._numbers += 1
         base = self.folder / f"x{self._numbers}"
         description, pid_file = base.with_suffix(".json"), base.with_suffix(".pid")
-        description.write_text(json.dumps(process(command)))
+        try:
+            description.write_text(json.dumps(process(command)))
+        except OSError as error:
+            raise SandboxError(
+                f"a program cannot be described to {self._driver.name}: {error.strerror}"
+            ) from error
         arguments = ["exec", "--process", str(description), "--pid-file", str(pid_file)]
         if command.terminal is None:
             ours, theirs = _three_pipes()
@@ -160,10 +166,12 @@ class OciBox:
         if self._life is not None:
             os.close(self._life)
             self._life = None
-        self._driver.call("delete", "--force", self.id, check=False)
-        kernel.unmount(str(self.folder / "root"))
-        kernel.unmount(str(self.folder / "w"))
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self._driver.call("delete", "--force", self.id, check=False)
+        finally:
+            kernel.unmount(str(self.folder / "root"))
+            kernel.unmount(str(self.folder / "w"))
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class OciDriver:
@@ -195,16 +203,19 @@ class OciDriver:
         self._command = [found, "--root", str(folder / "state")]
         sweep(cgroup)
         folder.mkdir(parents=True, exist_ok=True)
-        image, layer = image.resolve(), layer.resolve()
         kernel.private_mounts()
+        lower = _opened(image)  # only what is opened in this mount table can be mounted in it
         # crun of Debian 12 refuses a hybrid of both versions of control groups; version 1 alone it takes.
         if (_CGROUPS / "unified").is_dir() and not (_CGROUPS / "cgroup.controllers").exists():
             kernel.unmount(str(_CGROUPS / "unified"))
+            # It makes plain folders there all the same: they go with this process.
+            kernel.mount_tmpfs(str(_CGROUPS / "unified"), "size=1m")
         kernel.mount_tmpfs(str(folder), "mode=711,size=16m")
         os.chdir(folder)
-        for name, source in (("i", image), ("p", layer)):
+        for name, source in (("i", f"/proc/self/fd/{lower}"), ("p", str(layer))):
             (folder / name).mkdir()
-            kernel.bind(str(source), str(folder / name))
+            kernel.bind(source, str(folder / name))
+        os.close(lower)
 
     async def create(self, id: str) -> OciBox:
         """A running box; SandboxError where it cannot be had."""
@@ -221,19 +232,22 @@ class OciDriver:
         sweep(self.cgroup.lstrip("/"))
 
     def call(self, *arguments: str, stdin: int | None = None, check: bool = True) -> None:
-        """Run the runtime to its end. Its output goes to a file: what it starts holds on to its descriptors."""
+        """Run the runtime to its end. What it starts keeps its descriptors: they lead nowhere, and its words go to a
+        file that it opens itself."""
         log = self.folder / f"log-{arguments[-1]}"
-        with log.open("wb") as output:
+        try:
             done = subprocess.run(
-                [*self._command, *arguments],
+                [*self._command, "--log", str(log), *arguments],
                 stdin=subprocess.DEVNULL if stdin is None else stdin,
-                stdout=output,
-                stderr=output,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
                 check=False,
                 timeout=30,
             )
-        said = log.read_text(errors="replace")[-300:].strip()
-        log.unlink()
+        except subprocess.TimeoutExpired as error:
+            raise SandboxError(f"{self.name} {arguments[0]} does not end") from error
+        said = _read(log)[-300:]
+        log.unlink(missing_ok=True)
         if check and done.returncode:
             raise SandboxError(f"{self.name} {arguments[0]}: {said or done.returncode}")
 
@@ -265,7 +279,8 @@ def sweep(cgroup: str, patience: float = 5.0) -> None:
 def _groups(cgroup: str) -> Iterator[Path]:
     """Control groups of this name and below, the deepest first, in every hierarchy."""
     for top in [_CGROUPS / cgroup, *_CGROUPS.glob(f"*/{cgroup}")]:
-        if top.is_dir():
+        # A plain folder with plain files in it cannot be removed as a group is.
+        if top.is_dir() and os.statvfs(top).f_blocks == 0:
             for folder, _, _ in os.walk(top, topdown=False):
                 yield Path(folder)
 
@@ -302,3 +317,23 @@ async def _terminal(listener: socket.socket) -> int:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             return array.array("i", data[:size])[0]
     raise SandboxError("the runtime sent no terminal")
+
+
+def _opened(image: Path) -> int:
+    """The image's folder. Whoever owns the data folder can put another in its place: only one that root has made, and
+    which is no link, is mounted."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        parent = os.open(image.parent, flags)
+        try:
+            if os.fstat(parent).st_uid != 0:
+                raise SandboxError(
+                    f"{image.parent} is not root's; remove it and run urltrap image build --sandbox"
+                )
+            return os.open(image.name, flags, dir_fd=parent)
+        finally:
+            os.close(parent)
+    except OSError as error:
+        raise SandboxError(
+            f"there is no root file system in {image} ({error.strerror}); urltrap image build --sandbox makes it"
+        ) from error

@@ -77,20 +77,17 @@ def _driver(
     usable = next((each for each in found if each.usable), None)
     if usable is None:
         raise SandboxError("; ".join(f"{each.driver} {each.why}: {each.remedy}" for each in found))
-    image = image_folder(data, persona)
-    if not image.is_dir():
-        raise SandboxError(f"there is no root file system in {image}; urltrap image build --sandbox makes it")
-    layer = data / "sandbox" / "persona"
+    name = cgroup_name(data)
+    layer = Path("/run") / f"{name}-persona"  # not in the data folder, which is the traps' user's
     if layer.exists():
         shutil.rmtree(layer)
     layer.mkdir()
     blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
     write_layer(layer, blob, persona, host_keys)
     limits = settings.sandbox
-    name = cgroup_name(data)
     return OciDriver(
         usable.driver,
-        image,
+        image_folder(data, persona),
         layer,
         Path("/run") / name,
         name,

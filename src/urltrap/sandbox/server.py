@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -28,12 +29,17 @@ from urltrap.sandbox.messages import (
     receive,
     send,
     seqpacket,
+    writable,
 )
 
 log = structlog.get_logger("box")
 LOOK_SECONDS = 2.0
 """How often the files of a box are looked over while a program runs in it."""
 SWEEP_SECONDS = 5.0
+SEND_SECONDS = 30.0
+"""How long a trap may take to make room for a message."""
+FILES_AT_ONCE = 50
+"""Files that are open at once for one look at a box; the next look goes on."""
 
 
 class BoxServer:
@@ -51,10 +57,13 @@ class BoxServer:
         """Listen; OSError where the path cannot be had."""
         self._path.unlink(missing_ok=True)  # only one box process runs: this is what a killed one left
         self._listener = seqpacket()
-        self._listener.bind(str(self._path))
-        os.chmod(self._path, 0o600)
-        if self._owner is not None:
-            os.chown(self._path, *self._owner)
+        mask = os.umask(0o177)
+        try:
+            self._listener.bind(str(self._path))
+        finally:
+            os.umask(mask)
+        if self._owner is not None:  # the folder is theirs: this may be a link by now
+            os.chown(self._path, *self._owner, follow_symlinks=False)
         self._listener.listen(256)
         self._loop.add_reader(self._listener.fileno(), self._accept)
         self._spawn(self._keep_time())
@@ -107,8 +116,8 @@ class BoxServer:
             self._tell(connection, Refused(why=str(error)))
         except BadPacket as error:
             log.warning("a packet that is none of ours", reason=str(error))
-        except OSError as error:
-            log.info("a trap has gone", reason=error.strerror)
+        except OSError as error:  # a TimeoutError is one
+            log.info("a trap has gone or does not listen", reason=error.strerror or "it makes no room")
         except Exception as error:
             log.error("an error of our own", exc_info=error)
             self._tell(connection, Refused(why=type(error).__name__))
@@ -143,7 +152,7 @@ class BoxServer:
                 )
                 await self._look(connection, kept)
             if ended.done():
-                self._tell(connection, Ended(status=ended.result()))
+                await self._send(connection, Ended(status=ended.result()))
             else:
                 running.signal(signal.SIGHUP)  # its terminal or client is gone; what ignores that goes on
         finally:
@@ -153,11 +162,24 @@ class BoxServer:
 
     async def _look(self, connection: socket.socket, kept: Kept) -> None:
         async with kept.looking:
-            found = await asyncio.to_thread(lambda: list(kept.changes.new()))
-            for changed in found:
-                message = Written(path=changed.path, mode=changed.mode, size=changed.size)
-                self._tell(connection, message, (changed.file,))
-                os.close(changed.file)
+            found = await asyncio.to_thread(lambda: list(islice(kept.changes.new(), FILES_AT_ONCE)))
+            try:
+                for changed in found:
+                    message = Written(path=changed.path, mode=changed.mode, size=changed.size)
+                    await self._send(connection, message, (changed.file,))
+            finally:
+                for changed in found:
+                    os.close(changed.file)
+
+    async def _send(self, connection: socket.socket, message: Model, files: tuple[int, ...] = ()) -> None:
+        """Tell a trap, when it has room: it takes files slower than a box can write them."""
+        async with asyncio.timeout(SEND_SECONDS):
+            while True:
+                try:
+                    send(connection, message, files)
+                    return
+                except BlockingIOError:
+                    await writable(connection)
 
     def _tell(self, connection: socket.socket, message: Model, files: tuple[int, ...] = ()) -> None:
         try:
