@@ -22,10 +22,11 @@ _DESCRIPTORS = 16
 NOT_STARTED = 127
 """Exit status where the program cannot be executed."""
 
-# (AUDIT_ARCH of linux/audit.h, numbers of socket, socketpair, io_uring_setup, ptrace)
+# (AUDIT_ARCH of linux/audit.h, numbers of: socket, socketpair, io_uring_setup, ptrace, kill, tkill, tgkill,
+# rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, process_vm_readv, process_vm_writev)
 _CALLS = {
-    "x86_64": (0xC000003E, (41, 53, 425, 101)),
-    "aarch64": (0xC00000B7, (198, 199, 425, 117)),
+    "x86_64": (0xC000003E, (41, 53, 425, 101, 62, 200, 234, 129, 297, 424, 310, 311)),
+    "aarch64": (0xC00000B7, (198, 199, 425, 117, 129, 130, 131, 138, 240, 424, 270, 271)),
 }
 
 
