@@ -7,12 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 from tests.store.conftest import START
 
 from urltrap.store import Store, open_store
 from urltrap.store.accounts import audit, keys, sessions, users, waits
 from urltrap.store.accounts.audit import Actor
 from urltrap.store.accounts.carrying import carry
+from urltrap.store.schema_accounts import login_waits
 
 BY = Actor("tests", "192.0.2.1")
 LIFETIME = sessions.Lifetime(timedelta(hours=8), timedelta(days=14))
@@ -73,6 +75,24 @@ def test_tries_at_once_all_count(store: Store) -> None:
     assert waits.begin_try(store, subjects, START + waits.FORGOTTEN * 2) is None, (
         "what is long past is forgotten"
     )
+
+
+def test_a_name_that_others_guess_is_open_to_its_owner(store: Store) -> None:
+    for number in range(40):
+        waits.begin_try(store, [waits.of_address(f"192.0.2.{number}"), waits.of_name("ada")], START)
+    again = [waits.of_address("192.0.2.1"), waits.of_name("ada")]
+    assert waits.begin_try(store, again, START) is not None, "who failed before waits"
+    assert waits.begin_try(store, [waits.of_address("203.0.113.9"), waits.of_name("ada")], START) is None
+    assert waits.begin_try(store, [waits.of_login("the owner's log-in")], START) is None
+
+
+def test_tries_that_are_not_looked_at_leave_nothing(store: Store) -> None:
+    address = waits.of_address("192.0.2.7")
+    for number in range(60):
+        waits.begin_try(store, [address, waits.of_name(f"name-{number}")], START)
+    with store.connect() as connection:
+        count = connection.execute(select(func.count()).select_from(login_waits)).scalar()
+    assert count == waits.RULES["address"].free + 1
 
 
 def test_the_log_is_read_page_by_page_and_pruned(store: Store) -> None:

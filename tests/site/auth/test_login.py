@@ -59,7 +59,7 @@ def test_a_cookie_is_out_of_reach_of_scripts_and_other_sites(house: House) -> No
 @pytest.mark.parametrize(
     "aim",
     ["//evil.example", "https://evil.example/", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
-     "javascript:x",
+     "javascript:x", "//[",
      "evil.example", "http:/evil", "///evil.example", "/login", "/login?next=/", "/logout", "", "/\n/evil.example",
      "/%0d%0aSet-Cookie:x=1\r\nX: y"],
 )  # fmt: skip
@@ -87,16 +87,17 @@ def test_name_password_and_code_are_wrong_in_the_same_words(house: House) -> Non
 
 def test_guessing_is_slowed_by_name_and_by_address_and_whoever_waits_gets_in(house: House) -> None:
     tries = [
-        log_in(house.client(peer=f"192.0.2.{n}"), "viewer-1", "wrong guess").status_code for n in range(7)
+        log_in(house.client(peer=f"192.0.2.{n}"), "viewer-1", "wrong guess").status_code for n in range(6)
     ]
-    assert tries == [401] * 5 + [429] * 2
-    stopped = log_in(house.client(peer="192.0.2.99"), "viewer-1")
+    assert tries == [401] * 6
+    stopped = log_in(house.client(peer="192.0.2.1"), "viewer-1")
     assert stopped.status_code == 429 and int(stopped.headers["retry-after"]) >= 1
     assert "urltrap-login" not in stopped.headers.get("set-cookie", ""), (
         "even the right one was not looked at"
     )
-    house.later(seconds=2)
-    assert log_in(house.client(peer="192.0.2.99"), "viewer-1").status_code == 303
+    assert log_in(house.client(peer="203.0.113.1"), "viewer-1").status_code == 303, (
+        "its owner is not kept out"
+    )
     many = [
         log_in(house.client(peer="198.51.100.7"), f"user-{n}", "wrong guess").status_code for n in range(12)
     ]

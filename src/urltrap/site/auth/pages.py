@@ -45,8 +45,10 @@ class NoQuery(Query):
 
 def local(path: str) -> str:
     """A path of this site to go on to; "/" for an address that leads elsewhere (no open redirect), or to the log-in."""
-    parts = urlsplit(path) if path.isprintable() and "\\" not in path else None
-    if parts is None or parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//"):
+    if not path.startswith("/") or path.startswith("//") or not path.isprintable() or "\\" in path:
+        return "/"
+    parts = urlsplit(path)
+    if parts.scheme or parts.netloc:
         return "/"
     return "/" if parts.path in ("/login", "/logout") else path
 
@@ -198,7 +200,7 @@ def _asked_again(request: Request, form: Mapping[str, str]) -> Response | None:
     site, who = site_of(request), identity_of(request)
     user = users.find(site.store, who.name)
     now = site.now()
-    subjects = [waits.of_name(who.name)]
+    subjects = [waits.of_login(who.token)]  # strangers who guess the name must not keep its user from this
     pause = waits.begin_try(site.store, subjects, now)
     if pause is not None:
         answer = _account_page(request, status=429, problem="Too many wrong passwords; wait a moment.")

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from urltrap.site.auth.identity import identity_of
 from urltrap.site.context import render
 from urltrap.store import StoreError
 from urltrap.store.queries.shared import BadCursor
@@ -71,7 +72,8 @@ async def _cursor(request: Request, error: Exception) -> HTMLResponse:
 
 async def _store(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreError)
-    return away(request, error)
+    # Where the store is, and what is wrong with it, strangers do not get.
+    return away(request, error) if identity_of(request).role is not None else _away(request, [])
 
 
 def _page(
@@ -95,9 +97,13 @@ def refused(request: Request, status: int, why: str) -> Response:
 
 
 def away(request: Request, error: StoreError) -> Response:
-    """The page for a store that does not answer."""
+    """The page for a store that does not answer, with where it is and what is wrong: for who may know."""
+    return _away(request, [str(error)])
+
+
+def _away(request: Request, details: list[str]) -> Response:
     message = "The database does not answer at the moment. Nothing is lost: sensors write to the journal."
-    response = _page(request, 503, "The store is not available", message, [str(error)])
+    response = _page(request, 503, "The store is not available", message, details)
     response.headers["Retry-After"] = "5"
     return response
 

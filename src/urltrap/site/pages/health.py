@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
@@ -10,6 +11,7 @@ from urltrap.site.pages.queries import get
 from urltrap.store import StoreError
 from urltrap.store.queries import overview
 
+log = structlog.get_logger("site")
 router = APIRouter()
 
 
@@ -20,7 +22,10 @@ def healthz(request: Request) -> JSONResponse:
     try:
         pulse = overview.pulse(site.store)
     except StoreError as error:
-        return JSONResponse({"ok": False, "error": str(error)}, 503, headers={"Cache-Control": "no-store"})
+        # Not for everybody: it may hold the store's address.
+        log.warning("the store does not answer", problem=str(error))
+        told = "the store does not answer; the site's log says why"
+        return JSONResponse({"ok": False, "error": told}, 503, headers={"Cache-Control": "no-store"})
     age = None if pulse.last_event is None else max(0.0, (site.now() - pulse.last_event).total_seconds())
     return JSONResponse(
         {

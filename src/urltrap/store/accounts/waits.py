@@ -9,9 +9,9 @@ import hashlib
 import ipaddress
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
 from urltrap.store.engine import Store
 from urltrap.store.schema_accounts import login_waits
@@ -29,8 +29,13 @@ class Rule(NamedTuple):
     longest: timedelta
 
 
-RULES = {"address": Rule(10, timedelta(minutes=15)), "name": Rule(5, timedelta(seconds=30))}
-"""A name's pause is short: whoever guesses must not be able to keep its owner out."""
+RULES = {
+    "address": Rule(10, timedelta(minutes=15)),
+    "name": Rule(5, timedelta(seconds=30)),
+    "login": Rule(5, timedelta(seconds=30)),
+}
+"""A name's pause holds for addresses that have failed themselves: whoever guesses must not be able to keep its owner
+out, and of a crowd of addresses each gets one try beyond it."""
 
 Subject = tuple[str, bytes]
 
@@ -52,24 +57,25 @@ def of_name(name: str) -> Subject:
     return "name", _digest(name)
 
 
+def of_login(token: str) -> Subject:
+    """The subject that a log-in is, for what asks its user for the password once more."""
+    return "login", _digest(token)
+
+
 def begin_try(store: Store, subjects: Sequence[Subject], now: datetime) -> timedelta | None:
     """Count a try as failed before it is looked at (several at once all count); the pause where it is not looked at.
 
     Call `succeeded` when it turns out right.
     """
     with store.begin() as connection:
+        pause = _pause(_rows(connection, subjects), now)
+        if pause is not None:
+            return pause  # nothing is written for a try that is not looked at
         _make(connection, subjects)
-        rows = connection.execute(
-            select(login_waits)
-            .where(
-                or_(*(and_(login_waits.c.kind == kind, login_waits.c.key == key) for kind, key in subjects))
-            )
-            .order_by(login_waits.c.kind, login_waits.c.key)
-            .with_for_update()
-        ).all()
-        longest = max((row.until for row in rows), default=now)
-        if longest > now:
-            return longest - now
+        rows = _rows(connection, subjects, lock=True)
+        pause = _pause(rows, now)
+        if pause is not None:
+            return pause
         for row in rows:
             failures = 1 if now - row.last > FORGOTTEN else row.failures + 1
             connection.execute(
@@ -78,6 +84,22 @@ def begin_try(store: Store, subjects: Sequence[Subject], now: datetime) -> timed
                 .values(failures=failures, last=now, until=now + pause_after(row.kind, failures))
             )
     return None
+
+
+def _rows(connection: Connection, subjects: Sequence[Subject], *, lock: bool = False) -> Sequence[Row[Any]]:
+    query = (
+        select(login_waits)
+        .where(or_(*(and_(login_waits.c.kind == kind, login_waits.c.key == key) for kind, key in subjects)))
+        .order_by(login_waits.c.kind, login_waits.c.key)
+    )
+    return connection.execute(query.with_for_update() if lock else query).all()
+
+
+def _pause(rows: Sequence[Row[Any]], now: datetime) -> timedelta | None:
+    """What is left of the longest pause that holds; a name's only for an address that failed not long ago."""
+    failed = any(row.kind == "address" and row.failures and now - row.last <= FORGOTTEN for row in rows)
+    longest = max((row.until for row in rows if row.kind != "name" or failed), default=now)
+    return longest - now if longest > now else None
 
 
 def succeeded(store: Store, subjects: Sequence[Subject], now: datetime) -> None:
