@@ -184,6 +184,18 @@ async def test_a_signal_reaches_the_program_and_its_children(data: Path) -> None
     assert status == 128 + signal.SIGTERM
 
 
+async def test_a_signal_that_comes_before_the_program_waits_for_it(data: Path) -> None:
+    sent: list[str] = []
+
+    def act(job: BoxJob, out: bytes) -> None:
+        if not sent:
+            job.receive_signal("TERM")
+            sent.append("TERM")
+
+    status, *_ = await _run(data, "/bin/busybox", "sleep", "600", act=act)
+    assert status == 128 + signal.SIGTERM
+
+
 async def test_what_is_written_is_found_again_and_handed_over_up_to_the_limit(data: Path) -> None:
     _, _, _, effects = await _run(
         data, "/bin/bash", "-c", "mkdir -p /tmp/d; cd /tmp/d; echo payload > x; chmod 755 x"

@@ -29,6 +29,8 @@ from urltrap.sandbox.messages import readable
 RUNTIMES = ("crun", "runc")
 INIT = "exec -a /sbin/init /bin/bash"
 """The first process: a shell that waits for commands from a pipe, reaps orphans, and ends when the pipe does."""
+PID_FILE_SECONDS = 0.01
+SIGNAL_ROUNDS = 4
 _CGROUPS = Path("/sys/fs/cgroup")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -69,10 +71,21 @@ class OciRunning:
         """Send a signal to the program and those that it has started in its process group."""
         if self._process.returncode is not None:
             return
-        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile, or has not begun
-            for pid in _group(os.getpgid(int(self._pid_file.read_text()))):
-                if pid != self._process.pid:  # the runtime is in the group too, and has to wait for the end
+        try:
+            group = os.getpgid(int(self._pid_file.read_text()))
+        except (FileNotFoundError, ValueError):
+            # The runtime writes the number after it has let the program run: a quick client is quicker than that.
+            asyncio.get_running_loop().call_later(PID_FILE_SECONDS, self.signal, number)
+            return
+        except ProcessLookupError:
+            return  # it has ended meanwhile
+        told = {self._process.pid}  # the runtime is in the group too, and has to wait for the end
+        for _ in range(SIGNAL_ROUNDS):  # one that was forking has a child by now
+            new = set(_group(group)) - told
+            for pid in new:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
+            told |= new
 
     async def wait(self) -> int:
         """Its status."""
