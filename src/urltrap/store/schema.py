@@ -12,7 +12,8 @@ import urltrap.store.schema_accounts
 import urltrap.store.schema_analysis  # its tables belong to the same metadata
 import urltrap.store.schema_capture
 import urltrap.store.schema_cowrie
-import urltrap.store.schema_intel  # its tables belong to the same metadata  # noqa: F401
+import urltrap.store.schema_intel  # its tables belong to the same metadata
+import urltrap.store.schema_public  # noqa: F401
 from urltrap.store.schema_figures import daily as daily
 from urltrap.store.schema_figures import hourly as hourly
 from urltrap.store.schema_figures import missing as missing

@@ -1,4 +1,4 @@
-"""Taking accounts along where the rest of a store is made anew: no journal has them."""
+"""Taking accounts and disputes along where the rest of a store is made anew: no journal has them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from sqlalchemy import select
 from urltrap.store.bulk import insert_rows
 from urltrap.store.engine import Store
 from urltrap.store.schema_accounts import api_keys, audit, user_sessions, users
+from urltrap.store.schema_public import disputes
 
 _ROWS = 2000
 
 
 def carry(source: Store, target: Store) -> int:
-    """Copy users, log-ins, keys and the log into a store that has none; how many users there are."""
-    for table in (users, user_sessions, api_keys, audit):
+    """Copy users, log-ins, keys, the log and disputes into a store that has none; how many users there are."""
+    for table in (users, user_sessions, api_keys, audit, disputes):
         with source.connect() as reading:
             streamed = reading.execution_options(yield_per=_ROWS).execute(select(table)).mappings()
             for part in streamed.partitions(_ROWS):
