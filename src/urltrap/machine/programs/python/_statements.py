@@ -172,30 +172,30 @@ def _if(vm: Vm, f: Frame, node: ast.If) -> Gen:
 
 
 def _while(vm: Vm, f: Frame, node: ast.While) -> Gen:
-    while (yield from truth(vm, (yield from ev(vm, f, node.test)))):
-        ended = yield from block(vm, f, node.body)
-        vm.steps += 3
-        if vm.steps > 400:
-            yield from vm.spend()
-        if ended is BREAK:
-            return None
-        if isinstance(ended, Return):
-            return ended
-    return (yield from block(vm, f, node.orelse))
+    def begins() -> Gen:
+        return (yield from truth(vm, (yield from ev(vm, f, node.test))))
+
+    return (yield from _loop(vm, f, node, begins))
 
 
 def _for(vm: Vm, f: Frame, node: ast.For) -> Gen:
-    value = yield from ev(vm, f, node.iter)
+    values = yield from ev(vm, f, node.iter)
     f.node = node.iter if vm.version >= (3, 13) else node
-    it = yield from _calls.iterate(vm, value)
-    while True:
+    it = yield from _calls.iterate(vm, values)
+
+    def begins() -> Gen:
         f.node = node.iter
         if (value := (yield from _calls.following(vm, it))) is MISSING:
-            break
-        if type(node.target) is ast.Name:
-            store(f, node.target.id, value)
-        else:
-            yield from assign(vm, f, node.target, value)
+            return False
+        yield from assign(vm, f, node.target, value)
+        return True
+
+    return (yield from _loop(vm, f, node, begins))
+
+
+def _loop(vm: Vm, f: Frame, node: ast.While | ast.For, begins: Callable[[], Gen]) -> Gen:
+    """Rounds for as long as one begins; then `else`, unless a round broke off."""
+    while (yield from begins()):
         ended = yield from block(vm, f, node.body)
         vm.steps += 3
         if vm.steps > 400:
