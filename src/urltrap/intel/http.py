@@ -90,16 +90,24 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         form: Mapping[str, str] | None = None,
+        file: tuple[str, bytes] | None = None,
         body: Any = None,
         accept: frozenset[int] = frozenset(),
     ) -> Reply:
-        """Ask once. A status that is neither 200 nor in `accept` raises what it means: Refused, Limited, Unavailable
-        or Malformed. Raises TooLarge and, for whatever goes wrong on the way, Unavailable."""
+        """Ask once, with a `form`, a `file` (its name and its bytes, as the field "file") or a JSON `body`.
+
+        A status that is neither 200 nor in `accept` raises what it means: Refused, Limited, Unavailable or Malformed.
+        Raises TooLarge and, for whatever goes wrong on the way, Unavailable.
+        """
         assert self._session is not None, "open the client first"
+        data: Mapping[str, str] | aiohttp.FormData | None = form
+        if file is not None:
+            data = aiohttp.FormData()
+            data.add_field("file", file[1], filename=file[0], content_type="application/octet-stream")
         # No causes below: aiohttp's errors repeat the address, and a traceback would show it.
         try:
             async with self._session.request(
-                method, url, headers=headers, params=params, data=form, json=body, allow_redirects=False
+                method, url, headers=headers, params=params, data=data, json=body, allow_redirects=False
             ) as response:
                 content = await self._read(response)
                 reply = Reply(response.status, dict(response.headers), content, datetime.now(UTC))

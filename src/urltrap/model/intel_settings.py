@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, SecretStr, SerializationInfo, WithJsonSchema
 
@@ -24,6 +24,9 @@ Secret = Annotated[SecretStr, PlainSerializer(_dump), WithJsonSchema({"type": "s
 
 _NONE = SecretStr("")
 
+SubmittedVerdict = Literal["malicious-confirmed", "malicious-observed", "suspicious", "unknown"]
+Visibility = Literal["private", "unlisted", "public"]
+
 
 class IntelKeys(Model):
     """Keys of providers; who has one is asked. In the environment: URLTRAP_INTEL__KEYS__VIRUSTOTAL."""
@@ -38,6 +41,7 @@ class IntelKeys(Model):
     spamhaus: Secret = Field(
         default=_NONE, description="Spamhaus DQS; without it the public zones by your own resolver"
     )
+    urlscan: Secret = Field(default=_NONE, description="urlscan.io, for submissions only: searches need none")
 
 
 class ListSettings(Model):
@@ -98,6 +102,29 @@ class DumpSettings(Model):
     max_bytes: int = Field(default=200_000_000, ge=1, description="size of one download, unpacked too")
 
 
+class SubmitSettings(Model):
+    """Submitting URLs to services that look at them: it tells third parties, and is done only where you ask for it."""
+
+    automatic: bool = Field(
+        default=False, description="whether published URLs are submitted without being asked for each one"
+    )
+    providers: list[Literal["urlscan", "virustotal", "urlhaus"]] = Field(
+        default=[], description='to whom that is: ["urlscan", "virustotal", "urlhaus"]; empty: nobody'
+    )
+    verdicts: list[SubmittedVerdict] = Field(
+        default=["malicious-confirmed", "malicious-observed"],
+        description='verdicts of URLs that may be submitted at all; you may add "suspicious" and "unknown"',
+    )
+    urlscan_visibility: Visibility = Field(
+        default="private",
+        description='who sees the scan at urlscan.io: "private" you, "unlisted" its paying customers, "public" '
+        "everybody, whoever runs the attack included",
+    )
+    again_days: float = Field(
+        default=30, gt=0, description="the same URL is not submitted to the same service again before"
+    )
+
+
 class IntelSettings(Model):
     """Enrichment and reputation."""
 
@@ -129,5 +156,6 @@ class IntelSettings(Model):
     geo_dir: str = Field(default="", description="folder of the mmdb files; empty: where the set-up put them")
     urlhaus_dump: str = Field(default="", description="path of a URLhaus CSV dump to look URLs up in")
     keys: IntelKeys = IntelKeys()
+    submit: SubmitSettings = SubmitSettings()
     lists: ListSettings = ListSettings()
     dumps: DumpSettings = DumpSettings()

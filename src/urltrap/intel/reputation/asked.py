@@ -96,31 +96,26 @@ class Tools:
         return value
 
 
-class Asked:
-    """A provider that is asked. Subclasses say what they know of and how they are asked; look-up only, never submit.
+class Service:
+    """Somebody outside who is reached over the network, within a quota. Subclasses say who.
 
-    `tier`: dns, keyless or metered, the order in which providers are asked. `key`: the field of intel.keys that it
-    needs (`key_needed`) or can use. `limits`: what it allows, until it says better itself. `terms`: what the operator
-    must know before publishing.
+    `name`: of its questions and its quota in the store. `key`: the field of intel.keys that it needs (`key_needed`)
+    or can use. `limits`: what it allows, until it says better itself.
     """
 
     name: ClassVar[str]
-    tier: ClassVar[Tier]
     kinds: ClassVar[frozenset[SubjectKind]]
     key: ClassVar[str] = ""
     key_needed: ClassVar[bool] = False
     contact_needed: ClassVar[bool] = False
     limits: ClassVar[Mapping[Span, int]] = {}
-    needs_hashes: ClassVar[bool] = False
-    """Whether a payload is asked about by its MD5 or SHA-1."""
+    default_base: ClassVar[str] = ""
 
     def __init__(self, base: str = "") -> None:
         self.base = base or self.default_base
 
-    default_base: ClassVar[str] = ""
-
     def usable(self, settings: IntelSettings) -> str:
-        """Why it cannot be asked with these settings; empty where it can."""
+        """Why it cannot be reached with these settings; empty where it can."""
         if self.name in settings.skip:
             return "in intel.skip"
         if self.key_needed and not getattr(settings.keys, self.key).get_secret_value():
@@ -134,10 +129,6 @@ class Asked:
         key = getattr(settings.keys, self.key).get_secret_value() if self.key else ""
         return hashlib.sha256(f"{self.name}\0{self.base}\0{key}".encode()).hexdigest()[:16]
 
-    async def ask(self, tools: Tools, subject: Subject) -> Answer:
-        """One question. Raises ProviderError kinds: an error is never "not listed"."""
-        raise NotImplementedError
-
     async def allowances(self, tools: Tools) -> list[Allowance]:
         """The quota as the provider itself tells it, where it does."""
         return []
@@ -145,6 +136,21 @@ class Asked:
     def from_headers(self, reply: Reply) -> list[Allowance]:
         """The quota that came with an answer."""
         return []
+
+
+class Asked(Service):
+    """A provider that is asked. Subclasses say what they know of and how they are asked; look-up only, never submit.
+
+    `tier`: dns, keyless or metered, the order in which providers are asked.
+    """
+
+    tier: ClassVar[Tier]
+    needs_hashes: ClassVar[bool] = False
+    """Whether a payload is asked about by its MD5 or SHA-1."""
+
+    async def ask(self, tools: Tools, subject: Subject) -> Answer:
+        """One question. Raises ProviderError kinds: an error is never "not listed"."""
+        raise NotImplementedError
 
 
 def is_address(value: str) -> bool:

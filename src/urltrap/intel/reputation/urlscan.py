@@ -1,4 +1,4 @@
-"""urlscan.io's search: what others had scanned. Never its scan: that would fetch the URL and show it to everybody."""
+"""urlscan.io's search: what others had scanned. Its scan, which fetches the URL, is a submission: `urlscan_submit`."""
 
 from __future__ import annotations
 
@@ -45,12 +45,17 @@ class UrlScan(Asked):
 
     def from_headers(self, reply: Reply) -> list[Allowance]:
         """X-Rate-Limit-* name the window that is met next."""
-        headers = {name.lower(): value for name, value in reply.headers.items()}
-        span = headers.get("x-rate-limit-window", "")
-        most, left = number(headers.get("x-rate-limit-limit")), number(headers.get("x-rate-limit-remaining"))
-        if span not in ("minute", "hour", "day") or most is None or left is None:
-            return []
-        return [Allowance(cast(Span, span), most, max(0, most - left))]
+        return rate_headers(reply)
+
+
+def rate_headers(reply: Reply) -> list[Allowance]:
+    """What urlscan.io's X-Rate-Limit-* headers say of a quota."""
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    span = headers.get("x-rate-limit-window", "")
+    most, left = number(headers.get("x-rate-limit-limit")), number(headers.get("x-rate-limit-remaining"))
+    if span not in ("minute", "hour", "day") or most is None or left is None:
+        return []
+    return [Allowance(cast(Span, span), most, max(0, most - left))]
 
 
 def _about(item: dict[str, object], subject: Subject) -> bool:
