@@ -132,13 +132,20 @@ def want(connection: Connection, questions: Iterable[Question], now: datetime) -
 
 
 def claim(
-    store: Store, provider: str, now: datetime, worker: str, limit: int = 1, lease: timedelta = LEASE
+    store: Store,
+    provider: str,
+    now: datetime,
+    worker: str,
+    limit: int = 1,
+    lease: timedelta = LEASE,
+    shares: str = "",
 ) -> list[Claim] | Wait:
     """Claim up to `limit` questions to a provider, burning its quota for exactly these; else how long to wait.
 
+    `shares`: another provider whose quota is burnt as well, and which is not asked while its breaker is open.
     Raises StoreError. An empty list never comes: where nothing waits, `Wait` says so.
     """
-    if store.dialect == "sqlite":
+    if store.dialect == "sqlite" and not shares:
         taken = quick_claims.take(store, provider, now, worker, limit, now + lease)
         if taken is not None:
             return [
@@ -153,7 +160,7 @@ def claim(
     for attempt in range(_TRIES):
         try:
             with store.begin() as connection:
-                return _claim(connection, provider, now, worker, limit, lease)
+                return _claim(connection, provider, now, worker, limit, lease, shares)
         except StoreLocked:
             # Two processes met on a server's row locks: one was told to try again, and nothing was burnt.
             if attempt == _TRIES - 1 or store.dialect == "sqlite":
@@ -162,16 +169,26 @@ def claim(
 
 
 def _claim(
-    connection: Connection, provider: str, now: datetime, worker: str, limit: int, lease: timedelta
+    connection: Connection,
+    provider: str,
+    now: datetime,
+    worker: str,
+    limit: int,
+    lease: timedelta,
+    shares: str,
 ) -> list[Claim] | Wait:
     _promote(connection, now)
     breaker = breakers.read(connection, provider)
     if breaker.refuses(now):
         return Wait(breaker.until, breaker.reason or "it failed")
+    if shares and (other := breakers.read(connection, shares)).refuses(now):
+        return Wait(other.until, other.reason or "it failed")
     allowed = windows.current(connection, provider, now)
-    granted = min([1 if breaker.state != "closed" else limit, *(window.left for window in allowed)])
+    shared = windows.current(connection, shares, now) if shares else []
+    both = [*allowed, *shared]
+    granted = min([1 if breaker.state != "closed" else limit, *(window.left for window in both)])
     if granted <= 0:
-        spent = max((window for window in allowed if not window.left), key=lambda window: window.ends)
+        spent = max((window for window in both if not window.left), key=lambda window: window.ends)
         return Wait(spent.ends, f"{spent.used} of {spent.most} requests of this {spent.span} are used")
     ready = connection.execute(_READY, {"p": provider, "n": granted}).all()
     if not ready:
@@ -182,6 +199,7 @@ def _claim(
     if breaker.state != "closed":
         breakers.probe(connection, breaker, now, lease)
     windows.use(connection, provider, allowed, len(rows))
+    windows.use(connection, shares, shared, len(rows))
     end = now + lease
     connection.execute(
         _CLAIM,
@@ -278,6 +296,11 @@ def later(
             error=error.replace("\0", "")[:_ERROR_LENGTH],
         )
     )
+
+
+def forget(connection: Connection, question: Question) -> None:
+    """Take back a question that has its answer, so that it can be asked again before that is stale."""
+    connection.execute(lookups.delete().where(*_is(question), lookups.c.state == "done"))
 
 
 def drop(connection: Connection, questions: Sequence[Question]) -> None:

@@ -86,6 +86,24 @@ leads = table(  # how long a URL was known here before a provider listed it
     Index(None, "provider", "seconds"),
 )
 
+submissions = table(  # what was handed to services that look at it, or is to be; in no journal
+    "submissions",
+    need("service", _PROVIDER, primary_key=True),
+    need("subject_kind", String(8), primary_key=True),
+    need("subject_sha256", HASH, primary_key=True),
+    need("asked", Micros, primary_key=True),
+    need("subject", LongText),
+    need("asked_by", String(16)),  # operator, automatic
+    need("visibility", String(16)),  # empty where the service has only one
+    need("state", String(12)),  # waiting, submitted, refused (by our gate or by the service), failed
+    Column("at", Micros),  # when the state came to be; null while it waits
+    need("reference", String(200)),  # the service's own id of it
+    need("link", LongText),
+    need("detail", LongText),
+    Index(None, "subject_sha256", "subject_kind"),
+    Index(None, "state", "service"),
+)
+
 liveness = table(
     "liveness",
     need("url_key", HASH, primary_key=True),

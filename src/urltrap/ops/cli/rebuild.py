@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from urltrap.intel.reputation import registry
 from urltrap.ops.cli.common import (
     DEFAULT_DATA,
     CommandError,
@@ -16,7 +17,7 @@ from urltrap.ops.cli.common import (
 )
 from urltrap.ops.cli.run import only_one
 from urltrap.pipeline.rebuilding import rebuild as rebuild_store
-from urltrap.store import Store, StoreError, open_store
+from urltrap.store import Store, StoreError, open_store, submissions
 from urltrap.store.accounts.carrying import carry
 from urltrap.store.queries import overview as overview_queries
 
@@ -28,7 +29,9 @@ def rebuild(data: DataOption = DEFAULT_DATA) -> None:
     if settings.store.url:
         raise CommandError(
             "store.url names a database server: make an empty database there, point store.url to it, and start "
-            "urltrap up; it fills from the journal by itself"
+            "urltrap up; it fills from the journal by itself. Users, keys and the log of what was done are in no "
+            "journal: make them anew (urltrap user add, urltrap key add), or take everything along with urltrap db "
+            "move --to URL, where the old database can still be read"
         )
     fresh = folder.database.with_suffix(".db.rebuilding")
     with only_one(folder):
@@ -40,7 +43,7 @@ def rebuild(data: DataOption = DEFAULT_DATA) -> None:
                 with console_err.status("reading the journal"):
                     rebuild_store(settings, folder.root, store)
                 counters = overview_queries.counters(store, datetime.now(UTC))
-                _take_accounts(folder.database, store)
+                _take_along(folder.database, store)
                 store.flush()
             finally:
                 store.close()
@@ -63,18 +66,21 @@ def rebuild(data: DataOption = DEFAULT_DATA) -> None:
     )
 
 
-def _take_accounts(database: Path, fresh: Store) -> None:
-    """Users and keys are in no journal: they come from the store as it was, where that can be read."""
+def _take_along(database: Path, fresh: Store) -> None:
+    """Users, keys and submissions are in no journal: they come from the store as it was, where that can be read."""
     if not database.is_file():
         return
     try:
         before = open_store(str(database))
         try:
             carry(before, fresh)
+            queues = {service.to: service.name for service in registry.submitters()}
+            submissions.carry(before, fresh, queues, datetime.now(UTC))
         finally:
             before.close()
     except StoreError as error:
         console_err.print(
-            f"users and keys could not be taken along ({error}); make them anew: `urltrap user add`, `urltrap key add`",
+            f"users, keys and submissions could not be taken along ({error}); make users and keys anew: "
+            "`urltrap user add`, `urltrap key add`",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
