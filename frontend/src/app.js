@@ -41,6 +41,10 @@ function watch(address) {
     state = data;
     refresh();
   });
+  source.addEventListener("over", () => {
+    source.close();
+    location.reload(); // the log-in has ended: what it showed goes, and the way back in is shown
+  });
   setInterval(refresh, 500);
   document.addEventListener("visibilitychange", refresh);
   addEventListener("pagehide", () => source.close());

@@ -14,7 +14,6 @@ from urltrap.ops.init import init_data_folder
 from urltrap.site.auth import passwords
 from urltrap.store import open_store
 from urltrap.store.accounts import audit, keys, users
-from urltrap.store.types import from_micros
 
 PASSWORD = "correct horse battery"
 
@@ -80,12 +79,12 @@ def test_keys_are_shown_once_and_removed(data: Path) -> None:
     assert (listed["name"], listed["scopes"], listed["per_minute"]) == ("siem", ["feeds", "read"], 30)
     assert made["key"] not in json.dumps(listed)
     store = open_store(str(data / "urltrap.db"))
-    assert keys.find(store, made["key"], from_micros(1)) is not None
+    assert keys.find(store, made["key"]) is not None
     assert "shown again" in run("key", "add", "other", *at).output
     for words in (("--scope", "write"), ("--rate", "often"), ("--rate", "0"), ("--scope", "")):
         assert run("key", "add", "third", *words, *at).exit_code == 1
     assert run("key", "remove", "siem", *at).exit_code == 0
-    assert keys.find(store, made["key"], from_micros(1)) is None
+    assert keys.find(store, made["key"]) is None
     assert "no key siem" in run("key", "remove", "siem", *at).output
     store.close()
 
@@ -98,3 +97,26 @@ def test_a_rebuild_takes_users_and_keys_along(data: Path) -> None:
     assert [user.name for user in users.all_users(store)] == ["ada"]
     assert [key.name for key in keys.all_keys(store)] == ["siem"]
     store.close()
+
+
+def test_who_has_no_name_on_this_machine_is_noted_by_number(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    assert run("user", "add", "ada", "--role", "admin", "--data", data, typed=PASSWORD + "\n").exit_code == 0
+    store = open_store(str(data / "urltrap.db"))
+    assert {entry.who for entry in audit.page(store)[0]} == {"uid 4711 (command line)"}
+    store.close()
+
+
+def test_a_rebuild_on_a_server_says_what_becomes_of_the_accounts(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("URLTRAP_STORE__URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+    said = run("rebuild", "--data", data)
+    assert said.exit_code == 1
+    assert "in no journal" in " ".join(said.output.split()) and "db move" in " ".join(said.output.split())

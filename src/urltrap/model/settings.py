@@ -11,6 +11,7 @@ from urltrap.model.base import Model
 from urltrap.model.fleet_settings import FleetSettings, ShipSettings
 from urltrap.model.intel_settings import IntelSettings as IntelSettings
 from urltrap.model.output_settings import OutputSettings
+from urltrap.model.proxies import Proxy
 from urltrap.model.sandbox_settings import SandboxSettings
 from urltrap.model.watch_settings import AlertSettings, MetricsSettings
 
@@ -240,9 +241,9 @@ class SiteSettings(Model):
     names: list[str] = Field(
         default=[], description='further names that it is called by, e.g. ["trap.example"] behind a proxy'
     )
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: list[Proxy] = Field(
         default=[],
-        description='proxies (addresses or networks) whose X-Forwarded-For and -Proto count, e.g. ["127.0.0.1"]',
+        description='proxies (addresses or exact networks) whose X-Forwarded-For and -Proto count: ["127.0.0.1"]',
     )
     idle_minutes: float = Field(default=480, gt=0, description="a log-in that is not used ends after this")
     login_days: float = Field(default=14, gt=0, description="and every one after this")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from anyio import to_thread
@@ -15,13 +15,19 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
 """How often the store is asked while somebody watches; nobody watching: never."""
-_ALIVE_SECONDS = 20.0
+_ALIVE_SECONDS = 5.0
+CHECK_SECONDS = 2.0
+"""How often it is looked whether a watcher still may watch, at the most: with news, or when a sign of life is due."""
 MOST_WATCHERS = 64
 
 
 def pulse_key(pulse: Pulse) -> str:
     """The state of the store in a word: a page carries that of what it shows, and compares."""
     return f"{pulse.events}-{pulse.urls}"
+
+
+async def _always() -> bool:
+    return True
 
 
 class LiveUpdates:
@@ -40,15 +46,25 @@ class LiveUpdates:
         """Whether no more watchers are taken: each holds a connection."""
         return self._watchers >= MOST_WATCHERS
 
-    async def watch(self) -> AsyncIterator[str]:
-        """Server-sent events for one page: the pulse at once, then whenever it changes; ends when the site closes."""
+    async def watch(self, allowed: Callable[[], Awaitable[bool]] = _always) -> AsyncIterator[str]:
+        """Server-sent events for one page: the pulse at once, then whenever it changes; ends when the site closes.
+
+        It ends with the event `over` when `allowed` says that whoever watches may no longer.
+        """
         self._watchers += 1
+        clock = asyncio.get_running_loop().time
+        checked = clock()
         try:
             if self._task is None:
                 self._task = asyncio.create_task(self._look())
             shown: Pulse | None = None
             yield "retry: 3000\n\n"
             while not self._closed:
+                if clock() - checked >= CHECK_SECONDS:
+                    if not await allowed():
+                        yield "event: over\ndata: log in again\n\n"
+                        return
+                    checked = clock()
                 if self._pulse != shown and self._pulse is not None:
                     shown = self._pulse
                     yield f"event: pulse\ndata: {pulse_key(shown)}\n\n"

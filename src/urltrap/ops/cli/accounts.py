@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -186,9 +187,17 @@ def _accounts(data: Path) -> Iterator[tuple[Store, datetime, Actor]]:
     """The store, the moment, and who does it: whoever is at the machine."""
     with opened_store(data) as (store, _settings):
         try:
-            yield store, datetime.now(UTC), Actor(f"{getpass.getuser()} (command line)")
+            yield store, datetime.now(UTC), Actor(f"{_who()} (command line)")
         except AccountError as error:
             raise CommandError(str(error)) from error
+
+
+def _who() -> str:
+    """Who sits at the machine; a number where nothing gives it a name (a container with a user of its own)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # until and since Python 3.13
+        return f"uid {os.getuid()}"
 
 
 def _new_password(name: str) -> str:

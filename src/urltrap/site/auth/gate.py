@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import quote
 
+import structlog
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,12 +18,15 @@ from urltrap.model.settings import SiteSettings
 from urltrap.site.api.problems import problem
 from urltrap.site.auth.cookies import LOGIN, cookie_of
 from urltrap.site.auth.identity import Identity
+from urltrap.site.auth.lasting import lifetime_of
 from urltrap.site.auth.limits import KeyLimits
 from urltrap.site.auth.rules import Rule, rule_of
 from urltrap.site.security import is_loopback
 from urltrap.store import Store, StoreError
 from urltrap.store.accounts import keys, sessions, users
 from urltrap.store.accounts.sessions import Lifetime
+
+log = structlog.get_logger()
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _SAFE = ("GET", "HEAD")
@@ -52,11 +56,6 @@ class House:
     def may_be_open(self) -> bool:
         """Whether a site without users is open to whoever reaches it."""
         return is_loopback(self.listen) and not self.settings.trusted_proxies
-
-
-def lifetime_of(settings: SiteSettings) -> Lifetime:
-    """How long log-ins last by these settings."""
-    return Lifetime(timedelta(minutes=settings.idle_minutes), timedelta(days=settings.login_days))
 
 
 class Gate:
@@ -99,16 +98,25 @@ class Gate:
             return self._by_key(request, who, rule, presented)
         token = cookie_of(request, LOGIN)
         if token:
-            user = sessions.user_of(house.store, token, house.lifetime, house.now())
-            if user is not None:
-                who = replace(who, name=user.name, role=user.role, token=token)
+            held = sessions.held(house.store, token, house.lifetime, house.now())
+            if held is not None:
+                who = replace(who, name=held.user.name, role=held.user.role, token=token)
+                if rule.kind == "page" and _by_hand(request):
+                    who = replace(
+                        who, unwritable=not _written(sessions.touch, house.store, token, held, house.now())
+                    )
         request.scope["urltrap.identity"] = who
         if rule.role is None:
             return None
         if who.role is None:
             return self._unknown(request, rule)
         if not who.has(rule.role):
-            return self._no(request, rule, 403, f"Your role is {who.role}; this asks for {rule.role}.")
+            return self._no(
+                request,
+                rule,
+                403,
+                f"Your role is {who.role}; this asks for the role {rule.role}, which an admin gives.",
+            )
         return None
 
     def _without_users(self, request: Request, who: Identity, rule: Rule) -> Response | None:
@@ -125,7 +133,7 @@ class Gate:
 
     def _by_key(self, request: Request, who: Identity, rule: Rule, presented: str) -> Response | None:
         house = self._house
-        key = keys.find(house.store, presented, house.now())
+        key = keys.find(house.store, presented)
         if key is None:
             return _challenge("The key is not known here; it may have been removed.", error="invalid_token")
         if request.method not in _SAFE or rule.scope not in key.scopes:
@@ -139,6 +147,7 @@ class Gate:
             )
             answer.headers["Retry-After"] = str(seconds)
             return answer
+        _written(keys.touch, house.store, key, house.now())
         request.scope["urltrap.identity"] = replace(who, name=f"key {key.name}", scopes=key.scopes)
         return None
 
@@ -157,7 +166,9 @@ class Gate:
         if rule.scope is not None:
             return _challenge("Send a key as Authorization: Bearer, or log in. Keys: urltrap key add NAME")
         if rule.kind == "program" or request.method not in _SAFE or request.headers.get("hx-request"):
-            return self._no(request, rule, 401, "Log in first.")
+            return self._no(
+                request, rule, 401, "The log-in has ended, or there was none. Nothing was changed."
+            )
         query = request.url.query
         wanted = request.url.path + (f"?{query}" if query else "")
         aim = "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}"
@@ -167,6 +178,22 @@ class Gate:
         if rule.kind == "program":
             return problem(status, why)
         return self._house.refused(request, status, why)
+
+
+def _by_hand(request: Request) -> bool:
+    """Whether a person went to this page or sent this form; a page that renews itself is not used by that."""
+    mode = request.headers.get("sec-fetch-mode", "navigate")  # older browsers do not say
+    return mode == "navigate" and "hx-request" not in request.headers
+
+
+def _written(write: Callable[..., None], *values: object) -> bool:
+    """Whether it could be kept that a log-in or a key was used. Where not, what is there can be read all the same."""
+    try:
+        write(*values)
+    except StoreError as error:
+        log.warning("the use of a log-in or key is not kept", error=str(error))
+        return False
+    return True
 
 
 def _bearer(request: Request) -> str:

@@ -20,6 +20,8 @@ class Identity:
     token: str = ""
     """What the cookie holds."""
     address: str = ""
+    unwritable: bool = False
+    """The store takes no writes at the moment: what is there can be read, and nothing can be changed."""
     open_house: bool = False
     """There is no user yet, and the site listens on loopback alone: whoever reaches it is its operator."""
 

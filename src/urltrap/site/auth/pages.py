@@ -14,8 +14,8 @@ from pydantic import StringConstraints
 from urltrap.site.auth import onetime, passwords
 from urltrap.site.auth.cookies import FORM, LOGIN, cookie_name, drop_cookie, set_cookie
 from urltrap.site.auth.forms import form_of, with_cookie
-from urltrap.site.auth.gate import lifetime_of
 from urltrap.site.auth.identity import Identity, identity_of
+from urltrap.site.auth.lasting import lifetime_of
 from urltrap.site.context import Site, render, site_of
 from urltrap.site.pages.queries import Cursor, Query, get
 from urltrap.store.accounts import audit, sessions, users, waits
@@ -71,9 +71,9 @@ def login(request: Request, form: Form) -> Response:
         return _login_page(request, status=403, next=aim)
     now = site.now()
     subjects = [waits.of_address(who.address), waits.of_name(name)]
-    pause = waits.begin_try(site.store, subjects, now)
-    if pause is not None:
-        seconds = max(1, round(pause.total_seconds()))
+    tried = waits.begin_try(site.store, subjects, now)
+    if tried.pause is not None:
+        seconds = max(1, round(tried.pause.total_seconds()))
         answer = _login_page(
             request, status=429, next=aim, name=name,
             problem=f"Too many tries: the next one is looked at in {seconds} s. This one was not.",
@@ -82,20 +82,14 @@ def login(request: Request, form: Form) -> Response:
         return answer
     user = users.find(site.store, name)
     actor = Actor(user.name if user else "(nobody)", who.address)
-    if not _proves(site, user, form):
+    token = _begin(request, user, form, tried) if user is not None and _proves(site, user, form) else None
+    if token is None:
         with site.store.begin() as connection:
             # What was typed for a name may be a password: only known names are written down.
             audit.note(connection, now, actor, "login.failed", user.name if user else "(no such user)")
         return _login_page(
             request, status=401, next=aim, name=name, problem="Name, password or code is wrong."
         )
-    assert user is not None
-    waits.succeeded(site.store, subjects, now)
-    if passwords.weak(user.password_hash):
-        kept = passwords.hash_of(form.get("password", ""))
-        users.renew_hash(site.store, user.name, user.password_hash, kept)
-    agent = "".join(char for char in request.headers.get("user-agent", "") if char.isprintable())
-    token = sessions.begin(site.store, user.name, agent, lifetime_of(site.settings.site), now, actor)
     answer = RedirectResponse(local(aim), 303)
     set_cookie(request, answer, cookie_name(request, LOGIN), token)
     drop_cookie(request, answer, FORM)
@@ -122,6 +116,16 @@ def everywhere(request: Request, form: Form) -> Response:
 def account(request: Request, query: Annotated[NoQuery, FromQuery()]) -> HTMLResponse:
     """One's own account."""
     return _account_page(request)
+
+
+@get(router, "/account/password")
+@get(router, "/account/codes")
+@get(router, "/account/codes/off")
+@get(router, "/account/everywhere")
+@get(router, "/logout")
+def back_to_account(request: Request) -> Response:
+    """What is only sent to was opened as a page (again after a log-in, or typed): its form is on the account page."""
+    return RedirectResponse("/account", 303)
 
 
 @router.post("/account/password")
@@ -184,6 +188,21 @@ def audit_page(request: Request, query: Annotated[AuditQuery, FromQuery()]) -> H
     return render(request, "audit.html", entries=entries, cursor=query.cursor, following=following)
 
 
+def _begin(request: Request, user: User, form: Mapping[str, str], tried: waits.Try) -> str | None:
+    """Log in who has proved to be this user: the token; None where the password was changed in the meantime."""
+    site = site_of(request)
+    agent = "".join(char for char in request.headers.get("user-agent", "") if char.isprintable())
+    actor = Actor(user.name, identity_of(request).address)
+    token = sessions.begin(site.store, user, agent, lifetime_of(site.settings.site), tried.at, actor)
+    if token is None:
+        return None
+    waits.succeeded(site.store, tried)
+    if passwords.weak(user.password_hash):
+        kept = passwords.hash_of(form.get("password", ""))
+        users.renew_hash(site.store, user.name, user.password_hash, kept)
+    return token
+
+
 def _proves(site: Site, user: User | None, form: Mapping[str, str]) -> bool:
     """Whether who logs in is this user: by password, and code where one is asked for."""
     if not passwords.fits(form.get("password", ""), user.password_hash if user else None) or user is None:
@@ -201,16 +220,16 @@ def _asked_again(request: Request, form: Mapping[str, str]) -> Response | None:
     user = users.find(site.store, who.name)
     now = site.now()
     subjects = [waits.of_login(who.token)]  # strangers who guess the name must not keep its user from this
-    pause = waits.begin_try(site.store, subjects, now)
-    if pause is not None:
+    tried = waits.begin_try(site.store, subjects, now)
+    if tried.pause is not None:
         answer = _account_page(request, status=429, problem="Too many wrong passwords; wait a moment.")
-        answer.headers["Retry-After"] = str(max(1, round(pause.total_seconds())))
+        answer.headers["Retry-After"] = str(max(1, round(tried.pause.total_seconds())))
         return answer
     if user is None or not passwords.fits(form.get("password", ""), user.password_hash):
         return _account_page(
             request, status=422, problem="The present password is wrong; nothing was changed."
         )
-    waits.succeeded(site.store, subjects, now)
+    waits.succeeded(site.store, tried)
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -22,10 +23,14 @@ FAILED: dict[str, Any] = {
     "message": "The reason is in urltrap's log on the machine that runs the site. The other pages are not affected.",
     "details": [],
     "back": "",
+    "log_in": "",
 }
 _TEXTS = {
     404: ("Not found", "There is nothing at this address. It may have been removed by the retention rule."),
-    405: ("Only reading", "These pages are only read: ask with GET."),
+    405: (
+        "Not possible this way",
+        "What is at this address is asked for, or sent, in another way. Go back to its page.",
+    ),
 }
 
 
@@ -77,7 +82,13 @@ async def _store(request: Request, error: Exception) -> Response:
 
 
 def _page(
-    request: Request, code: int, heading: str, message: str, details: list[str] | None = None, back: str = ""
+    request: Request,
+    code: int,
+    heading: str,
+    message: str,
+    details: list[str] | None = None,
+    back: str = "",
+    log_in: str = "",
 ) -> HTMLResponse:
     return render(
         request,
@@ -88,12 +99,16 @@ def _page(
         message=message,
         details=details or [],
         back=back,
+        log_in=log_in,
     )
 
 
 def refused(request: Request, status: int, why: str) -> Response:
-    """The page for who may not see another."""
-    return _page(request, status, {401: "Log in first", 403: "Not for you"}.get(status, "Not possible"), why)
+    """The page for who may not see another, with the way to the log-in where that is what is missing."""
+    heading = {401: "Log in first", 403: "Not for you"}.get(status, "Not possible")
+    # What is only sent to leads on to its form when it is asked for.
+    log_in = f"/login?next={quote(request.url.path, safe='')}" if status == 401 else ""
+    return _page(request, status, heading, why, log_in=log_in)
 
 
 def away(request: Request, error: StoreError) -> Response:

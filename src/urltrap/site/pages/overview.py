@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi import Query as FromQuery
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from urltrap.model.views import CountryRow, TimelinePoint, TopKind, TopRow
 from urltrap.site import charts
+from urltrap.site.auth.identity import identity_of
+from urltrap.site.auth.lasting import lasts, lifetime_of
 from urltrap.site.context import Site, render, site_of
 from urltrap.site.live import pulse_key
 from urltrap.site.pages.queries import Query, get
 from urltrap.site.ranges import BEGINNING, Range, RangeName, range_of
-from urltrap.store import Store
+from urltrap.store import Store, StoreError
 from urltrap.store.queries import intel as intel_queries
 from urltrap.store.queries import overview as overview_queries
 from urltrap.store.queries import sessions as session_queries
@@ -98,14 +101,22 @@ def _overview(request: Request, query: OverviewQuery) -> HTMLResponse:
 @router.get("/live")
 async def live(request: Request) -> Response:
     """Server-sent events: one `pulse` whenever the store holds something new."""
-    updates = site_of(request).live
+    site, who = site_of(request), identity_of(request)
+    updates = site.live
     if updates.full:
         return Response(
             "too many pages watch already; this one works without, reload it\n", 503, media_type="text/plain"
         )
 
+    async def allowed() -> bool:
+        lifetime = lifetime_of(site.settings.site)
+        try:
+            return await to_thread.run_sync(lasts, site.store, who, lifetime, site.now())
+        except StoreError:
+            return True  # there is no news while the store is away; it is asked again
+
     async def events() -> AsyncIterator[str]:
-        async for event in updates.watch():
+        async for event in updates.watch(allowed):
             yield event
 
     return StreamingResponse(

@@ -77,17 +77,19 @@ def all_keys(store: Store) -> list[Key]:
         return [_key(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.name))]
 
 
-def find(store: Store, secret: str, now: datetime) -> Key | None:
+def find(store: Store, secret: str) -> Key | None:
     """The key that this is; None for none."""
     mine = api_keys.c.digest == digest(secret)
     with store.connect() as connection:
         row = connection.execute(select(api_keys).where(mine)).first()
-    if row is None:
-        return None
-    if row.used is None or now - row.used > _TOUCH:
+    return _key(row) if row else None
+
+
+def touch(store: Store, key: Key, now: datetime) -> None:
+    """A program used this key now. Raises StoreError where the store takes no writes."""
+    if key.used is None or now - key.used > _TOUCH:
         with store.begin() as connection:
-            connection.execute(update(api_keys).where(mine).values(used=now))
-    return _key(row)
+            connection.execute(update(api_keys).where(api_keys.c.name == key.name).values(used=now))
 
 
 def _key(row: Any) -> Key:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 
 from urltrap.store.accounts import audit
 from urltrap.store.accounts.audit import Actor
@@ -28,6 +28,14 @@ class Lifetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Whose log-in a token is, and when it was last used."""
+
+    user: User
+    used: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedIn:
     """One log-in of a user."""
 
@@ -43,28 +51,38 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
-def begin(store: Store, name: str, agent: str, lifetime: Lifetime, now: datetime, by: Actor) -> str:
-    """Log a user in: the token for his cookie. What has run out is taken away on the way."""
+def begin(store: Store, user: User, agent: str, lifetime: Lifetime, now: datetime, by: Actor) -> str | None:
+    """Log a user in: the token for his cookie. What has run out is taken away on the way.
+
+    `user`: as he was when he proved who he is. None where his password or codes are others by now, or he is gone: what
+    he proved counts no more, and a change of the password ends all log-ins that began before.
+    """
     token = secrets.token_urlsafe(32)
+    same = and_(
+        users.c.name == user.name, users.c.password_hash == user.password_hash, users.c.totp == user.totp
+    )
     with store.begin() as connection:
+        # The row is locked, so that a change of the password comes before this, or finds this log-in and ends it.
+        if connection.execute(select(users.c.name).where(same).with_for_update()).first() is None:
+            return None
         connection.execute(delete(user_sessions).where(_over(lifetime, now)))
         audit.prune(connection, now)
         connection.execute(
             insert(user_sessions).values(
                 token=digest(token),
-                name=name,
+                name=user.name,
                 created=now,
                 used=now,
                 address=by.address[:45],
                 agent=agent[:200],
             )
         )
-        audit.note(connection, now, by, "login", name)
+        audit.note(connection, now, by, "login", user.name)
     return token
 
 
-def user_of(store: Store, token: str, lifetime: Lifetime, now: datetime) -> User | None:
-    """Whose log-in this is; None for one that is none, has run out, or was ended."""
+def held(store: Store, token: str, lifetime: Lifetime, now: datetime) -> Held | None:
+    """Whose log-in this is; None for one that is none, has run out, or was ended. It is not used by looking."""
     key = digest(token)
     query = select(users, user_sessions.c.used).join(user_sessions, user_sessions.c.name == users.c.name)
     with store.connect() as connection:
@@ -75,10 +93,15 @@ def user_of(store: Store, token: str, lifetime: Lifetime, now: datetime) -> User
         )
     if row is None:
         return None
-    if now - row["used"] > _TOUCH:
+    return Held(User(**{name: value for name, value in row.items() if name != "used"}), row["used"])
+
+
+def touch(store: Store, token: str, before: Held, now: datetime) -> None:
+    """A person used this log-in now. Raises StoreError where the store takes no writes."""
+    if now - before.used > _TOUCH:
+        mine = user_sessions.c.token == digest(token)
         with store.begin() as connection:
-            connection.execute(update(user_sessions).where(user_sessions.c.token == key).values(used=now))
-    return User(**{name: value for name, value in row.items() if name != "used"})
+            connection.execute(update(user_sessions).where(mine).values(used=now))
 
 
 def end(store: Store, token: str, name: str, now: datetime, by: Actor) -> None:

@@ -50,7 +50,9 @@ def all_users(store: Store) -> list[User]:
 
 
 def find(store: Store, name: str) -> User | None:
-    """The user of that name."""
+    """The user of that name; None for what can be no name, too (a database may refuse to look for it)."""
+    if not _NAME.fullmatch(name):
+        return None
     with store.connect() as connection:
         row = connection.execute(select(users).where(users.c.name == name)).mappings().first()
     return User(**row) if row else None

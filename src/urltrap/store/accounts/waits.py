@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, delete, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, literal, or_, select, update
 
 from urltrap.store.engine import Store
 from urltrap.store.schema_accounts import login_waits
-from urltrap.store.types import from_micros
+from urltrap.store.types import Micros, from_micros
 from urltrap.store.upsert import insert_new
 
 FORGOTTEN = timedelta(hours=6)
@@ -40,6 +41,19 @@ out, and of a crowd of addresses each gets one try beyond it."""
 Subject = tuple[str, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A try that was counted as failed before it is looked at.
+
+    `pause`: how long the next one waits before it is looked at; then this one was not, and is not counted.
+    `before`: of each subject, when it had failed last before this.
+    """
+
+    at: datetime
+    pause: timedelta | None = None
+    before: Mapping[Subject, datetime] = field(default_factory=dict)
+
+
 def of_address(address: str) -> Subject:
     """The subject that an address is: of IPv6 its /64, of which one customer has all."""
     try:
@@ -62,20 +76,17 @@ def of_login(token: str) -> Subject:
     return "login", _digest(token)
 
 
-def begin_try(store: Store, subjects: Sequence[Subject], now: datetime) -> timedelta | None:
-    """Count a try as failed before it is looked at (several at once all count); the pause where it is not looked at.
-
-    Call `succeeded` when it turns out right.
-    """
+def begin_try(store: Store, subjects: Sequence[Subject], now: datetime) -> Try:
+    """Count a try as failed before it is looked at (several at once all count). `succeeded` when it turns out right."""
     with store.begin() as connection:
         pause = _pause(_rows(connection, subjects), now)
         if pause is not None:
-            return pause  # nothing is written for a try that is not looked at
+            return Try(now, pause)  # nothing is written for a try that is not looked at
         _make(connection, subjects)
         rows = _rows(connection, subjects, lock=True)
         pause = _pause(rows, now)
         if pause is not None:
-            return pause
+            return Try(now, pause)
         for row in rows:
             failures = 1 if now - row.last > FORGOTTEN else row.failures + 1
             connection.execute(
@@ -83,7 +94,7 @@ def begin_try(store: Store, subjects: Sequence[Subject], now: datetime) -> timed
                 .where(login_waits.c.kind == row.kind, login_waits.c.key == row.key)
                 .values(failures=failures, last=now, until=now + pause_after(row.kind, failures))
             )
-    return None
+    return Try(now, None, {(row.kind, row.key): row.last for row in rows})
 
 
 def _rows(connection: Connection, subjects: Sequence[Subject], *, lock: bool = False) -> Sequence[Row[Any]]:
@@ -102,14 +113,30 @@ def _pause(rows: Sequence[Row[Any]], now: datetime) -> timedelta | None:
     return longest - now if longest > now else None
 
 
-def succeeded(store: Store, subjects: Sequence[Subject], now: datetime) -> None:
-    """Forget the failures of these subjects, and those of others that are long past."""
+def succeeded(store: Store, tried: Try) -> None:
+    """A try was right: forget the failures of its name or log-in, and those of others that are long past.
+
+    An address is only given back this one try. Its failures stay: who guesses at others' names must not be able to
+    wipe them out by logging in to an account of his own in between.
+    """
     with store.begin() as connection:
-        for kind, key in subjects:
+        for (kind, key), before in tried.before.items():
+            mine = and_(login_waits.c.kind == kind, login_waits.c.key == key)
+            if kind != "address":
+                connection.execute(delete(login_waits).where(mine))
+                continue
+            # Of tries at the same time, the later ones have moved `last` and `until` on: then these stay.
+            alone = login_waits.c.last == tried.at
             connection.execute(
-                delete(login_waits).where(login_waits.c.kind == kind, login_waits.c.key == key)
+                update(login_waits)
+                .where(mine, login_waits.c.failures > 0)
+                .values(
+                    failures=login_waits.c.failures - 1,
+                    until=case((alone, literal(tried.at, Micros)), else_=login_waits.c.until),
+                    last=case((alone, literal(before, Micros)), else_=login_waits.c.last),
+                )
             )
-        connection.execute(delete(login_waits).where(login_waits.c.last < now - 4 * FORGOTTEN))
+        connection.execute(delete(login_waits).where(login_waits.c.last < tried.at - 4 * FORGOTTEN))
 
 
 def pause_after(kind: str, failures: int) -> timedelta:
