@@ -25,6 +25,7 @@ from pathlib import Path
 import asyncssh
 
 from urltrap.machine.persona import generate
+from urltrap.model.admission_settings import AdmissionSettings
 from urltrap.model.settings import (
     CredentialSettings,
     SensorSettings,
@@ -60,6 +61,9 @@ async def serve(folder: Path) -> None:
             telnet=TelnetSettings(enabled=False),
             max_connections=10_000,
             max_connections_per_address=10_000,
+            admission=AdmissionSettings(
+                per_second=1e6, burst=1e6, startups=(9_998, 0, 9_999), memory_bytes=0
+            ),
         ),
         credentials=CredentialSettings(accept=[f"root:{PASSWORD}"]),
     )

@@ -25,11 +25,12 @@ from urltrap.machine.effects import (
     ProgramCrashed,
     WentDown,
 )
+from urltrap.model.admission_settings import AdmissionSettings
 from urltrap.model.capture import Capture, FetchRequest
 from urltrap.model.event import CommandEntered, Event, EventBase, decode_event, encode_event
 from urltrap.model.settings import CredentialSettings, SessionLimits, SshSettings
 from urltrap.quarantine.quarantine import Quarantine
-from urltrap.sensors.admission import Admission
+from urltrap.sensors.admission import Admission, Places
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.jobs import Services
 from urltrap.sensors.machines import Machines
@@ -372,7 +373,13 @@ class TrapBuilder:
                 ["root", "admin"],
                 **credentials,
             ),
-            admission=Admission("ssh", journal, total=total, per_address=per_address),
+            admission=Admission(
+                "ssh",
+                journal,
+                places=Places(total),
+                settings=AdmissionSettings(),
+                per_source=per_address,
+            ),
             linger_seconds=0.5,
         )
         sock = bound()

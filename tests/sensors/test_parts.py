@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from urltrap.model.event import BudgetSpent, Disconnected, FloodCounted, Malformed, TerminalFrames, Uploaded
+from urltrap.model.event import BudgetSpent, Disconnected, Malformed, TerminalFrames, Uploaded
 from urltrap.quarantine.quarantine import Quarantine
 from urltrap.sensors import files
-from urltrap.sensors.admission import MAX_SOURCES, OTHERS, Admission
 from urltrap.sensors.machines import MAX_IDLE, Machines
 from urltrap.sensors.recording import MAX_BYTES, Recording
 from urltrap.sensors.scheduler import Scheduler
@@ -75,30 +74,6 @@ def test_each_kind_of_error_is_logged_once_a_minute(capsys: pytest.CaptureFixtur
     text = capsys.readouterr().out
     assert text.count("an error of our own") == 3
     assert "left_out" in text and "99" in text
-
-
-async def test_shed_connections_are_counted_per_source_in_a_bounded_table() -> None:
-    journal = ListJournal()
-    door = Admission("ssh", journal, total=1, per_address=1)
-    assert door.enter("192.0.2.1") and not door.enter("192.0.2.1")
-    for number in range(MAX_SOURCES + 100):
-        assert not door.enter(f"s{number}")
-    door.leave("192.0.2.1")
-    assert door.enter("192.0.2.2")
-    door.flush()
-    counted = {event.src_ip: event.count for event in journal.of(FloodCounted)}
-    assert len(counted) == MAX_SOURCES + 1
-    assert counted["192.0.2.1"] == 1 and sum(counted.values()) == MAX_SOURCES + 101
-    assert counted[OTHERS] == 101
-    assert len({event.id for event in journal.events}) == len(counted)
-
-
-async def test_one_source_cannot_take_all_places() -> None:
-    door = Admission("ssh", ListJournal(), total=10, per_address=3)
-    assert [door.enter("a") for _ in range(5)] == [True] * 3 + [False] * 2
-    assert door.enter("b")
-    door.leave("a")
-    assert door.enter("a") and door.inside == 4
 
 
 def machines(folder: Path, maker: FakeMaker, **more: Any) -> Machines:

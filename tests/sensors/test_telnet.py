@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from urltrap.model.admission_settings import AdmissionSettings
 from urltrap.model.event import (
     CommandEntered,
     Connected,
@@ -21,7 +22,7 @@ from urltrap.model.event import (
 )
 from urltrap.model.settings import CredentialSettings, SessionLimits, TelnetSettings
 from urltrap.quarantine.quarantine import Quarantine
-from urltrap.sensors.admission import Admission
+from urltrap.sensors.admission import Admission, Places
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.jobs import Services
 from urltrap.sensors.machines import Machines
@@ -57,7 +58,13 @@ class TelnetTrap:
                 credentials=Credentials(
                     CredentialSettings(accept=["root:pw"], after_tries=(50, 60)), b"s" * 32, ["root"]
                 ),
-                admission=Admission("telnet", self.journal, total=5, per_address=3),
+                admission=Admission(
+                    "telnet",
+                    self.journal,
+                    places=Places(5),
+                    settings=AdmissionSettings(),
+                    per_source=3,
+                ),
                 refusal_seconds=0.0,
                 linger_seconds=0.5,
             )

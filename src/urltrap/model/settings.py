@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from urltrap.model.admission_settings import AdmissionSettings
 from urltrap.model.analysis_settings import AnalysisSettings as AnalysisSettings
 from urltrap.model.base import Model
 from urltrap.model.fleet_settings import FleetSettings, ShipSettings
@@ -54,6 +55,7 @@ class SensorSettings(Model):
     max_connections_per_address: int = Field(
         default=50, ge=1, description="open connections per source address"
     )
+    admission: AdmissionSettings = AdmissionSettings()
 
 
 class CredentialSettings(Model):

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from urltrap.model.settings import SessionLimits
 from urltrap.sensors.session import Session
 
+_WIRE = 2
+"""Bytes on the wire per byte of input that a session may send: headers, padding, and messages that carry nothing."""
+
 
 class Budget:
     """Counts a session's use. `exhausted` is called once, with the name of the limit that was met first."""
@@ -17,6 +20,7 @@ class Budget:
         session: Session,
         limits: SessionLimits,
         exhausted: Callable[[str], None],
+        before_login: int = 1_000_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
@@ -24,6 +28,8 @@ class Budget:
         self._exhausted = exhausted
         self._clock = clock
         self._started = self._last_input = clock()
+        self._wire = 0
+        self._most_wire = before_login
         self._input = self._output = self._commands = 0
         self._over = ""
 
@@ -36,6 +42,15 @@ class Budget:
     def idle_seconds(self) -> float:
         """Seconds since the client sent anything of meaning."""
         return self._clock() - self._last_input
+
+    def wire(self, size: int) -> bool:
+        """Count bytes that came over the wire, whatever they mean; False where they are too many."""
+        self._wire += size
+        return self._within("bytes", self._wire, self._most_wire)
+
+    def logged_in(self) -> None:
+        """From here on it may send what a session may."""
+        self._most_wire = _WIRE * self.limits.input_bytes
 
     def input(self, size: int) -> bool:
         """Count bytes that came in; False where they are too many."""

@@ -13,18 +13,18 @@ from urltrap.machine.api import Connection, decode
 from urltrap.machine.machine import LoginError, MachineDownError
 from urltrap.model.event import ClientIdentified, CloseReason, LoginTried, TerminalRequested
 from urltrap.model.settings import SessionLimits, TelnetSettings
-from urltrap.sensors.admission import Admission
+from urltrap.sensors.admission import MADE_ROOM, Admission, Ticket
 from urltrap.sensors.budget import Budget
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.files import FileKeeper, KnownContents
 from urltrap.sensors.jobs import JobDriver, Services
+from urltrap.sensors.listener import Listener
 from urltrap.sensors.machines import MACHINE_DOWN, Machines
 from urltrap.sensors.ports import Journal, Login
 from urltrap.sensors.session import Endpoints, Session
 from urltrap.wire.telnet.login import MAX_AHEAD, GaveUp, LoginDialogue, Outcome, Tried
 from urltrap.wire.telnet.options import Data, Malformed, TelnetServer, TerminalType, WindowSize
 
-BACKLOG = 1024
 _MAX_SIDE = 500
 _MAX_RESIZES = 50
 _HIGH_WATER = 65_536
@@ -45,6 +45,7 @@ class TelnetShared:
     machines: Machines
     credentials: Credentials
     admission: Admission
+    bytes_before_login: int = 1_000_000
     refusal_seconds: float = _REFUSAL_SECONDS
     issue: bytes = b""
     linger_seconds: float = 30.0
@@ -58,21 +59,26 @@ class TelnetSensor:
         self.known_contents = KnownContents()
         self.connections: set[TelnetConnection] = set()
         self.finishing: set[asyncio.Task[None]] = set()
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Serve on bound sockets."""
-        loop = asyncio.get_running_loop()
+        shared = self.shared
         for each in sockets:
-            self._servers.append(
-                await loop.create_server(lambda: TelnetConnection(self), sock=each, backlog=BACKLOG)
+            self._listeners.append(
+                Listener(
+                    each,
+                    shared.admission,
+                    lambda ticket: TelnetConnection(self, ticket),
+                    shared.services.errors,
+                )
             )
 
     async def stop(self) -> None:
         """Stop listening, end all connections and wait until their records are closed."""
         self.shared.linger_seconds = 0.0
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            await listener.close()
         for connection in list(self.connections):
             connection.end("shutdown")
         while self.connections or self.finishing:
@@ -85,8 +91,9 @@ class TelnetSensor:
 class TelnetConnection(asyncio.Protocol):
     """One connection: negotiation, log-in, shell."""
 
-    def __init__(self, sensor: TelnetSensor) -> None:
+    def __init__(self, sensor: TelnetSensor, ticket: Ticket) -> None:
         self._sensor = sensor
+        self._ticket = ticket
         self._shared = sensor.shared
         self._loop = asyncio.get_running_loop()
         self._wire = TelnetServer()
@@ -106,11 +113,12 @@ class TelnetConnection(asyncio.Protocol):
     # ---- coming and going ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Admit the connection and greet it, or close it."""
+        """Begin the record and greet, unless the machine is down."""
         self._transport = cast(asyncio.Transport, transport)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not peer or not local or not self._shared.admission.enter(peer[0]):
+        if not peer or not local:  # gone before we could look
             self._ended = True
+            self._ticket.leave()
             self._transport.close()
             return
         shared = self._shared
@@ -119,10 +127,12 @@ class TelnetConnection(asyncio.Protocol):
         if shared.machines.is_down(peer[0]):
             self._ended = True
             self.session.close("server", MACHINE_DOWN)
-            shared.admission.leave(peer[0])
+            self._ticket.leave()
             self._transport.abort()
             return
-        self._budget = Budget(self.session, shared.limits, lambda what: self.end("budget", what))
+        self._budget = Budget(
+            self.session, shared.limits, lambda what: self.end("budget", what), shared.bytes_before_login
+        )
         self._files = FileKeeper(
             self.session,
             shared.services.artifacts,
@@ -131,6 +141,7 @@ class TelnetConnection(asyncio.Protocol):
             shared.services.errors,
             self._wake,
         )
+        self._ticket.drop = lambda: self.end("server", MADE_ROOM)
         self._sensor.connections.add(self)
         self._transport.set_write_buffer_limits(_HIGH_WATER)
         self._timer = self._loop.call_later(shared.settings.login_grace_seconds, self._login_timed_out)
@@ -179,7 +190,7 @@ class TelnetConnection(asyncio.Protocol):
                 self._reason or ("reset" if reset else "client"), self._detail, duration_ms=duration
             )
             self._sensor.connections.discard(self)
-            self._shared.admission.leave(self.session.endpoints.src_ip)
+            self._ticket.leave()
 
     # ---- bytes ----
 
@@ -188,6 +199,8 @@ class TelnetConnection(asyncio.Protocol):
         if self._ended or self._reason is not None:
             return
         self.session.bytes_in += len(data)
+        if not self._budget.wire(len(data)):
+            return
         try:
             self._take(data)
             if self._dialogue is not None and self._dialogue.backlog > MAX_AHEAD:
@@ -294,6 +307,8 @@ class TelnetConnection(asyncio.Protocol):
     def _enter(self, user: bytes, password: bytes) -> None:
         dialogue, self._dialogue = self._dialogue, None
         assert dialogue is not None
+        self._ticket.logged_in()
+        self._budget.logged_in()
         self._send(self._wire.send(dialogue.take()))
         where = self.session.endpoints
         now = time.time()

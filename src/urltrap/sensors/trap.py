@@ -23,12 +23,14 @@ from urltrap.machine.persona import Persona, with_telnet
 from urltrap.model.settings import Settings
 from urltrap.quarantine.quarantine import Quarantine
 from urltrap.sandbox.messages import SOCKET
-from urltrap.sensors.admission import Admission
+from urltrap.sensors.admission import Admission, Places
 from urltrap.sensors.boxed import BoxedMachines
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.emulated import EmulatedMachines, load_base_image
 from urltrap.sensors.jobs import Services
+from urltrap.sensors.listener import BACKLOG
 from urltrap.sensors.machines import Machines
+from urltrap.sensors.memory import EVERY_SECONDS, MemoryWatch
 from urltrap.sensors.scheduler import Scheduler
 from urltrap.sensors.session import ErrorLog
 from urltrap.sensors.ssh.server import (
@@ -42,7 +44,8 @@ from urltrap.sensors.telnet import TelnetSensor, TelnetShared
 
 _log = structlog.get_logger("trap")
 
-BACKLOG = 1024
+LEAST_DESCRIPTORS = 4096
+"""A trap that may open fewer files does not start."""
 _FD_RESERVE = 256
 """Descriptors kept for the journal, the quarantine, the fetcher and whatever is opened for a moment."""
 _ADVICE = {
@@ -50,7 +53,7 @@ _ADVICE = {
     errno.EACCES: "ports below 1024 need root; start as root, or change sensors.*.listen",
     errno.EADDRNOTAVAIL: "this machine has no such address; change sensors.*.listen",
 }
-_HOUSEKEEPING_SECONDS = 30.0
+_HOUSEKEEPING_LOOKS = 30
 _SO_ATTACH_REUSEPORT_CBPF = 51
 _SKF_NET_OFF = 0xFFF00000
 
@@ -104,7 +107,7 @@ async def _run(
     image = load_base_image(persona, public_key_lines(host_keys))
     quarantine = Quarantine(data / "quarantine")
     errors = ErrorLog()
-    total = min(settings.sensors.max_connections, max(16, limit - _FD_RESERVE))
+    places = Places(min(settings.sensors.max_connections, limit - _FD_RESERVE))
 
     with JournalWriter(data / "journal", worker, settings.journal) as journal:
         async with FetcherClient(data / "run" / "fetcher.sock") as fetcher:
@@ -138,8 +141,9 @@ async def _run(
                 return Admission(
                     sensor,
                     journal,
-                    total=total,
-                    per_address=settings.sensors.max_connections_per_address,
+                    places=places,
+                    settings=settings.sensors.admission,
+                    per_source=settings.sensors.max_connections_per_address,
                 )
 
             ssh = SshSensor(
@@ -155,6 +159,7 @@ async def _run(
                 machines=machines,
                 credentials=credentials,
                 admission=admission("ssh"),
+                bytes_before_login=settings.sensors.admission.bytes_before_login,
             )
             telnet = TelnetSensor(
                 TelnetShared(
@@ -167,6 +172,7 @@ async def _run(
                     machines=machines,
                     credentials=credentials,
                     admission=admission("telnet"),
+                    bytes_before_login=settings.sensors.admission.bytes_before_login,
                 )
             )
             await ssh.start(ssh_sockets)
@@ -178,13 +184,19 @@ async def _run(
                 + [f"telnet {_name(sock)}" for sock in telnet_sockets]
             )
             kept = overlays / f"credentials-{worker}.json"
+            memory = MemoryWatch(places, settings.sensors.admission.memory_bytes)
+            looks = 0
             try:
                 while not stop.is_set():
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), _HOUSEKEEPING_SECONDS)
-                    _housekeeping(
-                        credentials, kept, machines, (ssh.admission, telnet.shared.admission), errors
-                    )
+                        await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
+                    if memory.look():
+                        _log.error("memory does not become free: this process ends, to be started again")
+                        break
+                    looks += 1
+                    if looks % _HOUSEKEEPING_LOOKS == 0 or stop.is_set():
+                        doors = (ssh.admission, telnet.shared.admission)
+                        _housekeeping(credentials, kept, machines, doors, errors)
             finally:
                 await ssh.stop()
                 await telnet.stop()
@@ -233,7 +245,13 @@ def _raise_descriptor_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard if hard != resource.RLIM_INFINITY else 1 << 20
+    limit = hard if hard != resource.RLIM_INFINITY else 1 << 20
+    if limit < LEAST_DESCRIPTORS:
+        raise TrapError(
+            f"only {limit} files may be open, too few under attack; allow {LEAST_DESCRIPTORS} or more "
+            "(ulimit -Hn, LimitNOFILE= in systemd)"
+        )
+    return limit
 
 
 def _bind_all(addresses: list[str], workers: int, cleanup: contextlib.ExitStack) -> list[socket.socket]:

@@ -17,6 +17,7 @@ from asyncssh.packet import SSHPacket, UInt32
 from urltrap.machine.api import Connection, decode
 from urltrap.machine.machine import LoginError, MachineDownError
 from urltrap.model.event import ClientIdentified, CloseReason, CommandEntered, ForwardAsked
+from urltrap.sensors.admission import MADE_ROOM, Ticket
 from urltrap.sensors.budget import Budget
 from urltrap.sensors.files import FileKeeper
 from urltrap.sensors.machines import MACHINE_DOWN
@@ -41,12 +42,12 @@ _WATCH_SECONDS = 15.0
 class SshConnection(AuthenticatingConnection):
     """One connection of the SSH sensor."""
 
-    def __init__(self, sensor: SshSensor, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, sensor: SshSensor, loop: asyncio.AbstractEventLoop, ticket: Ticket) -> None:
         super().__init__(loop, sensor.options, sensor.profile, sensor.groups)
         self.sensor = sensor
         self.max_auth_tries = sensor.settings.max_auth_tries
         self.timing_secret = sensor.timing_secret
-        self.admitted = False
+        self._ticket = ticket
         self._reason: CloseReason | None = None
         self._detail = ""
         self._offered: KexInit | None = None
@@ -63,29 +64,26 @@ class SshConnection(AuthenticatingConnection):
     # ---- coming and going ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Admit the connection or shed it as sshd does."""
+        """Begin the record, unless the machine is down."""
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         if not peer or not local:  # gone before we could look
             self._cancel_login_timer()
+            self._ticket.leave()
             transport.close()
             return
         endpoints = Endpoints(peer[0], peer[1], local[0], local[1])
-        if not self.sensor.admission.enter(endpoints.src_ip):
-            self._cancel_login_timer()
-            if not self.profile.mute:
-                transport.write(b"Exceeded MaxStartups\r\n")  # type: ignore[attr-defined]
-            transport.close()
-            return
         self.session = Session(self.sensor.journal, "ssh", "ssh", endpoints, persona=self.sensor.persona_name)
         if self.sensor.machines.is_down(endpoints.src_ip):
             self._cancel_login_timer()
             self.session.close("server", MACHINE_DOWN)
-            self.sensor.admission.leave(endpoints.src_ip)
+            self._ticket.leave()
             transport.abort()  # type: ignore[attr-defined]
             return
-        self.admitted = True
+        self._ticket.drop = lambda: self.end("server", MADE_ROOM)
         limits = self.sensor.limits
-        self.budget = Budget(self.session, limits, lambda what: self.end("budget", what))
+        self.budget = Budget(
+            self.session, limits, lambda what: self.end("budget", what), self.sensor.bytes_before_login
+        )
         services = self.sensor.services
         self.files = FileKeeper(
             self.session,
@@ -122,6 +120,7 @@ class SshConnection(AuthenticatingConnection):
         """Bytes on the wire."""
         self.session.bytes_in += received
         self.session.bytes_out += sent
+        self.budget.wire(received)
 
     def writable_again(self) -> None:
         """Wake everything that waited."""
@@ -172,7 +171,7 @@ class SshConnection(AuthenticatingConnection):
             self._close_machine()
             self.session.close(self._why(exc), self._detail, duration_ms=duration)
             self.sensor.connections.discard(self)
-            self.sensor.admission.leave(self.session.endpoints.src_ip)
+            self._ticket.leave()
 
     async def _linger(self) -> None:
         """Wait until all commands have ended, the time for it is over, or the sensor stops."""
@@ -218,7 +217,9 @@ class SshConnection(AuthenticatingConnection):
         return self.sensor.credentials.key_opens(self.session.endpoints.src_ip, user, key)
 
     def logged_in(self) -> None:
-        """From here on the idle time counts instead of the log-in time."""
+        """From here on the idle time counts instead of the log-in time, and the session's budgets."""
+        self._ticket.logged_in()
+        self.budget.logged_in()
         self._watch = self._loop.call_later(_WATCH_SECONDS, self._look)
 
     def _look(self) -> None:

@@ -20,6 +20,7 @@ from urltrap.sensors.admission import Admission
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.files import KnownContents
 from urltrap.sensors.jobs import Services
+from urltrap.sensors.listener import Listener
 from urltrap.sensors.machines import Machines
 from urltrap.sensors.ports import Journal
 from urltrap.sensors.ssh.connection import SshConnection
@@ -29,9 +30,10 @@ from urltrap.wire.ssh.profile import Profile, load_profile
 
 DEFAULT_PROFILE = "debian12-openssh-9.2p1"
 HOST_KEY_FILES = ("ssh_host_rsa_key", "ssh_host_ecdsa_key", "ssh_host_ed25519_key")
-BACKLOG = 1024
 LINGER_SECONDS = 30.0
 """How long commands go on after their client has left."""
+_SHED = b"Exceeded MaxStartups\r\n"
+"""What sshd says instead of its banner (sshd.c)."""
 
 
 class HostKeyError(Exception):
@@ -93,6 +95,7 @@ class SshSensor:
         machines: Machines,
         credentials: Credentials,
         admission: Admission,
+        bytes_before_login: int = 1_000_000,
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
         self.settings = settings
@@ -106,13 +109,14 @@ class SshSensor:
         self.machines = machines
         self.credentials = credentials
         self.admission = admission
+        self.bytes_before_login = bytes_before_login
         self.linger_seconds = linger_seconds
         self.known_contents = KnownContents()
         self.connections: set[SshConnection] = set()
         self.finishing: set[asyncio.Task[None]] = set()
         self.stopping = asyncio.Event()
         self._host_keys = host_keys
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Serve on bound sockets."""
@@ -122,15 +126,21 @@ class SshSensor:
         self.options = await self._options()
         loop = asyncio.get_running_loop()
         for each in sockets:
-            self._servers.append(
-                await loop.create_server(lambda: SshConnection(self, loop), sock=each, backlog=BACKLOG)
+            self._listeners.append(
+                Listener(
+                    each,
+                    self.admission,
+                    lambda ticket: SshConnection(self, loop, ticket),
+                    self.services.errors,
+                    b"" if self.profile.mute else _SHED,
+                )
             )
 
     async def stop(self) -> None:
         """Stop listening, end all connections and wait until their records are closed."""
         self.stopping.set()
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            await listener.close()
         for connection in list(self.connections):
             connection.end("shutdown")
         # _cleanup of each runs in the next turn of the loop and adds its task.
