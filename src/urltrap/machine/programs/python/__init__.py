@@ -15,6 +15,8 @@ from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._paths import join
 from urltrap.machine.programs.python import (
+    _addresses,
+    _collections,
     _iterators,
     _library,
     _moments,
@@ -38,7 +40,9 @@ from urltrap.machine.programs.python._traceback import text_of
 from urltrap.machine.programs.python._vm import Frame, Vm
 from urltrap.machine.programs.registry import program
 
-_MODULES = (_iterators, _library, _moments, _network, _places, _regex, _subprocess, _system, _web)
+_MODULES = (
+    _addresses, _collections, _iterators, _library, _moments, _network, _places, _regex, _subprocess, _system, _web,
+)  # fmt: skip
 _MAX_CODE = 1_000_000
 _CRASH = 139
 _BUILT = {

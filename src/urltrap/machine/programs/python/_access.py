@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from urltrap.machine.programs.python import _calls
@@ -13,12 +14,14 @@ from urltrap.machine.programs.python._objects import (
     Bound,
     Builtin,
     Class,
+    Defaults,
     Descriptor,
     Function,
     Gen,
     Instance,
     Iterator,
     Module,
+    Named,
     Native,
     Thing,
     Unsupported,
@@ -57,6 +60,9 @@ def _find(vm: Vm, value: Any, name: str) -> Gen:
     kind = type(value)
     if kind is Instance:
         return (yield from _of_instance(vm, value, name))
+    if kind is Named:
+        found = yield from _of_instance(vm, value, name)
+        return found if found is not MISSING else host_attribute(tuple(value), name)
     if kind is Module:
         if name == "__dict__":
             return value.attributes
@@ -100,7 +106,7 @@ def _with_setter(made: Descriptor, name: str, function: Any) -> Descriptor:
     return Descriptor(made.kind, function if name == "getter" else made.function, made.setter)
 
 
-def _of_instance(vm: Vm, value: Instance, name: str) -> Gen:
+def _of_instance(vm: Vm, value: Instance | Named, name: str) -> Gen:
     found = value.cls.find(name)
     if type(found) is Descriptor and found.kind == "property":
         return (yield from _calls.call(vm, found.function, (value,)))
@@ -187,12 +193,19 @@ def _of_native_class(value: Class, name: str) -> Any:
     assert value.native is not None
     if name in _CLASS_METHODS.get(value.native, ()):
         return Builtin(
-            name, lambda vm, *args, **given: native(vm, getattr(value.native, name), *args, **given)
+            name, lambda vm, *args, **given: _of_host(vm, getattr(value.native, name), args, given)
         )
     # str.upper(text): the method of a class, called with its object.
     if host_attribute(_EMPTY.get(value.native), name) is MISSING:
         return MISSING
     return Builtin(name, lambda vm, owner, *args, **given: _calls.call(vm, Native(owner, name), args, given))
+
+
+def _of_host(vm: Vm, does: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Gen:
+    values = []
+    for each in args:
+        values.append((yield from _calls.plain(vm, each)))
+    return native(vm, does, *values, **given)
 
 
 _EMPTY: dict[Any, Any] = {
@@ -231,7 +244,11 @@ def set_attribute(vm: Vm, owner: Any, name: str, value: Any) -> Gen:
             yield from _calls.call(vm, found.setter, (owner, value))
             return
         owner.attributes[name] = value
-    elif isinstance(owner, (Function, Module)):
+    elif isinstance(owner, (Function, Module)) or (
+        isinstance(owner, Named)
+        and "_fields" not in owner.cls.attributes
+        and name not in owner.cls.find("_fields")
+    ):
         owner.attributes[name] = value
     elif isinstance(owner, Class):
         if owner.module != "__main__":
@@ -239,9 +256,21 @@ def set_attribute(vm: Vm, owner: Any, name: str, value: Any) -> Gen:
         owner.attributes[name] = value
     elif not (isinstance(owner, Thing) and owner.assign(name, value)):
         shown = class_of(owner).name
+        if isinstance(owner, Named) and name in owner.cls.find("_fields"):
+            raise error("AttributeError", "can't set attribute")
         if host_attribute(owner, name) is not MISSING:
             raise error("AttributeError", f"'{shown}' object attribute '{name}' is read-only")
         raise error("AttributeError", f"'{shown}' object has no attribute '{name}'")
+
+
+def delete_attribute(owner: Any, name: str) -> None:
+    """`del owner.name`."""
+    if not isinstance(owner, (Instance, Class, Module, Function)) or name not in owner.attributes:
+        kind = (
+            f"type object '{owner.name}'" if isinstance(owner, Class) else f"'{class_of(owner).name}' object"
+        )
+        raise error("AttributeError", f"{kind} has no attribute '{name}'")
+    del owner.attributes[name]
 
 
 def item(vm: Vm, owner: Any, index: Any) -> Gen:
@@ -255,6 +284,14 @@ def item(vm: Vm, owner: Any, index: Any) -> Gen:
     elif isinstance(owner, Class) and owner.native in (list, dict, tuple, set, type):
         return owner  # list[int] in an annotation
     elif not isinstance(owner, (Thing, Class, Function, Bound, Builtin, Native, Module)):
+        if (
+            isinstance(owner, Defaults)
+            and owner.factory is not None
+            and native(vm, lambda: index not in owner)
+        ):
+            made = owner[index] = yield from _calls.call(vm, owner.factory)
+            vm.grown += 64
+            return made
         found = native(vm, lambda: owner[index])
         if isinstance(index, slice) and isinstance(found, (str, bytes, list)):
             vm.steps += len(found) >> 9
@@ -273,7 +310,7 @@ def set_item(vm: Vm, owner: Any, index: Any, value: Any) -> Gen:
     elif isinstance(owner, Thing) and hasattr(owner, "set_item"):
         native(vm, owner.set_item, vm, index, value)
         return
-    elif isinstance(owner, (list, dict, bytearray)) or type(owner).__name__ in ("deque", "OrderedDict"):
+    elif isinstance(owner, (list, dict, bytearray, deque)):
         if isinstance(index, slice):
             value = yield from _calls.listed(vm, value)
         vm.grown += 64
@@ -292,7 +329,7 @@ def delete_item(vm: Vm, owner: Any, index: Any) -> Gen:
     elif isinstance(owner, Thing) and hasattr(owner, "delete_item"):
         native(vm, owner.delete_item, vm, index)
         return
-    elif isinstance(owner, (list, dict, bytearray)):
+    elif isinstance(owner, (list, dict, bytearray, deque)):
         native(vm, owner.__delitem__, index)
         return
     raise error("TypeError", f"'{class_of(owner).name}' object doesn't support item deletion")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from urltrap.machine.programs.python import _access, _calls, _expressions, _text
+from urltrap.machine.programs.python._evaluating import compile_, evaluate, execute
 from urltrap.machine.programs.python._files import open_file
 from urltrap.machine.programs.python._native import sorted_values
 from urltrap.machine.programs.python._objects import (
@@ -24,14 +26,13 @@ from urltrap.machine.programs.python._objects import (
     Module,
     Native,
     PyError,
-    Scope,
     Thing,
     Unsupported,
     Yielded,
     class_of,
     error,
 )
-from urltrap.machine.programs.python._vm import Frame, Vm, native
+from urltrap.machine.programs.python._vm import Vm, native
 
 _OURS = (Instance, Thing, Class, Function, Bound, Builtin, Native, Module)
 
@@ -113,8 +114,20 @@ def _callable(vm: Vm, value: Any) -> bool:
     return isinstance(value, (Function, Builtin, Bound, Native, Class))
 
 
-def _iter(vm: Vm, value: Any) -> Gen:
-    return (yield from _calls.iterate(vm, value))
+def _iter(vm: Vm, value: Any, sentinel: Any = MISSING) -> Gen:
+    if sentinel is MISSING:
+        return (yield from _calls.iterate(vm, value))
+    if not _callable(vm, value):
+        raise error("TypeError", "iter(v, w): v must be callable")
+
+    def body() -> Gen:
+        while True:
+            found = yield from _calls.call(vm, value)
+            if (yield from _expressions.compare(vm, ast.Eq, found, sentinel)):
+                return
+            yield Yielded(found)
+
+    return Iterator(body(), "callable_iterator")
 
 
 def _next(vm: Vm, it: Any, default: Any = MISSING) -> Gen:
@@ -199,8 +212,6 @@ def _sorted(vm: Vm, iterable: Any, *, key: Any = None, reverse: Any = False) -> 
 
 
 def _sum(vm: Vm, iterable: Any, start: Any = 0) -> Gen:
-    import ast
-
     it = yield from _calls.iterate(vm, iterable)
     total = start
     if isinstance(start, str):
@@ -254,7 +265,11 @@ def _extreme(largest: bool) -> Any:
 
 
 def _round(vm: Vm, number: Any, digits: Any = None) -> Any:
-    return round(number) if digits is None else round(number, digits)
+    if digits is None:
+        return round(number)
+    if isinstance(number, int) and isinstance(digits, int) and -digits > number.bit_length():
+        return 0  # the host would make 10 ** -digits first
+    return round(number, digits)
 
 
 def _dir(vm: Vm, *value: Any) -> list[str]:
@@ -277,52 +292,6 @@ def _vars(vm: Vm, *value: Any) -> Any:
     if isinstance(value[0], (Instance, Module, Class)):
         return value[0].attributes
     raise error("TypeError", "vars() argument must have __dict__ attribute")
-
-
-def _evaluate(vm: Vm, source: Any, around: Any = None, names: Any = None) -> Gen:
-    from urltrap.machine.programs.python._source import parse
-
-    if isinstance(source, Code):
-        tree: Any = source.tree
-    else:
-        tree = parse(vm, source.strip(" \t") if isinstance(source, str) else source, "<string>", "eval")
-    frame = _inner_frame(vm, around, names)
-    return (yield from vm.enter(frame, _expressions.ev(vm, frame, tree.body)))
-
-
-def _execute(vm: Vm, source: Any, around: Any = None, names: Any = None) -> Gen:
-    from urltrap.machine.programs.python import _statements
-    from urltrap.machine.programs.python._source import parse
-
-    tree: Any = source.tree if isinstance(source, Code) else parse(vm, source, "<string>", "exec")
-    frame = _inner_frame(vm, around, names)
-    if not isinstance(tree.body, list):
-        yield from vm.enter(frame, _expressions.ev(vm, frame, tree.body))
-        return
-    yield from vm.enter(frame, _statements.block(vm, frame, tree.body))
-
-
-def _inner_frame(vm: Vm, around: Any, names: Any) -> Frame:
-    scope = vm.frame.scope
-    if around is not None:
-        scope = Scope(around if names is None else names, around)
-    inner = Scope(scope.vars, scope.globals, scope.parent)
-    return Frame(inner, "<module>", "<string>")
-
-
-class Code(Thing):
-    """What compile gives."""
-
-    type_name = "code"
-
-    def __init__(self, tree: Any) -> None:
-        self.tree = tree
-
-
-def _compile(vm: Vm, source: Any, filename: str, mode: str, *rest: Any, **given: Any) -> Code:
-    from urltrap.machine.programs.python._source import parse
-
-    return Code(parse(vm, source, filename, mode))
 
 
 def _import(vm: Vm, name: str, *rest: Any, **given: Any) -> Gen:
@@ -381,8 +350,6 @@ def _chr(vm: Vm, number: Any) -> str:
 
 
 def _pow(vm: Vm, base: Any, power: Any, modulus: Any = None) -> Gen:
-    import ast
-
     if modulus is None:
         return (yield from _expressions.binary(vm, ast.Pow, base, power))
     vm.steps += int(power).bit_length() * int(modulus).bit_length() ** 2 >> 22
@@ -412,7 +379,7 @@ def table() -> dict[str, Any]:
         "getattr": _getattr, "hasattr": _hasattr, "setattr": _setattr, "callable": _callable, "iter": _iter,
         "next": _next, "map": _map, "zip": _zip, "filter": _filter, "enumerate": _enumerate, "reversed": _reversed,
         "sorted": _sorted, "sum": _sum, "any": _any, "all": _all, "round": _round, "dir": _dir, "vars": _vars,
-        "eval": _evaluate, "exec": _execute, "compile": _compile, "__import__": _import, "exit": _leave,
+        "eval": evaluate, "exec": execute, "compile": compile_, "__import__": _import, "exit": _leave,
         "quit": _leave, "open": open_file, "chr": _chr, "pow": _pow, "repr": _represent, "ascii": _ascii,
         "format": _format, "divmod": _divmod, "super": _super,
         "abs": lambda vm, value: abs(value), "ord": lambda vm, value: ord(value),
@@ -420,7 +387,7 @@ def table() -> dict[str, Any]:
         "bin": lambda vm, value: bin(value), "hash": lambda vm, value: hash(value),
         "id": lambda vm, value: int(_text.address(value), 16),
         "globals": lambda vm: vm.frame.scope.globals, "locals": lambda vm: vm.frame.scope.vars,
-        "help": _help,
+        "help": _help, "delattr": lambda vm, value, name: _access.delete_attribute(value, name),
     }  # fmt: skip
     names: dict[str, Any] = {name: Builtin(name, call) for name, call in functions.items()}
     names["max"], names["min"] = _extreme(True), _extreme(False)

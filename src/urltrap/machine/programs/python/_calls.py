@@ -276,6 +276,8 @@ def listed(vm: Vm, value: Any, most: int = 1_000_000) -> Gen:
     if type(value) in (list, tuple):
         vm.steps += len(value) >> 4
         return list(value)
+    if type(value) is range and _rounds(value) > most:
+        raise error("MemoryError")
     it = yield from iterate(vm, value)
     found: list[Any] = []
     if not isinstance(it, (Iterator, Instance)):
@@ -295,6 +297,28 @@ def listed(vm: Vm, value: Any, most: int = 1_000_000) -> Gen:
             raise error("MemoryError")
     vm.grow(8 * len(found))
     return found
+
+
+def plain(vm: Vm, value: Any) -> Gen:
+    """An argument as the host's functions may have it: a list of what they would otherwise walk without a bound."""
+    walks = (
+        isinstance(value, Iterator)
+        or hasattr(value, "__next__")
+        or (isinstance(value, range) and is_long(value))
+    )
+    if walks or (type(value) is Instance and value.cls.find("__iter__") is not MISSING):
+        return (yield from listed(vm, value))
+    return value
+
+
+def is_long(value: range) -> bool:
+    """Whether to walk a range takes time."""
+    return _rounds(value) > 4096
+
+
+def _rounds(value: range) -> int:
+    """About its length; `len` knows no large ones."""
+    return (value.stop - value.start) // value.step
 
 
 def names_of(

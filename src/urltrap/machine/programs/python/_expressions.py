@@ -109,8 +109,15 @@ _IN_PLACE: dict[type, Callable[[Any, Any], Any]] = {
 def binary(vm: Vm, kind: type, left: Any, right: Any, in_place: bool = False) -> Gen:
     """A binary operator on two values."""
     does, sign, method = _OPERATORS[kind]
+    if in_place and isinstance(left, list) and kind is ast.Add and type(right) is not list:
+        left.extend((yield from _calls.listed(vm, right)))
+        return left
     ours = isinstance(left, _OURS) or isinstance(right, _OURS)
     if ours:
+        if in_place and type(left) is Instance and (found := left.cls.find(f"__i{method}__")) is not MISSING:
+            value = yield from _calls.call(vm, found, (left, right))
+            if value is not NotImplemented:
+                return value
         for one, other, called in ((left, right, f"__{method}__"), (right, left, f"__r{method}__")):
             if type(one) is Instance and (found := one.cls.find(called)) is not MISSING:
                 value = yield from _calls.call(vm, found, (one, other))
@@ -123,9 +130,6 @@ def binary(vm: Vm, kind: type, left: Any, right: Any, in_place: bool = False) ->
                     return value
         if kind is ast.Mod and isinstance(left, (str, bytes)):
             return (yield from _text.percent(vm, left, right))
-        if in_place and isinstance(left, list) and kind is ast.Add:
-            left.extend((yield from _calls.listed(vm, right)))
-            return left
         if isinstance(left, (str, bytes, list, tuple)) and kind is ast.Add:
             shown = type(left).__name__
             raise error(
@@ -271,9 +275,13 @@ def _contains(vm: Vm, container: Any, wanted: Any) -> Gen:
         return (yield from truth(vm, (yield from _calls.call(vm, found, (container, wanted)))))
     if isinstance(container, Thing) and hasattr(container, "contains"):
         return bool(container.contains(wanted))
-    if isinstance(container, (Instance, Iterator)):
+    walked = isinstance(container, range) and _calls.is_long(container) and not isinstance(wanted, int)
+    if walked or isinstance(container, (Instance, Iterator)) or hasattr(container, "__next__"):
         it = yield from _calls.iterate(vm, container)
         while (each := (yield from _calls.following(vm, it))) is not MISSING:
+            vm.steps += 3
+            if vm.steps > 400:
+                yield from vm.spend()
             if (yield from compare(vm, ast.Eq, each, wanted)):
                 return True
         return False

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs.python import _expressions, _statements
+from urltrap.machine.programs.python import _calls, _expressions, _statements
 from urltrap.machine.programs.python._access import missing_attribute
 from urltrap.machine.programs.python._objects import MISSING, Builtin, Gen, Module, Scope, Unsupported, error
 from urltrap.machine.programs.python._vm import Frame, Vm
@@ -49,7 +49,13 @@ def lent(**calls: Callable[..., Any]) -> dict[str, Any]:
     """Functions of the host's that only compute."""
 
     def wrap(call: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda vm, *args, **given: call(*args, **given)
+        def run(vm: Vm, *args: Any, **given: Any) -> Gen:
+            values = []
+            for each in args:
+                values.append((yield from _calls.plain(vm, each)))
+            return call(*values, **given)
+
+        return run
 
     return {key.rstrip("_"): Builtin(key.rstrip("_"), wrap(call)) for key, call in calls.items()}
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - tables of names read best with several on a line
-"""itertools, functools, collections, io, threading, traceback, signal, codecs, operator and small others."""
+"""itertools, functools, io, threading, traceback, signal, codecs, operator and small others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import binascii
 import html
 import string
 import textwrap
-from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +25,6 @@ from urltrap.machine.programs.python._objects import (
     Function,
     Gen,
     Instance,
-    Unsupported,
     Yielded,
     error,
 )
@@ -74,6 +72,8 @@ def _itertools(vm: Vm) -> dict[str, Any]:
         pools = []
         for each in iterables:
             pools.append((yield from _calls.listed(vm, each)))
+        if len(pools) * repeat > LARGEST >> 3:
+            raise error("MemoryError")
         pools *= repeat
         at = [0] * len(pools)
         while all(pools):
@@ -147,35 +147,6 @@ def _functools(vm: Vm) -> dict[str, Any]:
         return Builtin(function.name if isinstance(function, Function) else "cached", call)
 
     return functions("functools", reduce=reduce, partial=partial, wraps=wraps, lru_cache=cached, cache=cached)
-
-
-def _plain(vm: Vm, values: Any) -> Gen:
-    """Mappings as they are, other iterables as lists."""
-    found = []
-    for each in values:
-        found.append(each if isinstance(each, dict) else (yield from _calls.listed(vm, each)))
-    return found
-
-
-@module("collections")
-def _collections(vm: Vm) -> dict[str, Any]:
-    def counter(vm: Vm, *values: Any, **given: Any) -> Gen:
-        found = yield from _plain(vm, values)
-        return Counter(*found, **given)
-
-    def ordered(vm: Vm, *values: Any, **given: Any) -> Gen:
-        found = yield from _plain(vm, values)
-        return OrderedDict(*found, **given)
-
-    def queue(vm: Vm, values: Any = (), maxlen: Any = None) -> Gen:
-        return deque((yield from _calls.listed(vm, values)), maxlen)
-
-    def defaults(vm: Vm, factory: Any = None, *args: Any) -> Any:
-        if factory is not None and not (isinstance(factory, Class) and factory.native is not None):
-            raise Unsupported("defaultdict")
-        return defaultdict(factory.native if factory is not None else None, *args)
-
-    return functions("collections", Counter=counter, OrderedDict=ordered, deque=queue, defaultdict=defaults)
 
 
 @module("io")
@@ -340,16 +311,6 @@ def _atexit(vm: Vm) -> dict[str, Any]:
         return function
 
     return functions("atexit", register=register)
-
-
-@module("copy")
-def _copy(vm: Vm) -> dict[str, Any]:
-    def shallow(vm: Vm, value: Any) -> Any:
-        if isinstance(value, Instance):
-            return Instance(value.cls, dict(value.attributes))
-        return value.copy() if isinstance(value, (list, dict, set, bytearray)) else value
-
-    return functions("copy", copy=shallow)
 
 
 @module("warnings")

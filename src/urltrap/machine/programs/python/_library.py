@@ -132,11 +132,13 @@ def _no_json(value: Any) -> Any:
 
 @module("struct")
 def _struct(vm: Vm) -> dict[str, Any]:
+    size = _guarded(_STRUCT, struct.error, struct.calcsize)
+
     def checked(name: str) -> Callable[..., Any]:
         does = _guarded(_STRUCT, struct.error, getattr(struct, name))
 
         def run(vm: Vm, layout: Any, *args: Any) -> Any:
-            if host_re.search(r"\d{7,}", str(layout)):
+            if host_re.search(r"\d{7,}", str(layout)) or size(vm, layout) > LARGEST:
                 raise error("MemoryError")
             return does(vm, layout, *args)
 

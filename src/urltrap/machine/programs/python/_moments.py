@@ -12,14 +12,16 @@ from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.python import _calls
 from urltrap.machine.programs.python._imports import functions, module
 from urltrap.machine.programs.python._objects import (
-    OBJECT,
     Builtin,
     Class,
     Gen,
     Unsupported,
     error,
+    lend,
 )
 from urltrap.machine.programs.python._vm import LARGEST, Vm
+
+_EPOCH = datetime.datetime(1970, 1, 1)
 
 
 @module("time")
@@ -53,7 +55,7 @@ def _time(vm: Vm) -> dict[str, Any]:
 
     def utc(vm: Vm, when: Any = None) -> datetime.datetime:
         moment = vm.p.now() if when is None else float(when)
-        return datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=moment)
+        return _EPOCH + datetime.timedelta(seconds=moment)
 
     def strftime(vm: Vm, template: str, given: Any = None) -> str:
         if host_re.search(r"%[^a-zA-Z%]", template) or "%Z" in template or "%z" in template:
@@ -76,37 +78,56 @@ def _time(vm: Vm) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _kind(host: Any, **calls: Callable[..., Any]) -> Class:
+    """A class of datetime, made as the host's is."""
+    made = lend(host, "datetime")
+
+    def new(vm: Vm, cls: Any, *args: Any, **given: Any) -> Any:
+        if cls is not made:
+            raise Unsupported(f"a class derived from {made.name}")
+        return host(*args, **given)
+
+    made.attributes.update(
+        {"__new__": Builtin(made.name, new)} | {name: Builtin(name, call) for name, call in calls.items()}
+    )
+    return made
+
+
+def _now(vm: Vm, zone: Any = None) -> datetime.datetime:
+    if zone is not None:
+        return datetime.datetime.fromtimestamp(vm.p.now(), zone)
+    return local(vm.p, vm.p.now()).clock
+
+
+def _at(vm: Vm, when: Any, zone: Any = None) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(when, zone) if zone is not None else local(vm.p, when).clock
+
+
+_MOMENT = _kind(
+    datetime.datetime, now=_now, today=_now, utcnow=lambda vm: _EPOCH + datetime.timedelta(seconds=vm.p.now()),
+    fromtimestamp=_at, strptime=lambda vm, text, form: datetime.datetime.strptime(text, form),
+    fromisoformat=lambda vm, text: datetime.datetime.fromisoformat(text),
+)  # fmt: skip
+_DAY = _kind(
+    datetime.date,
+    today=lambda vm: _now(vm).date(),
+    fromisoformat=lambda vm, text: datetime.date.fromisoformat(text),
+)
+_MOMENT.bases, _MOMENT.mro = (_DAY,), (_MOMENT, *_DAY.mro)
+_SPAN, _TIME, _ZONE = _kind(datetime.timedelta), _kind(datetime.time), _kind(datetime.timezone)
+_ZONE.attributes["utc"] = datetime.UTC
+
+
 @module("datetime")
 def _datetime(vm: Vm) -> dict[str, Any]:
-    def kind(host: Any, **calls: Callable[..., Any]) -> Class:
-        def new(vm: Vm, cls: Any, *args: Any, **given: Any) -> Any:
-            return host(*args, **given)
+    return {**{each.name: each for each in (_MOMENT, _DAY, _SPAN, _TIME, _ZONE)}, "UTC": datetime.UTC}
 
-        made = Class(host.__name__, (OBJECT,), {"__new__": Builtin(host.__name__, new)}, module="datetime")
-        made.attributes.update({name: Builtin(name, call) for name, call in calls.items()})
-        return made
 
-    def now(vm: Vm, zone: Any = None) -> datetime.datetime:
-        if zone is not None:
-            return datetime.datetime.fromtimestamp(vm.p.now(), zone)
-        return local(vm.p, vm.p.now()).clock
-
-    def at(vm: Vm, when: Any, zone: Any = None) -> datetime.datetime:
-        return datetime.datetime.fromtimestamp(when, zone) if zone is not None else local(vm.p, when).clock
-
-    moment = kind(
-        datetime.datetime, now=now, today=now, utcnow=lambda vm: datetime.datetime(1970, 1, 1) + datetime.timedelta(
-            seconds=vm.p.now()), fromtimestamp=at, strptime=lambda vm, text, form: datetime.datetime.strptime(text, form),
-        fromisoformat=lambda vm, text: datetime.datetime.fromisoformat(text),
-    )  # fmt: skip
-    day = kind(datetime.date, today=lambda vm: now(vm).date())
-    zone = kind(datetime.timezone)
-    zone.attributes["utc"] = datetime.UTC
-    CLASSES_HERE = {datetime.datetime: moment, datetime.date: day}
-    return {
-        "datetime": moment, "date": day, "timedelta": kind(datetime.timedelta), "time": kind(datetime.time),
-        "timezone": zone, "UTC": datetime.UTC, "__classes__": CLASSES_HERE,
-    }  # fmt: skip
+def _bits(vm: Vm, count: int) -> int:
+    if count < 0:
+        raise error("ValueError", "number of bits must be non-negative")
+    vm.grow(count >> 3)
+    return int.from_bytes(vm.p.random_bytes((count + 7) >> 3), "big") >> -count % 8
 
 
 @module("random")
@@ -148,7 +169,7 @@ def _random(vm: Vm) -> dict[str, Any]:
     return functions(
         "random", random=unit, randint=lambda vm, low, high: low + vm.p.random(high - low + 1) if high >= low else
         below(vm, low, high + 1), randrange=below, choice=choice, shuffle=shuffle, sample=sample, choices=choices,
-        uniform=lambda vm, low, high: low + (high - low) * unit(vm), getrandbits=lambda vm, bits: vm.p.random(1 << bits),
+        uniform=lambda vm, low, high: low + (high - low) * unit(vm), getrandbits=_bits,
         randbytes=lambda vm, size: vm.p.random_bytes(min(size, LARGEST)), seed=lambda vm, *what: None,
     )  # fmt: skip
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
+import ast
 import re
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import deque
 from typing import Any
 
 from urltrap.machine.programs.python import _calls, _text
 from urltrap.machine.programs.python._objects import (
     CLASSES,
+    LENT,
     MISSING,
     Bound,
     Builtin,
@@ -17,7 +18,6 @@ from urltrap.machine.programs.python._objects import (
     Function,
     Gen,
     Instance,
-    Iterator,
     Native,
     Thing,
     Unsupported,
@@ -26,15 +26,14 @@ from urltrap.machine.programs.python._objects import (
 from urltrap.machine.programs.python._vm import LARGEST, Vm, native
 
 _LENT = {
-    *(each for each in CLASSES if each is not object),
-    datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone,
-    Counter, OrderedDict, defaultdict, deque, type({}.keys()), type({}.values()), type({}.items()),
+    *(each for each in CLASSES if each is not object), type({}.keys()), type({}.values()), type({}.items()),
 }  # fmt: skip
 _HASHES = frozenset({"HASH", "blake2b", "blake2s", "HMAC"})
 _DUNDERS = frozenset({
     "__len__", "__contains__", "__getitem__", "__setitem__", "__delitem__", "__add__", "__mul__", "__eq__",
     "__ne__", "__lt__", "__gt__", "__hash__", "__str__", "__repr__", "__format__", "__sub__", "__iter__",
 })  # fmt: skip
+_OPERATORS: dict[str, type] = {"__add__": ast.Add, "__mul__": ast.Mult, "__sub__": ast.Sub}
 CODECS = frozenset({
     "utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "cp1252", "utf-16", "utf-16-le",
     "utf-16-be", "utf-16le", "utf-16be", "utf-32", "utf-32-le", "utf-32-be", "utf-8-sig", "unicode_escape", "cp437",
@@ -46,9 +45,8 @@ CODECS = frozenset({
 def host_attribute(value: Any, name: str) -> Any:
     """An attribute of a value of the host; MISSING where it has none that is lent."""
     kind = type(value)
-    if kind not in _LENT and kind.__name__ not in _HASHES:
-        return MISSING
-    if not hasattr(kind, name) and not (kind.__name__ in _HASHES and hasattr(value, name)):
+    whole = kind in LENT or kind.__name__ in _HASHES
+    if not (whole or kind in _LENT) or not hasattr(value if whole else kind, name):
         return MISSING
     if name.startswith("_"):
         if name == "__doc__":
@@ -64,14 +62,19 @@ def call_native(vm: Vm, owner: Any, name: str, args: list[Any], keywords: dict[s
     if special is not None:
         return (yield from special(vm, owner, args, keywords))
     for at, each in enumerate(args):
-        if isinstance(each, Iterator) or (
-            type(each) is Instance and each.cls.find("__iter__") is not MISSING
-        ):
-            args[at] = yield from _calls.listed(vm, each)
+        args[at] = yield from _calls.plain(vm, each)
+    if name in _OPERATORS and len(args) == 1:
+        from urltrap.machine.programs.python import _expressions
+
+        return (yield from _expressions.binary(vm, _OPERATORS[name], owner, args[0]))
+    if name == "__format__":
+        return (yield from _text.formatted(vm, owner, *args))
     if name == "__repr__":
         return (yield from _text.represent(vm, owner))
     if name == "__str__":
         return (yield from _text.string(vm, owner))
+    if isinstance(owner, range) and _calls.is_long(owner) and not all(type(each) is int for each in args):
+        owner = yield from _calls.listed(vm, owner)
     if isinstance(owner, (str, bytes, bytearray)):
         _guard_text(owner, name, args, keywords)
         vm.steps += len(owner) >> 8
@@ -104,6 +107,10 @@ def _guard_text(owner: Any, name: str, args: list[Any], keywords: dict[str, Any]
     elif name == "replace" and len(args) >= 2 and all(isinstance(each, (str, bytes)) for each in args[:2]):
         count = (len(owner) + 1) if not args[0] else len(owner) // len(args[0])
         if count * len(args[1]) > LARGEST and owner.count(args[0]) * len(args[1]) > LARGEST:
+            raise error("MemoryError")
+    elif name == "translate" and args and isinstance(args[0], dict):
+        longest = max((len(each) for each in args[0].values() if isinstance(each, str)), default=1)
+        if len(owner) * longest > LARGEST:
             raise error("MemoryError")
     elif name in ("encode", "decode"):
         codec = str(args[0] if args else keywords.get("encoding", "utf-8"))
@@ -199,8 +206,6 @@ def sorted_values(vm: Vm, values: list[Any], key: Any, reverse: bool) -> Gen:
     if not any(isinstance(each, (Instance, Thing, Function, Class, Bound, Builtin)) for each in keys):
         order = native(vm, sorted, range(len(keys)), key=keys.__getitem__, reverse=reverse)
         return [values[at] for at in order]
-    import ast
-
     pairs = list(zip(keys, values, strict=True))
     # Merge sort with the program's own comparison.
     width = 1

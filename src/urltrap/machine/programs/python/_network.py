@@ -6,6 +6,7 @@ from typing import Any
 
 from urltrap.machine.api import decode
 from urltrap.machine.programs._connecting import PATIENCE, told
+from urltrap.machine.programs.python._addresses import aton, ntoa, ntop, pton, swapped16, swapped32
 from urltrap.machine.programs.python._imports import functions, module
 from urltrap.machine.programs.python._objects import (
     EXCEPTIONS,
@@ -170,7 +171,7 @@ def _socket(vm: Vm) -> dict[str, Any]:
         **functions(
             "socket", socket=lambda vm, *args, **given: Socket(*args, **given), gethostname=lambda vm: vm.p.hostname,
             getfqdn=lambda vm, name="": name or vm.p.hostname, gethostbyname=_resolve, create_connection=connected,
-            setdefaulttimeout=lambda vm, seconds: None, inet_aton=lambda vm, text: bytes(map(int, text.split("."))),
-            inet_ntoa=lambda vm, data: ".".join(map(str, data)), htons=lambda vm, n: (n & 255) << 8 | n >> 8,
+            setdefaulttimeout=lambda vm, seconds: None, inet_aton=aton, inet_ntoa=ntoa, inet_pton=pton, inet_ntop=ntop,
+            htons=swapped16("htons"), ntohs=swapped16("ntohs"), htonl=swapped32, ntohl=swapped32,
         ),
     }  # fmt: skip

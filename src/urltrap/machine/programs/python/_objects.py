@@ -75,6 +75,25 @@ class Instance:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
+class Named(tuple[Any, ...]):
+    """A value of a class that namedtuple made: a tuple to the host, of a class of the program."""
+
+    cls: Class
+    attributes: dict[str, Any]
+
+
+class Defaults(dict[Any, Any]):
+    """A defaultdict: `factory` is a callable of the program, or None."""
+
+    factory: Any = None
+
+    def copy(self) -> Defaults:
+        """copy."""
+        made = Defaults(self)
+        made.factory = self.factory
+        return made
+
+
 class Scope:
     """The variables of one call, and where those outside of it are."""
 
@@ -250,6 +269,16 @@ CLASSES: dict[type, Class] = {
 }  # fmt: skip
 """The classes of values that are the host's own."""
 
+LENT: dict[type, Class] = {}
+"""The classes of further values and exceptions of the host's that modules give out (see `lend`)."""
+
+
+def lend(host: type, module: str, bases: tuple[Class, ...] = (OBJECT,), name: str = "") -> Class:
+    """Make the class that values of a host type show; `new(vm, cls, …)` as its `__new__` makes them."""
+    LENT[host] = made = Class(name or host.__name__, bases, module=module)
+    return made
+
+
 KINDS: dict[str, Class] = {
     name: Class(name, (OBJECT,), module=module)
     for name, module in (
@@ -317,10 +346,10 @@ def error(name: str, /, *args: Any, **attributes: Any) -> PyError:
 
 def class_of(value: Any) -> Class:
     """The class of a value."""
-    found = CLASSES.get(type(value))
+    found = CLASSES.get(type(value)) or LENT.get(type(value))
     if found is not None:
         return found
-    if isinstance(value, Instance):
+    if isinstance(value, (Instance, Named)):
         return value.cls
     if isinstance(value, Class):
         return TYPE

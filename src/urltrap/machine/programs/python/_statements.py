@@ -410,9 +410,8 @@ def _delete(vm: Vm, f: Frame, node: ast.Delete) -> Gen:
                 raise error("NameError", f"name '{target.id}' is not defined")
         elif isinstance(target, ast.Attribute):
             owner = yield from ev(vm, f, target.value)
-            if not isinstance(owner, (Instance, Class)) or target.attr not in owner.attributes:
-                raise error("AttributeError", target.attr)
-            del owner.attributes[target.attr]
+            f.node = target
+            _access.delete_attribute(owner, target.attr)
         elif isinstance(target, ast.Subscript):
             owner = yield from ev(vm, f, target.value)
             index = yield from ev(vm, f, target.slice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string as host_string
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, deque
 from typing import Any
 
 from urltrap.machine.programs.python import _access, _calls
@@ -14,11 +14,13 @@ from urltrap.machine.programs.python._objects import (
     Bound,
     Builtin,
     Class,
+    Defaults,
     Descriptor,
     Function,
     Gen,
     Instance,
     Module,
+    Named,
     Native,
     Thing,
     class_of,
@@ -42,7 +44,7 @@ def string(vm: Vm, value: Any) -> Gen:
     """str(value)."""
     if type(value) is str:
         return value
-    if type(value) is Instance:
+    if type(value) in (Instance, Named):
         found = value.cls.find("__str__")
         if found is not MISSING:
             text = yield from _calls.call(vm, found, (value,))
@@ -89,14 +91,15 @@ def represent(vm: Vm, value: Any, depth: int = 0) -> Gen:
         if type(value).__name__.endswith("iterator"):
             return f"<{type(value).__name__} object at {address(value)}>"
         return native(vm, repr, value)
+    if isinstance(value, (Instance, Named)):
+        found = value.cls.find("__repr__")
+        if found is not MISSING:
+            return (yield from _calls.call(vm, found, (value,)))
     if isinstance(value, _CONTAINERS):
         if depth > _DEEPEST:
             return "[...]" if isinstance(value, list) else "{...}"
         return (yield from _container(vm, value, depth))
     if isinstance(value, Instance):
-        found = value.cls.find("__repr__")
-        if found is not MISSING:
-            return (yield from _calls.call(vm, found, (value,)))
         if EXCEPTIONS["BaseException"] in value.cls.mro:
             args = value.attributes.get("args", ())
             inner = []
@@ -143,17 +146,17 @@ def _container(vm: Vm, value: Any, depth: int) -> Gen:
         yield from vm.spend()
     if isinstance(value, dict):
         pairs = []
-        for key, each in list(value.items()):
+        for key, each in _items(value):
             shown = yield from represent(vm, key, depth + 1)
-            pairs.append(f"{shown}: {(yield from represent(vm, each, depth + 1))}")
-        inner = "{" + ", ".join(pairs) + "}"
-        if kind is OrderedDict and vm.version < (3, 12):
-            listed = [f"({pair.partition(': ')[0]}, {pair.partition(': ')[2]})" for pair in pairs]
-            return f"OrderedDict([{', '.join(listed)}])" if listed else "OrderedDict()"
-        if kind is defaultdict:
-            factory = yield from represent(vm, getattr(value, "shown_factory", None) or _factory(value))
-            return f"defaultdict({factory}, {inner})"
-        return f"{kind.__name__}({inner})" if kind in (OrderedDict, Counter) else inner
+            pairs.append((shown, (yield from represent(vm, each, depth + 1))))
+        inner = "{" + ", ".join(f"{key}: {each}" for key, each in pairs) + "}"
+        if kind is OrderedDict:
+            if vm.version < (3, 12):
+                inner = f"[{', '.join(f'({key}, {each})' for key, each in pairs)}]"
+            return f"OrderedDict({inner if pairs else ''})"
+        if isinstance(value, Defaults):
+            return f"defaultdict({(yield from represent(vm, value.factory))}, {inner})"
+        return f"Counter({inner if pairs else ''})" if kind is Counter else inner
     parts = []
     for each in list(value):
         parts.append((yield from represent(vm, each, depth + 1)))
@@ -162,7 +165,10 @@ def _container(vm: Vm, value: Any, depth: int) -> Gen:
     if kind is list:
         return f"[{inner}]"
     if kind is deque:
-        return f"deque([{inner}])"
+        return f"deque([{inner}])" if value.maxlen is None else f"deque([{inner}], maxlen={value.maxlen})"
+    if kind is Named:
+        fields = zip(value.cls.find("_fields"), parts, strict=True)
+        return f"{value.cls.name}({', '.join(f'{name}={each}' for name, each in fields)})"
     if kind is tuple:
         return f"({inner},)" if len(parts) == 1 else f"({inner})"
     if kind is set:
@@ -170,10 +176,14 @@ def _container(vm: Vm, value: Any, depth: int) -> Gen:
     return f"frozenset({{{inner}}})" if parts else "frozenset()"
 
 
-def _factory(value: Any) -> Any:
-    from urltrap.machine.programs.python._objects import CLASSES
-
-    return CLASSES.get(value.default_factory)
+def _items(value: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    """What repr goes through: of a Counter the most frequent first, where they can be compared."""
+    if isinstance(value, Counter):
+        try:
+            return value.most_common()
+        except TypeError:
+            return list(value.items())
+    return list(value.items())
 
 
 def to_ascii(text: str) -> str:

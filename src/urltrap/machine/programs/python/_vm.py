@@ -12,6 +12,7 @@ from urltrap.machine.api import Process
 from urltrap.machine.errors import BudgetError, SysError
 from urltrap.machine.programs.python._objects import (
     EXCEPTIONS,
+    LENT,
     MISSING,
     Builtin,
     Class,
@@ -244,6 +245,9 @@ class Vm:
             return problem
         if isinstance(problem, SysError):
             return os_error(problem.errno, problem.words, problem.path or None)
+        lent = LENT.get(type(problem))
+        if lent is not None:
+            return PyError(Instance(lent, {"args": problem.args}))
         name = next(
             (each.__name__ for each in type(problem).__mro__ if each.__name__ in EXCEPTIONS), "Exception"
         )
