@@ -49,6 +49,7 @@ EVIDENCE: dict[str, float] = {
     "payload.empty": -2.0, "payload.none": -0.5, "payload.architectures": 1.5, "payload.packed": 1.0, "asked": 1.4,
     "commanded": 1.1, "run": 2.5, "second-stage": 1.5, "source": 0.5, "context.benign": -6.0, "context.shared": -1.0,
     "context.tool": -2.5, "flooding": -2.5, "held": -1.5, "operator": -5.0,
+    "decided.malicious": 12.0, "decided.benign": -12.0, "allowed": -12.0,
 }  # fmt: skip
 """Kind of evidence → log-odds."""
 

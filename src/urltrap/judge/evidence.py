@@ -16,6 +16,10 @@ LabelKind = Literal[
 """What a list says of a host. `judge.labels` says which are benign by themselves and which host anybody's files."""
 
 
+Decided = Literal["", "malicious", "benign"]
+"""What a person decided about a URL; empty: nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """A body that the URL served. `status`: HTTP status of that answer, None for other protocols.
@@ -59,6 +63,7 @@ class Evidence:
     `named_hosts`: how many hosts the least talkative of its sources has named. `protocols` are those of the sessions,
     `clients` who asked (wget, curl …). `techniques`: MITRE ATT&CK ids of those sessions. `first_online`, `last_online`:
     answers with content. `liveness` is what later checks say ("" where none was made).
+    `decided` is what a person decided about it, `allowed` the entry of the operator's allow-list that its host is under.
     """
 
     url: str
@@ -90,3 +95,5 @@ class Evidence:
     first_online: datetime | None = None
     last_online: datetime | None = None
     liveness: str = ""
+    decided: Decided = ""
+    allowed: str = ""

@@ -1,5 +1,6 @@
 """The rules, version 4. Kinds of evidence decide which verdict it is; `calibration` says how confident we are.
 
+What a person decided counts before all else: about the URL itself, then the operator's allow-list of hosts.
 Naming a host never makes it malicious: *malicious-observed* needs a payload that an attacker's session asked for and
 that is a program or script, and something that tells an attack from a mistake (it was run or made executable, more
 than one source came with it, or a malicious payload fetches it). A site's home page that was asked for and with which
@@ -57,6 +58,7 @@ def judge(
     known = _known(evidence, payload, scale)
     _behaviour(evidence, scale)
     benign = _context(evidence, scale)
+    _people(evidence, scale)
     _spelling(evidence, spelling, scale)
     verdict = _verdict(evidence, listed, payload, known, benign)
     if evidence.carries_own_address:
@@ -64,6 +66,8 @@ def judge(
     most, why = 100, ""
     if verdict == "benign-context":
         most, why = 10, "its context is benign"
+    elif evidence.decided == "malicious":
+        pass  # whoever looked at it knows more than its spelling
     elif (
         verdict == "suspicious"
         and payload is not None
@@ -92,7 +96,9 @@ def judge(
 def _verdict(
     evidence: Evidence, listed: bool, payload: Payload | None, known: bool, benign: bool
 ) -> VerdictName:
-    if evidence.operator:
+    if evidence.decided:
+        return "malicious-confirmed" if evidence.decided == "malicious" else "benign-context"
+    if evidence.operator or evidence.allowed:
         return "benign-context"
     if listed:
         return "malicious-confirmed"
@@ -264,6 +270,17 @@ def _context(evidence: Evidence, scale: _Scale) -> bool:
     if evidence.operator:
         scale.add("operator", "only the operator's own tests showed it")
     return benign
+
+
+def _people(evidence: Evidence, scale: _Scale) -> None:
+    """What people decided goes before all else; a decision about the URL before one about its host."""
+    # Reasons are published: who decided, and the note, are not among them.
+    if evidence.decided:
+        scale.add(
+            f"decided.{evidence.decided}", f"a person looked at it and says that it is {evidence.decided}"
+        )
+    elif evidence.allowed:
+        scale.add("allowed", "its host is on the operator's allow-list")
 
 
 def _spelling(evidence: Evidence, spelling: Spelling, scale: _Scale) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, func, select, type_coerce
 
 from urltrap.judge import Evidence, Payload
+from urltrap.judge.evidence import Decided
 from urltrap.model.verdict import Observation
 from urltrap.pipeline.sessions_of import SessionFacts, load_sessions
 from urltrap.pipeline.workshop import Workshop
@@ -20,6 +21,7 @@ from urltrap.recover import Context
 from urltrap.recover.context import IpNetwork
 from urltrap.recover.flags import host_address
 from urltrap.store.among import among
+from urltrap.store.decisions import AllowList, Made, allow_list, made_of
 from urltrap.store.intake import in_parts
 from urltrap.store.rows import url_key
 from urltrap.store.schema import artifacts, captures, files, observations, sightings, url_sources, urls
@@ -62,6 +64,8 @@ class _Loaded:
     sources: dict[str, list[str]]
     named: dict[str, int]
     liveness: dict[str, Any]
+    decided: dict[str, Made]
+    allowed: AllowList
     subjects: dict[str, str]
     """Host or payload → its key among subjects of observations."""
 
@@ -133,6 +137,8 @@ def _one(workshop: Workshop, loaded: _Loaded, key: str) -> Gathered:
         first_online=(live.first_online if live else None) or min(answers, default=None),
         last_online=(live.last_online if live else None) or max(answers, default=None),
         liveness=live.state if live else "",
+        decided=_decided(loaded.decided.get(key)),
+        allowed=loaded.allowed.entry_of(row["host"]),
     )  # fmt: skip
     newest = attempts[0] if attempts else None
     kept = payloads[0] if payloads else None
@@ -144,6 +150,12 @@ def _one(workshop: Workshop, loaded: _Loaded, key: str) -> Gathered:
         "kind": kept.kind if kept else "",
     }
     return Gathered(evidence, summary, row)
+
+
+def _decided(made: Made | None) -> Decided:
+    if made is None or (made.decision != "malicious" and made.decision != "benign"):
+        return ""  # it was looked at, and is left to the evidence
+    return "malicious" if made.decision == "malicious" else "benign"
 
 
 def _payloads(loaded: _Loaded, attempts: Sequence[Any]) -> tuple[Payload, ...]:
@@ -209,6 +221,7 @@ def _load(connection: Connection, keys: Sequence[str]) -> _Loaded:
         sessions=load_sessions(connection, list(direct), {row["url"] for row in rows.values()}), sources=sources,
         named=_named(connection, {item for found in sources.values() for item in found[:_SOURCES]}),
         liveness=_by(connection, select(liveness), liveness.c.url_key, rows, "url_key"),
+        decided=made_of(connection, rows), allowed=allow_list(connection),
         subjects=subjects,
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from urltrap.journal import (
 from urltrap.journal.folder import list_segments, writer_folder
 from urltrap.journal.format import unframe
 from urltrap.journal.source import open_source
+from urltrap.model.decisions import WRITER as DECISIONS
 from urltrap.model.settings import JournalSettings
 from urltrap.store import Store, spans, words
 from urltrap.store.intake import DeadLetter, ingest, watermark
@@ -82,7 +83,8 @@ class Intake:
         for writer, place in moved.items():
             try:
                 done = archive(self._reader.directory, writer, place)
-                expire(self._reader.directory, writer, self._settings.keep_days, now)
+                if writer != DECISIONS:
+                    expire(self._reader.directory, writer, self._settings.keep_days, now)
             except JournalError as error:
                 self._complain(writer, "archive", str(error))
                 continue

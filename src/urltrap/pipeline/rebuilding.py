@@ -10,6 +10,7 @@ from urltrap.model.settings import Settings
 from urltrap.pipeline.analysing import AnalyseStage
 from urltrap.pipeline.campaigning import CampaignStage
 from urltrap.pipeline.concluding import ConcludeStage
+from urltrap.pipeline.deciding import DecideStage
 from urltrap.pipeline.enriching import EnrichStage
 from urltrap.pipeline.judging import JudgeStage
 from urltrap.pipeline.line import Line
@@ -36,7 +37,7 @@ def rebuild(settings: Settings, data: Path, store: Store) -> None:
     workshop.fetcher = _NobodyAsks()
     stages = (
         RecoverStage(), AnalyseStage(), EnrichStage(), LookUpStage(), LiveStage(), ConcludeStage(), CampaignStage(),
-        JudgeStage(), PublishStage(),
+        DecideStage(), JudgeStage(), PublishStage(),
     )  # fmt: skip
     try:
         with JournalReader(data / "journal") as reader:

@@ -3,7 +3,8 @@
     recover → capture → analyse → enrich → look up → ask → conclude → campaign → judge → publish
 
 and beside it: names of attackers' addresses (name), places and networks that no file knows (place, network), whether
-URLs are still there (alive, recheck, look), and what a capture makes us ask next (follow, errand).
+URLs are still there (alive, recheck, look), what a capture makes us ask next (follow, errand), and what
+people decided (decide).
 
 Each stage finds its work in the store and leaves its results there, in one transaction: killed at any moment, it goes
 on where it was. A stage makes work due for later ones, and for recovery where a payload holds URLs of its own.
@@ -16,6 +17,7 @@ from urltrap.pipeline.asking import AskStage
 from urltrap.pipeline.campaigning import CampaignStage
 from urltrap.pipeline.capturing import CaptureStage
 from urltrap.pipeline.concluding import ConcludeStage
+from urltrap.pipeline.deciding import DecideStage
 from urltrap.pipeline.enriching import EnrichStage
 from urltrap.pipeline.errands import ErrandStage, LookStage
 from urltrap.pipeline.following import FollowLaterStage, FollowStage
@@ -28,6 +30,7 @@ from urltrap.pipeline.placing import PlaceStage
 from urltrap.pipeline.publishing import PublishStage
 from urltrap.pipeline.recovering import RecoverStage
 from urltrap.pipeline.stage import Stage
+from urltrap.pipeline.submitting import SubmitStage
 
 PROMPT = frozenset(("recover", "capture"))
 """Stages between a command and the request for its URL: they wait for none of the others (see `line`)."""
@@ -53,6 +56,8 @@ def stages(apart: bool = False) -> tuple[Stage, ...]:
         RecheckStage(),
         ConcludeStage(),
         CampaignStage(),
+        DecideStage(),
         JudgeStage(),
         PublishStage(),
+        SubmitStage(),
     )

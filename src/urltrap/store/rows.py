@@ -333,6 +333,7 @@ def _decided(batch: Batch, event: Decided) -> None:
         "decisions", event, at=event.at, by=event.by, subject=event.subject, decision=event.decision,
         subject_sha256=hashlib.sha256(event.subject.encode()).hexdigest(), reason=event.reason,
     )  # fmt: skip
+    batch.jobs["decide", event.id] = event.at
 
 
 _HANDLERS: dict[type[EventBase], Callable[[Batch, Any], None]] = {
