@@ -18,6 +18,7 @@ from urltrap.model.settings import Settings, StoreSettings
 from urltrap.ops import supervisor as room
 from urltrap.ops.data_folder import DataFolder
 from urltrap.ops.failure import Failure, explain
+from urltrap.ops.nursery import Nursery
 from urltrap.ops.processes import ProcessPlan
 from urltrap.ops.supervisor import Supervisor
 from urltrap.store import StoreCorrupt, StoreUnavailable
@@ -55,19 +56,34 @@ class Scripted(Supervisor):
         self.patience = 0.0
 
 
+class ScriptedNursery(Nursery):
+    """Starts a script where the real one forks."""
+
+    source = ""
+
+    async def spawn(self, reading: int, name: str) -> Any:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-S",
+            "-c",
+            self.source,
+            str(reading),
+            pass_fds=[reading],
+            stdout=asyncio.subprocess.PIPE,
+        )
+
+
 @pytest.fixture
 def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    real = asyncio.create_subprocess_exec
     monkeypatch.setattr(room, "FIRST_DELAY", 0.001)
 
     def make(lives: dict[str, list[list[str]]], url: str = "") -> Scripted:
         source = WORKER.format(folder=str(tmp_path), lines=json.dumps(lives))
 
-        async def start(_python: str, _m: str, _module: str, fd: str, **how: Any) -> Any:
-            return await real(sys.executable, "-S", "-c", source, fd, **how)
-
-        monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
-        return Scripted(tmp_path, lives, url)
+        up = Scripted(tmp_path, lives, url)
+        up.nursery = ScriptedNursery([], {})
+        up.nursery.source = source
+        return up
 
     structlog.reset_defaults()
     return make

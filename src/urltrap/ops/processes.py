@@ -35,12 +35,14 @@ class ProcessPlan:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a process is told at its start; `user` is (uid, gid) to become, None to stay who it is."""
+    """What a process is told at its start; `user` is (uid, gid) to become, None to stay who it is, `environment` all
+    of its environment, None to keep what it has."""
 
     plan: ProcessPlan
     data: Path
     settings: Settings
     user: tuple[int, int] | None
+    environment: Mapping[str, str] | None = None
 
     def to_json(self) -> bytes:
         """One line of JSON."""
@@ -49,6 +51,7 @@ class Launch:
             "data": str(self.data),
             "settings": self.settings.model_dump(mode="json", context=REVEAL),
             "user": self.user,
+            "environment": None if self.environment is None else dict(self.environment),
         }
         return json.dumps(body).encode() + b"\n"
 
@@ -62,6 +65,7 @@ class Launch:
             Path(body["data"]),
             Settings.model_validate_json(json.dumps(body["settings"])),
             (user[0], user[1]) if user else None,
+            body["environment"],
         )
 
 

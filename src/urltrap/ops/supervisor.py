@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import structlog
 from urltrap.model.settings import Settings
 from urltrap.ops.data_folder import DataFolder
 from urltrap.ops.failure import Failure, explain_os
+from urltrap.ops.nursery import Child, Nursery
 from urltrap.ops.processes import Launch, ProcessPlan, environment_for, plan_processes, settings_for
 
 log = structlog.get_logger()
@@ -67,6 +67,8 @@ class Supervisor:
         self.states = [ProcessState(plan) for plan in plan_processes(settings)]
         self.stop = asyncio.Event()
         self.on_change = on_change
+        kinds = dict.fromkeys(state.plan.kind for state in self.states)
+        self.nursery: Nursery = Nursery(list(kinds), environment_for("trap", os.environ))
         self.patience = PATIENCE
         self.failure = ""
         """Name of the process that could not start, and why; "" where all did."""
@@ -82,6 +84,7 @@ class Supervisor:
             for state in self.states:
                 group.create_task(self._keep(state))
             group.create_task(self._tell_slow_start())
+        await self.nursery.close()
         self.folder.status.unlink(missing_ok=True)
 
     async def _keep(self, state: ProcessState) -> None:
@@ -133,17 +136,7 @@ class Supervisor:
     async def _run_once(self, state: ProcessState) -> int:
         reading, writing = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "urltrap.ops.worker",
-                str(reading),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                pass_fds=[reading],
-                env=environment_for(state.plan.kind, os.environ),
-                start_new_session=True,
-            )
+            process: Child = await self.nursery.spawn(reading, state.plan.name)
         except OSError as error:
             os.close(writing)
             state.said = explain_os(error)
@@ -151,9 +144,11 @@ class Supervisor:
         finally:
             os.close(reading)
         try:
+            kind = state.plan.kind
             launch = Launch(
-                state.plan, self.folder.root, settings_for(state.plan.kind, self.settings), self.user
-            )
+                state.plan, self.folder.root, settings_for(kind, self.settings), self.user,
+                environment_for(kind, os.environ),
+            )  # fmt: skip
             os.write(writing, launch.to_json())
             state.pid, state.ready, state.since = process.pid, False, time.time()
             self._changed()

@@ -1,19 +1,20 @@
 """One process of urltrap: reads its launch line from the supervisor, runs, ends with it.
 
-Started as ``python -m urltrap.ops.worker FD``: FD is the reading end of a pipe whose first line is the launch; when
-the pipe closes, the supervisor is gone and so are we. Readiness is one JSON line on standard output, and so is why it
-ended.
+Forked by the nursery, or started alone as ``python -m urltrap.ops.worker FD``: FD is the reading end of a pipe whose
+first line is the launch; when the pipe closes, the supervisor is gone and so are we. Readiness is one JSON line on
+standard output, and so is why it ended.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import structlog
@@ -29,11 +30,21 @@ Ready = Callable[[list[str]], None]
 """Called once, with the addresses that the process listens on."""
 
 
-def main() -> int:
-    """Run the process that the launch line names until it ends, SIGTERM, or the supervisor's death."""
-    descriptor = int(sys.argv[1])
+def load(kinds: Iterable[str]) -> None:
+    """Import what processes of these kinds run, so that those which are forked afterwards have it already."""
+    _loop_factory()
+    for kind in kinds:
+        for module in _MODULES[kind]:
+            importlib.import_module(module)
+
+
+def run(descriptor: int) -> int:
+    """Run the process that the launch line names until it ends, SIGTERM, or the supervisor's death; its status."""
     with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as pipe:
         launch = Launch.from_json(_first_line(pipe))
+    if launch.environment is not None:
+        os.environ.clear()
+        os.environ.update(launch.environment)
     configure_logs(launch.plan.name)
     os.umask(0o077)
     try:
@@ -199,5 +210,19 @@ _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None
     "outputs": _outputs,
 }
 
+_MODULES = {
+    "trap": ("urltrap.sensors.trap",),
+    "box": ("urltrap.sandbox.process", "urltrap.sensors.ssh.server"),
+    "fetcher": ("urltrap.ops.fetcher",),
+    "pipeline": ("urltrap.pipeline.process",),
+    "site": ("urltrap.site.process",),
+    "collector": ("urltrap.pipeline.fleet.process",),
+    "shipper": ("urltrap.journal.shipping.process",),
+    "backup": ("urltrap.ops.backup.process",),
+    "watch": ("urltrap.ops.watching",),
+    "outputs": ("urltrap.exchange.outputs",),
+}
+"""What the runners import."""
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(int(sys.argv[1])))
