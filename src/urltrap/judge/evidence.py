@@ -58,8 +58,10 @@ class Evidence:
     `sources`: distinct addresses of attackers that showed it (the operator's own tests are not among them).
     `asked`: a program in an attacker's session asked for it; `commanded`: a download command named it. `run`: what
     came was run, or made executable, in a session. `from_malicious`: it stands in a payload of a malicious URL.
-    `carries_own_address`: an address of a sensor stands in it. `secret` makes the delay of publication unpredictable
-    for whoever named the URL; it must be the same at every judgement. `operator`: only the operator's tests showed it.
+    `carries_own_address`: an address or name of a sensor, or of ours, stands in it. `shown_first`: when
+    each network that showed it did so first; `shown_days`: days with how many networks showed it on them. `secret`
+    makes the delay of publication unpredictable for whoever named the URL; it must be the same at every judgement.
+    `operator`: only the operator's tests showed it.
     `named_hosts`: how many hosts the least talkative of its sources has named. `protocols` are those of the sessions,
     `clients` who asked (wget, curl …). `techniques`: MITRE ATT&CK ids of those sessions. `first_online`, `last_online`:
     answers with content. `liveness` is what later checks say ("" where none was made).
@@ -74,6 +76,8 @@ class Evidence:
     first_seen: datetime
     secret: str
     sources: int = 0
+    shown_first: tuple[datetime, ...] = ()
+    shown_days: tuple[tuple[datetime, int], ...] = ()
     sightings: int = 0
     asked: bool = False
     commanded: bool = False

@@ -13,6 +13,7 @@ from urltrap.model.fleet_settings import FleetSettings, ShipSettings
 from urltrap.model.intel_settings import IntelSettings as IntelSettings
 from urltrap.model.output_settings import OutputSettings
 from urltrap.model.proxies import Proxy
+from urltrap.model.public_settings import PublicSettings
 from urltrap.model.sandbox_settings import SandboxSettings
 from urltrap.model.watch_settings import AlertSettings, MetricsSettings
 
@@ -280,6 +281,7 @@ class Settings(Model):
     intel: IntelSettings = IntelSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     publish: PublishSettings = PublishSettings()
+    public: PublicSettings = PublicSettings()
     retention: RetentionSettings = RetentionSettings()
     backup: BackupSettings = BackupSettings()
     outputs: OutputSettings = OutputSettings()

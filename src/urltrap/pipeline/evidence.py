@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,8 +12,10 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, func, select, type
 
 from urltrap.judge import Evidence, Payload
 from urltrap.judge.evidence import Decided
+from urltrap.judge.unmasking import Unmasking
 from urltrap.model.verdict import Observation
 from urltrap.pipeline.sessions_of import SessionFacts, load_sessions
+from urltrap.pipeline.showings import Showings, load_showings
 from urltrap.pipeline.workshop import Workshop
 from urltrap.recover import Context
 from urltrap.recover.context import IpNetwork
@@ -64,6 +64,7 @@ class _Loaded:
     sources: dict[str, list[str]]
     named: dict[str, int]
     liveness: dict[str, Any]
+    showings: dict[str, Showings]
     decided: dict[str, Made]
     allowed: AllowList
     subjects: dict[str, str]
@@ -72,7 +73,7 @@ class _Loaded:
 
 def gather(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> dict[str, Gathered]:
     """The evidence about the URLs of these keys; those that do not exist are left out."""
-    loaded = _load(connection, keys)
+    loaded = _load(workshop, connection, keys)
     return {key: _one(workshop, loaded, key) for key in loaded.rows}
 
 
@@ -113,7 +114,8 @@ def _one(workshop: Workshop, loaded: _Loaded, key: str) -> Gathered:
             for parent in loaded.parents.get(item.parent_sha256, ())
         ),
         held=row["held"],
-        carries_own_address=_carries_own(workshop, row["url"], (visit.dst_ip for visit in visits)),
+        carries_own_address=_carries_own(workshop, row["url"], visits),
+        shown_first=loaded.showings[key].first, shown_days=loaded.showings[key].days,
         certainty=max((item.confidence for item in seen), default=0),
         payloads=payloads,
         outcomes=tuple(dict.fromkeys(item.outcome for item in attempts)),
@@ -183,7 +185,7 @@ def _payload(row: Any, status: int | None) -> Payload:
     )  # fmt: skip
 
 
-def _load(connection: Connection, keys: Sequence[str]) -> _Loaded:
+def _load(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> _Loaded:
     rows: dict[str, Any] = {}
     for part in in_parts(dict.fromkeys(keys)):
         for row in (
@@ -222,7 +224,7 @@ def _load(connection: Connection, keys: Sequence[str]) -> _Loaded:
         named=_named(connection, {item for found in sources.values() for item in found[:_SOURCES]}),
         liveness=_by(connection, select(liveness), liveness.c.url_key, rows, "url_key"),
         decided=made_of(connection, rows), allowed=allow_list(connection),
-        subjects=subjects,
+        showings=load_showings(workshop, connection, rows), subjects=subjects,
     )  # fmt: skip
 
 
@@ -359,41 +361,19 @@ def _named(connection: Connection, addresses: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _carries_own(workshop: Workshop, url: str, reached: Iterable[str]) -> bool:
-    """Whether an address of a sensor stands anywhere in the URL, as such or in one of its usual disguises."""
-    text = url.lower()
-    for address in {*workshop.own_addresses, *reached}:
-        for disguise in _disguises(address, workshop.public_networks):
-            if disguise in text and _stands(disguise, text):
-                return True
-    return False
+def _carries_own(workshop: Workshop, url: str, visits: Sequence[SessionFacts]) -> bool:
+    """Whether an address or the name of a machine that the URL was shown to, or of ours, stands anywhere in it."""
+    addresses = {*workshop.own_addresses, *(visit.dst_ip for visit in visits)}
+    names = {*workshop.settings.public.hidden, *(visit.persona for visit in visits)}
+    return _unmasking(frozenset(addresses), frozenset(names), workshop.public_networks).carries(url)
 
 
-@lru_cache(maxsize=4096)
-def _disguises(own: str, public: tuple[IpNetwork, ...]) -> list[str]:
-    """How an address may be written; nothing for one that tells nobody where a sensor is."""
-    address = host_address(own)
-    if (
-        address is None
-        or address.is_loopback
-        or address.is_unspecified
-        or Context(public_networks=public).is_public_by_setting(address)
-    ):
-        return []
-    plain = str(address)
-    forms = [plain, address.exploded, address.packed.hex()]
-    if address.version == 4:
-        octets = plain.split(".")
-        forms += [
-            separator.join(parts)
-            for parts in (octets, octets[::-1])
-            for separator in (".", "-", "_", "%2e", "%252e")
-        ]
-        forms += [str(int(address)), base64.b64encode(plain.encode()).decode().rstrip("=").lower()]
-    else:
-        forms.append(plain.replace(":", "%3a"))
-    return forms
-
-
-def _stands(form: str, text: str) -> bool:
-    return re.search(rf"(?<![0-9a-f]){re.escape(form)}(?![0-9a-f])", text) is not None
+@lru_cache(maxsize=256)
+def _unmasking(addresses: frozenset[str], names: frozenset[str], public: tuple[IpNetwork, ...]) -> Unmasking:
+    """Without those that tell nobody where a sensor is."""
+    telling = []
+    for text in addresses | names:
+        address = host_address(text)
+        if address is not None and not Context(public_networks=public).is_public_by_setting(address):
+            telling.append(text)
+    return Unmasking(telling, (name for name in names if host_address(name) is None))

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, select, type_coerce, update
+from sqlalchemy import Connection, Text, bindparam, delete, select, type_coerce, update
 
 from urltrap.judge import judge
+from urltrap.judge.publication import Policy, Publicity, for_everyone
+from urltrap.model.settings import Settings
 from urltrap.model.verdict import Reason, Verdict
 from urltrap.pipeline.evidence import Gathered, gather
 from urltrap.pipeline.stage import BATCH, note_failure
@@ -17,6 +19,7 @@ from urltrap.store import StoreError, work
 from urltrap.store.among import among
 from urltrap.store.intake import in_parts
 from urltrap.store.schema import captures, sightings, urls, verdicts
+from urltrap.store.schema_public import publications
 from urltrap.store.upsert import upsert
 
 _SAID = ("reasons", "verdict", "confidence", "rules", "publish_after", "classes")
@@ -73,12 +76,15 @@ def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) 
     gathered = gather(workshop, connection, keys)
     now, publish = workshop.now(), workshop.settings.publish
     kept = _kept(connection, gathered)
+    policy = policy_of(workshop.settings)
+    everyones: dict[str, Publicity | None] = {}
     rows: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     turned: list[str] = []
     for key, item in gathered.items():
         verdict = _keep_moment(judge(item.evidence, now, publish.delay_minutes), item)
         row = _row(key, verdict)
+        everyones[key] = for_everyone(item.evidence, verdict.verdict, policy)
         if kept.get(key) != _said(row):
             rows.append(row)
         is_malicious = verdict.verdict.startswith("malicious-")
@@ -96,6 +102,7 @@ def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) 
         if is_malicious != item.before["verdict"].startswith("malicious-"):
             turned.append(key)
     upsert(connection, verdicts, rows, replace=_REPLACED)
+    _publish(connection, everyones)
     if changed:
         names = [name for name in changed[0] if name != "b_key"]
         connection.execute(
@@ -105,6 +112,33 @@ def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) 
             changed,
         )
     return _children(connection, turned)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What the operator allows everyone to see."""
+    public = settings.public
+    return Policy(settings.publish.delay_minutes, public.networks, public.single_source == "age")
+
+
+def _publish(connection: Connection, everyones: dict[str, Publicity | None]) -> None:
+    """Keep which of these URLs are for everyone, and write only what changed."""
+    before: dict[str, Any] = {}
+    for part in in_parts(everyones):
+        query = select(publications).where(among(connection, publications.c.url_key, part))
+        before.update((row.url_key, row) for row in connection.execute(query))
+    rows: list[dict[str, Any]] = []
+    for key, found in everyones.items():
+        if found is None:
+            continue
+        old = before.pop(key, None)
+        # The moment stays what it was first: what has come out once must not seem new again.
+        after = min(found.after, old.after) if old is not None else found.after
+        values = {"url_key": key, "after": after, "first": found.first, "last": found.last}
+        if old is None or tuple(old) != tuple(values.values()):
+            rows.append(values)
+    upsert(connection, publications, rows, replace=["after", "first", "last"])
+    for part in in_parts(before):
+        connection.execute(delete(publications).where(publications.c.url_key.in_(part)))
 
 
 def _kept(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[object, ...]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import or_, select, update
 
 from urltrap.judge import RULES
+from urltrap.judge.publication import VERSION
+from urltrap.pipeline.judging import policy_of
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import work
 from urltrap.store.intake import in_parts
@@ -57,6 +59,12 @@ class PublishStage:
                 )
                 .values(published_at=None)
             )
+            gate = f"{VERSION} {policy_of(workshop.settings)} {sorted(workshop.settings.public.hidden)}"
+            known = connection.execute(select(facts.c.value).where(facts.c.name == "gate")).scalar()
+            if known != gate:
+                malicious = select(urls.c.key).where(urls.c.verdict.like("malicious-%"))
+                work.put(connection, "judge", list(connection.execute(malicious).scalars()), now)
+                upsert(connection, facts, [{"name": "gate", "value": gate}], replace=["value"])
             stored = connection.execute(select(facts.c.value).where(facts.c.name == "rules")).scalar()
             if stored != RULES:
                 keys = list(

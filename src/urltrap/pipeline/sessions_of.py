@@ -22,10 +22,12 @@ _DOWNLOADS = 100
 
 @dataclass
 class SessionFacts:
-    """One session: its protocol, the address that it reached, commands, argument vectors, and where downloads went."""
+    """One session: protocol, address and name of the machine that it reached, commands, argument vectors, and where
+    downloads went."""
 
     protocol: str = ""
     dst_ip: str = ""
+    persona: str = ""
     texts: list[bytes] = field(default_factory=list)
     argvs: list[list[bytes]] = field(default_factory=list)
     outputs: dict[str, set[bytes]] = field(default_factory=dict)
@@ -54,11 +56,11 @@ def load_sessions(
     found: dict[str, SessionFacts] = {}
     for part in in_parts(ids):
         rows = connection.execute(
-            select(sessions.c.id, sessions.c.protocol, sessions.c.dst_ip).where(
+            select(sessions.c.id, sessions.c.protocol, sessions.c.dst_ip, sessions.c.persona).where(
                 among(connection, sessions.c.id, part)
             )
         ).all()
-        found.update((row.id, SessionFacts(row.protocol, row.dst_ip)) for row in rows)
+        found.update((row.id, SessionFacts(row.protocol, row.dst_ip, row.persona)) for row in rows)
         for session, text in _first(connection, commands, "text", part, _COMMANDS):
             found.setdefault(session, SessionFacts()).texts.append(text)
         for session, argv in _first(connection, program_runs, "argv", part, _RUNS):
