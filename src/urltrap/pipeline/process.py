@@ -11,6 +11,7 @@ import structlog
 
 from urltrap.egress.client import BlockingFetcherClient
 from urltrap.egress.interfaces import own_addresses
+from urltrap.egress.switch import KillSwitch
 from urltrap.intel.places import Places, default_folder
 from urltrap.journal import JournalReader
 from urltrap.journal.shipping.chunk import COLLECTED
@@ -74,6 +75,7 @@ def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
         upx=Upx.installed(),
         own_addresses=frozenset(str(address) for address in own_addresses()),
         lists=lists,
+        shut=KillSwitch.of(data).thrown,
     )
 
 

@@ -71,6 +71,8 @@ class Workshop:
     upx: Upx | None = None
     """Unpacks what UPX packed; None where it is not installed."""
     now: Callable[[], datetime] = utc_now
+    shut: Callable[[], bool] = lambda: False
+    """Whether the operator has shut the door (`urltrap egress off`)."""
     wake: Callable[[], None] = lambda: None
     """Called from other threads when there is something new to do."""
     public_networks: tuple[IpNetwork, ...] = field(init=False)
