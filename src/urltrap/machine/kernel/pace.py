@@ -36,7 +36,7 @@ _AGAIN = 0.9
 class Pace:
     """The account of one job, in steps. Credit may be spent at once; barren and spent steps count towards its end."""
 
-    __slots__ = ("_at", "_barren", "_credit", "_limits", "_spent", "_to_earn", "_typed")
+    __slots__ = ("_at", "_barren", "_credit", "_limits", "_spent", "_to_earn", "_typed", "slowed")
 
     def __init__(self, limits: SessionLimits) -> None:
         self._limits = limits
@@ -46,6 +46,8 @@ class Pace:
         self._barren: float = 0
         self._at: float | None = None
         self._typed: float | None = None
+        self.slowed = 0.0
+        """Seconds in which there was work to do: what a processor is busy for on the machine that is shown."""
 
     def pass_time(self, now: float, busy: bool) -> None:
         """Time passed since the last call, in which the job had work to do (`busy`) or waited."""
@@ -54,7 +56,9 @@ class Pace:
             self._to_earn = min(EARNED_MAX, self._to_earn + seconds * EARNING)
             if self._credit < BURST:
                 self._credit = min(BURST, self._credit + seconds * (SHARE if busy else REST))
-            if not busy:
+            if busy:
+                self.slowed += seconds
+            else:
                 self._barren = max(0, self._barren - seconds * REST)
                 self._spent = max(0, self._spent - seconds * FORGIVEN)
         self._at = now

@@ -202,6 +202,10 @@ class ProcessState:
         """Unix seconds; the same during one step."""
         return self.kernel.clock
 
+    def slowed(self) -> float:
+        """Seconds in which this session had work to do: its processes were on a processor."""
+        return self.job.pace.slowed
+
     def random(self, below: int) -> int:
         """A number from 0 to `below` - 1."""
         return self.kernel.entropy(below)

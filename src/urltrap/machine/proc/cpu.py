@@ -5,6 +5,7 @@ from __future__ import annotations
 from urltrap.machine.fs.mounts import ProcessView
 from urltrap.machine.persona import Persona
 from urltrap.machine.proc import figures
+from urltrap.machine.proc.interrupts import by_number
 
 
 def cpuinfo(view: ProcessView) -> bytes:
@@ -84,11 +85,10 @@ def stat(view: ProcessView) -> bytes:
     for number in range(count):
         share = [value // count for value in times]
         lines.append(f"cpu{number} " + " ".join(map(str, share)) + " 0 0")
-    up = figures.uptime(view)
-    interrupts = int(up * (90 + 60 * figures.noise(view.persona, "irq", 0)) * count)
+    interrupts, numbered = by_number(view)
     running = max(1, sum(1 for row in view.processes() if row.state.startswith("R")))
     lines += [
-        f"intr {interrupts} 0 9 0 0 {int(up / 3)} 0 3 0 1 0 0 144 15 0 0" + " 0" * 32,
+        f"intr {interrupts} {' '.join(map(str, numbered))}",
         f"ctxt {int(interrupts * 1.9)}",
         f"btime {int(view.boot_time)}",
         f"processes {figures.forks(view)}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from urltrap.machine.fs.mounts import ProcessView
 from urltrap.machine.persona import Persona
 from urltrap.machine.proc import figures
@@ -13,24 +15,42 @@ Row = tuple[str, str, float]
 
 def interrupts(view: ProcessView) -> bytes:
     """The file's text; an interrupt that has one processor counts on that one alone."""
-    persona, up = view.persona, figures.uptime(view)
+    persona = view.persona
     count = persona.cpu.count
     arm = persona.kernel.machine.startswith("arm")
     out = ["           " + "".join(f"{f'CPU{number}':<11}" for number in range(count)).rstrip() + "       \n"]
-    for number, (name, text, rate) in enumerate(_rows(persona)):
-        shared = not name.isdigit() or "arch_timer" in text
-        counts = [
-            int(up * rate * (0.8 + 0.4 * figures.noise(persona, name, cpu)))
-            if shared or cpu == number % count
-            else 0
-            for cpu in range(count)
-        ]
+    for name, text, counts in counted(view):
         cells = "".join(f"{each:>10} " for each in counts)
         out.append(f"{name:>{4 if arm or persona.is_server else 3}}:{cells}{text}\n")
     out.append(f"{'Err' if arm else 'ERR':>{4 if arm or persona.is_server else 3}}:{0:>11}\n")
     if persona.is_server:
         out.append(f" MIS:{0:>11}\n")
     return "".join(out).encode()
+
+
+def counted(view: ProcessView) -> Iterator[tuple[str, str, list[int]]]:
+    """Name, description and the counts on each processor."""
+    persona, up = view.persona, figures.uptime(view)
+    count = persona.cpu.count
+    for number, (name, text, rate) in enumerate(_rows(persona)):
+        shared = not name.isdigit() or "arch_timer" in text
+        yield (
+            name,
+            text,
+            [
+                int(up * rate * (0.8 + 0.4 * figures.noise(persona, name, cpu)))
+                if shared or cpu == number % count
+                else 0
+                for cpu in range(count)
+            ],
+        )
+
+
+def by_number(view: ProcessView) -> tuple[int, list[int]]:
+    """What /proc/stat tells of them: all that came, and those of each number from 0 on."""
+    sums = {name: sum(counts) for name, _, counts in counted(view)}
+    numbered = {int(name): value for name, value in sums.items() if name.isdigit()}
+    return sum(sums.values()), [numbered.get(number, 0) for number in range(max(numbered) + 24)]
 
 
 def _rows(persona: Persona) -> list[Row]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from urltrap.machine.api import S_IFDIR, S_IFLNK, S_IFREG, ProcessInfo
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.mounts import GeneratedNode, ProcessView
-from urltrap.machine.proc import figures
+from urltrap.machine.proc import figures, pid_state
 from urltrap.machine.proc.sockets import session_number
 from urltrap.machine.proc.system import mounts
 
@@ -226,8 +226,9 @@ FILES: dict[str, Maker] = {
     "statm": _statm,
     "status": _status,
     "wchan": lambda view, row: b"0",
+    **pid_state.FILES,
 }
-PRIVATE = frozenset({"environ", "maps", "io"})
+PRIVATE = frozenset({"environ", "maps", "io"}) | pid_state.PRIVATE
 """Only the owner and root may read these."""
 
 LINKS: Mapping[str, Callable[[ProcessInfo], str]] = {
@@ -235,7 +236,7 @@ LINKS: Mapping[str, Callable[[ProcessInfo], str]] = {
     "exe": lambda row: row.exe,
     "root": lambda row: "/",
 }
-NAMES = ("task", "fd", "net", "ns", *sorted(FILES), *sorted(LINKS))
+NAMES = ("task", "fd", "fdinfo", "net", "ns", *sorted(FILES), *sorted(LINKS))
 
 
 def process_node(row: ProcessInfo, parts: tuple[str, ...], view: ProcessView) -> GeneratedNode | None:
@@ -244,6 +245,8 @@ def process_node(row: ProcessInfo, parts: tuple[str, ...], view: ProcessView) ->
     if not parts:
         return GeneratedNode(_DIR, uid=row.uid, gid=row.uid, mtime=row.started, nlink=9)
     name = parts[0]
+    if name in pid_state.ONLY_SERVERS and not view.persona.is_server:
+        return None
     if len(parts) == 1 and name in FILES:
         maker = FILES[name]
         mode = S_IFREG | (0o400 if name in PRIVATE else 0o444)
@@ -259,8 +262,8 @@ def process_node(row: ProcessInfo, parts: tuple[str, ...], view: ProcessView) ->
         return _task(row, parts[1:], view)
     if name in ("fd", "fdinfo"):
         return _descriptor(row, parts[1:], view, mine)
-    if name == "ns" and len(parts) == 1:
-        return GeneratedNode(S_IFDIR | 0o511, uid=row.uid, gid=row.uid)
+    if name == "ns":
+        return _namespaces(row, parts[1:], mine)
     return None
 
 
@@ -272,11 +275,21 @@ def _task(row: ProcessInfo, parts: tuple[str, ...], view: ProcessView) -> Genera
     return None
 
 
+def _namespaces(row: ProcessInfo, parts: tuple[str, ...], mine: bool) -> GeneratedNode | None:
+    if not parts:
+        return GeneratedNode(S_IFDIR | 0o511, uid=row.uid, gid=row.uid, nlink=2)
+    if len(parts) > 1 or parts[0] not in pid_state.NAMESPACES:
+        return None
+    if not mine:
+        raise SysError(errno.EACCES, parts[0])
+    return GeneratedNode(_LINK, target=pid_state.namespace(parts[0]), uid=row.uid, gid=row.uid)
+
+
 def _descriptor(
     row: ProcessInfo, parts: tuple[str, ...], view: ProcessView, mine: bool
 ) -> GeneratedNode | None:
     if not parts:
-        return GeneratedNode(S_IFDIR | 0o500, uid=row.uid, gid=row.uid)
+        return GeneratedNode(S_IFDIR | 0o500, uid=row.uid, gid=row.uid, nlink=2)
     if not mine:
         raise SysError(errno.EACCES, parts[0])
     known = descriptors(row, view)
@@ -288,11 +301,11 @@ def _descriptor(
         and number >= 0
         and all(each in known for each in range(number))
     ):
-        return GeneratedNode(S_IFLNK | 0o500, target=f"/proc/{row.pid}/fd", uid=row.uid, gid=row.uid)
+        return GeneratedNode(S_IFLNK | 0o500, target=f"/proc/{row.pid}/fd", uid=row.uid, gid=row.uid, size=64)
     if target is None or len(parts) > 1:
         return None
     own = int(parts[0]) if row.pid == view.pid else None
-    return GeneratedNode(S_IFLNK | 0o700, target=target, uid=row.uid, gid=row.uid, fd=own)
+    return GeneratedNode(S_IFLNK | 0o700, target=target, uid=row.uid, gid=row.uid, size=64, fd=own)
 
 
 def descriptors(row: ProcessInfo, view: ProcessView) -> Mapping[int, str]:
@@ -317,4 +330,7 @@ def process_names(row: ProcessInfo, parts: tuple[str, ...], view: ProcessView) -
         if row.pid == view.pid:  # who lists his own descriptors has the directory open, too
             numbers.add(next(number for number in range(len(numbers) + 1) if number not in numbers))
         return [str(number) for number in sorted(numbers)]
-    return [] if parts else list(NAMES)
+    if parts == ("ns",):
+        return list(pid_state.NAMESPACES)
+    missing = frozenset() if view.persona.is_server else pid_state.ONLY_SERVERS
+    return [] if parts else [name for name in NAMES if name not in missing]

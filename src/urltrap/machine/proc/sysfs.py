@@ -36,7 +36,8 @@ class SysMount:
         value = tree[parts] if parts else None
         when = viewer.boot_time
         if value is None:
-            return GeneratedNode(S_IFDIR | 0o755, mtime=when)
+            below = len(self.listdir((), viewer)) + 2 if not parts else 2
+            return GeneratedNode(S_IFDIR | (0o755 if parts else 0o555), mtime=when, nlink=below)
         if isinstance(value, str) and value.startswith("->"):
             return GeneratedNode(S_IFLNK | 0o777, target=value[2:], mtime=when)
         secret = parts[-1] in ("product_serial", "product_uuid", "board_serial", "chassis_serial")

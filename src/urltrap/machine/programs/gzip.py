@@ -98,7 +98,7 @@ def _one(job: _Job, path: str, depth: int) -> Generator[Any, Any, None]:
             for name in p.fs.listdir(real):
                 yield from _one(job, join(real, name), depth + 1)
             return
-        data = yield from c.load(real)
+        data = yield from c.load(real, _LIMIT)
     except SysError as problem:
         yield from _unreadable(job, path, real, problem)
         return

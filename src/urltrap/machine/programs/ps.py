@@ -46,6 +46,7 @@ class _Wish:
     sort: str = ""
     heads: bool = True
     forest: bool = False
+    indented: bool = False
     wide: bool = False
 
 
@@ -139,7 +140,7 @@ def _flag(letter: str, wish: _Wish, unix: bool) -> bool:
         elif letter in "fFlj":
             wish.style = letter
         elif letter == "H":
-            wish.forest = True
+            wish.forest = wish.indented = True
         elif letter not in "yMLTmNcZ":
             return letter == "x" and _flag("x", wish, False)
     elif letter == "a":
@@ -280,7 +281,7 @@ def _print(p: Process, wish: _Wish) -> Run:
     except _Wrong as error:
         yield from p.err(f"error: {error}\n{_USAGE}")
         return 1
-    branches = _forest(rows) if wish.forest else {}
+    branches = _forest(rows, not wish.indented) if wish.forest else {}
     if wish.forest:
         order = list(branches)
         rows = sorted(rows, key=lambda row: order.index(row.pid))
@@ -310,20 +311,27 @@ def _line(
     yield from p.out((line[:width] if width else line) + "\n")
 
 
-def _forest(rows: Sequence[ProcessInfo]) -> dict[int, str]:
+def _forest(rows: Sequence[ProcessInfo], lines: bool) -> dict[int, str]:
+    """What stands before each command, in the order in which procps shows its trees: the last of them first, and init's
+    children as far left as itself where branches are drawn (`lines`; -H only indents)."""
     known = {row.pid for row in rows}
     children: dict[int, list[ProcessInfo]] = {}
-    for row in rows:
-        children.setdefault(row.ppid if row.ppid in known else 0, []).append(row)
+    for row in sorted(rows, key=lambda row: (row.ppid, row.pid)):
+        children.setdefault(row.ppid if row.ppid in known and row.ppid != row.pid else -1, []).append(row)
     out: dict[int, str] = {}
-    stack = [(row, "", True) for row in reversed(children.get(0, []))]
+    stack = [(row, "", "") for row in children.get(-1, [])]
     while stack:
-        row, indent, top = stack.pop()
-        out[row.pid] = indent if top else f"{indent} \\_ "
-        below = "" if top else f"{indent}    "
-        stack += [
-            (child, below, False) for child in reversed(children.get(row.pid, [])) if child.pid not in out
-        ]
+        row, before, below = stack.pop()
+        out[row.pid] = before
+        mine = children.get(row.pid, [])
+        for number, child in reversed(list(enumerate(mine))):
+            if not lines:
+                stack.append((child, f"{below}  ", f"{below}  "))
+            elif row.pid == 1:
+                stack.append((child, below, below))
+            else:
+                last = number == len(mine) - 1
+                stack.append((child, f"{below} \\_ ", f"{below}{'    ' if last else ' |  '}"))
     return out
 
 

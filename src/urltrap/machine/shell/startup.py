@@ -48,6 +48,11 @@ def prepare(sh: Shell, arguments: Arguments) -> None:
             sh.shopts.add(name)
         else:
             sh.shopts.discard(name)
+    if sh.interactive and p.is_tty(2):
+        # Bash keeps the terminal at 255, dash and ash at 10, closed in what they start.
+        own = 255 if sh.dialect.bash else 10
+        p.dup2(2, own)
+        sh.private_fds.add(own)
     _first_variables(sh)
     sh.bind_dynamic()
 

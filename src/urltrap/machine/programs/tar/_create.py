@@ -38,7 +38,9 @@ def create(c: Cmd, mode: str) -> Run:
     writer = _Writer(c)
     if mode != "c":
         try:
-            old = tarfile.TarFile(fileobj=io.BytesIO((yield from c.load(target or "-"))), mode="r")
+            old = tarfile.TarFile(
+                fileobj=io.BytesIO((yield from c.load(target or "-", _MAX_TOTAL))), mode="r"
+            )
             writer.keep(old, set(operands) if mode == "delete" else set())
         except SysError as problem:
             return (yield from die(c, f"{target}: Cannot open: {problem.words}"))

@@ -32,7 +32,7 @@ def read(c: Cmd, extract: bool) -> Run:
     if source == "-" and p.is_tty(0):
         return (yield from die(c, "Refusing to read archive contents from terminal (missing -f option?)"))
     try:
-        raw = yield from c.load(source)
+        raw = yield from c.load(source, _MAX_TOTAL)
     except SysError as problem:
         if c.bb:
             yield from p.err(f"{c.name}: can't open '{source}': {problem.words}\n")

@@ -83,7 +83,7 @@ def check_error(sh: Shell, status: int) -> Gen[None]:
 
 def run_pipeline(sh: Shell, node: Pipeline) -> Gen[int]:
     """``a | b``, ``! a``, ``time a``."""
-    started = sh.p.now()
+    started, slowed = sh.p.now(), sh.p.slowed()
     if node.negate:
         sh.quiet_errors += 1
     try:
@@ -100,21 +100,21 @@ def run_pipeline(sh: Shell, node: Pipeline) -> Gen[int]:
         status = int(status == 0)
     sh.status = status
     if node.timed:
-        yield from _report_time(sh, node.timed, sh.p.now() - started)
+        yield from _report_time(sh, node.timed, sh.p.now() - started, sh.p.slowed() - slowed)
     if status and len(node.commands) > 1 and not node.negate:
         yield from check_error(sh, status)
     return status
 
 
-def _report_time(sh: Shell, kind: str, elapsed: float) -> Gen[None]:
+def _report_time(sh: Shell, kind: str, elapsed: float, busy: float) -> Gen[None]:
+    spent = max(min(elapsed * 0.3, 0.004), min(elapsed, busy) * 0.95)
+    system = spent / 2 if spent <= 0.004 else spent / 25
     if kind == "posix":
-        yield from sh.p.err(f"real {elapsed:.2f}\nuser 0.00\nsys 0.00\n")
+        yield from sh.p.err(f"real {elapsed:.2f}\nuser {spent:.2f}\nsys {system:.2f}\n")
         return
-    minutes, seconds = divmod(elapsed, 60)
-    spent = min(elapsed * 0.3, 0.004)
-    yield from sh.p.err(
-        f"\nreal\t{int(minutes)}m{seconds:.3f}s\nuser\t0m{spent:.3f}s\nsys\t0m{spent / 2:.3f}s\n"
-    )
+    shown = (f"{int(each) // 60}m{each % 60:.3f}s" for each in (elapsed, spent, system))
+    real, user, kernel = shown
+    yield from sh.p.err(f"\nreal\t{real}\nuser\t{user}\nsys\t{kernel}\n")
 
 
 def _pipe(sh: Shell, node: Pipeline) -> Gen[int]:

@@ -129,7 +129,8 @@ class Shell:
         """The beginning of a message, as the dialect writes it."""
         name = self.message_name
         if self.dialect.bash:
-            head = f"{name}: " if self.interactive and not self._in_file() else f"{name}: line {self.line}: "
+            typed = self.interactive or "quiet_line" in self.extra
+            head = f"{name}: " if typed and not self._in_file() else f"{name}: line {self.line}: "
             return head + (f"{builtin}: " if builtin else "")
         if self.dialect.name == "dash":
             return f"{name}: {self.line}: " + (f"{builtin}: " if builtin else "")

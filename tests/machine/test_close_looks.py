@@ -1,0 +1,66 @@
+"""What a person looks at who doubts the machine: the views of a fact against each other, real programs' words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.machine.loaders.dialogue import Visit
+from tests.machine.programs.support import Box
+
+from urltrap.machine.persona import Kind
+
+SERVERS: list[Kind] = ["debian-12", "debian-13", "cloud-small"]
+
+
+@pytest.fixture(scope="module")
+def box() -> Box:
+    return Box()
+
+
+def said(box: Box, line: str) -> str:
+    return box.run(line).out.decode()
+
+
+@pytest.mark.parametrize("name", ["nosuch1 | cat", "(nosuch1)", "x=$(nosuch1)", "{ nosuch1; } | cat"])
+def test_what_is_typed_at_a_prompt_is_complained_of_without_a_line_number(name: str) -> None:
+    assert "-bash: nosuch1: command not found" in Visit("debian-12").terminal().ask(name, "not found")
+
+
+def test_a_shell_on_a_terminal_keeps_a_descriptor_of_its_own() -> None:
+    terminal = Visit("debian-12").terminal()
+    assert "255 -> /dev/pts/0" in terminal.ask("ls -l /proc/$$/fd", "255 ->")
+    assert "@2\r\n" in terminal.ask("ls /proc/self/fd | tail -n 1 | sed s/3/2/ | sed s/^/@/", "@2")
+
+
+def test_an_archive_of_a_large_tree_can_be_read_again(box: Box) -> None:
+    packed = box.run(
+        "tar czf /tmp/doc.tgz /usr/share/doc; gzip -t /tmp/doc.tgz && tar tzf /tmp/doc.tgz | wc -l"
+    )
+    assert packed.out == box.run("find /usr/share/doc | wc -l").out
+    box.run("rm /tmp/doc.tgz")
+
+
+def test_a_loop_is_timed_as_work_of_the_processor(box: Box) -> None:
+    told = box.run("time (for i in $(seq 1 20000); do :; done)").err.decode()
+    real, user = (float(part) for part in re.findall(r"(?:real|user)\t0m([\d.]+)s", told))
+    assert real * 0.8 < user <= real
+    assert "user\t0m0.00" in box.run("time sleep 3").err.decode()
+
+
+def test_the_scheduler_and_the_namespaces_are_those_of_a_whole_machine(box: Box) -> None:
+    assert said(box, "head -n 1 /proc/1/sched") == "systemd (1, #threads: 1)\n"
+    assert said(box, "cat /proc/self/uid_map") == "         0          0 4294967295\n"
+    assert said(box, "readlink /proc/1/ns/pid /proc/self/ns/pid").split() == ["pid:[4026531836]"] * 2
+    assert said(box, "stat -c %A /sys /proc/self/fd") == "dr-xr-xr-x\ndr-x------\n"
+
+
+def test_interrupts_are_counted_alike_in_both_files(box: Box) -> None:
+    totals = said(box, "grep ^intr /proc/stat").split()[2:]
+    rows = re.findall(r"^ +(\d+):((?: +\d+)+) ", said(box, "cat /proc/interrupts"), re.M)
+    assert len(rows) > 8
+    for number, counts in rows:
+        assert (
+            abs(int(totals[int(number)]) - sum(map(int, counts.split())))
+            <= 1 + int(totals[int(number)]) // 1000
+        )
