@@ -347,6 +347,7 @@ class TrapBuilder:
         maker: Any = None,
         total: int = 100,
         per_address: int = 100,
+        admission: AdmissionSettings | None = None,
         profile_changes: Mapping[str, Any] | None = None,
         **credentials: Any,
     ) -> Trap:
@@ -377,7 +378,7 @@ class TrapBuilder:
                 "ssh",
                 journal,
                 places=Places(total),
-                settings=AdmissionSettings(),
+                settings=admission or AdmissionSettings(),
                 per_source=per_address,
             ),
             linger_seconds=0.5,

@@ -6,13 +6,14 @@ import asyncio
 import errno
 import os
 import socket
+from collections import Counter
 from typing import Any
 
 import asyncssh
 import pytest
 
 from urltrap.model.admission_settings import AdmissionSettings
-from urltrap.model.event import BudgetSpent, Disconnected, FloodCounted
+from urltrap.model.event import BudgetSpent, Connected, Disconnected, FloodCounted
 from urltrap.sensors.admission import MAX_SOURCES, OTHERS, Admission, Places, Ticket
 from urltrap.sensors.buckets import SLOTS, Buckets
 from urltrap.sensors.listener import Listener
@@ -48,7 +49,7 @@ class Door(Admission):
             ticket.drop = lambda: self.dropped.append(source)
         return ticket
 
-    def shed(self) -> dict[str, int]:
+    def told_shed(self) -> dict[str, int]:
         self.flush()
         return {event.src_ip: event.count for event in self.told.of(FloodCounted)}
 
@@ -58,10 +59,10 @@ def test_shed_connections_are_counted_per_source_in_a_bounded_table() -> None:
     assert door.come("192.0.2.1") and door.come("192.0.2.2") is None  # of one network: no newcomer
     sources = [f"192.0.2.{n % 200 + 20}" for n in range(400)]
     for number in range(MAX_SOURCES + 100):
-        door._count_shed(f"s{number}")
+        door.shed(f"s{number}")
     for source in sources:
         assert door.come(source) is None
-    counted = door.shed()
+    counted = door.told_shed()
     assert len(counted) == MAX_SOURCES + 1
     assert sum(counted.values()) == MAX_SOURCES + 501
     assert len({event.id for event in door.told.events}) == len(counted)
@@ -72,8 +73,10 @@ def test_a_minute_of_shedding_is_told_when_it_is_over() -> None:
     door = Door(per_source=1)
     door.come("192.0.2.1")
     assert door.come("192.0.2.1") is None
+    door.tell()
+    assert not door.told.events
     door.now += 61
-    assert door.come("192.0.2.1") is None
+    door.tell()
     (event,) = door.told.of(FloodCounted)
     assert (event.src_ip, event.count, (event.at - event.since).total_seconds()) == ("192.0.2.1", 1, 61)
 
@@ -126,7 +129,7 @@ def test_who_is_in_the_crowd_is_dropped_at_random_as_sshd_does_it() -> None:
     def let_in(dice: float, crowd: int) -> bool:
         door = Door(startups=(10, 30, 100), dice=dice)
         for _ in range(crowd):
-            ticket = Ticket(door, "192.0.2.1", "192.0.2.1", "192.0.2")
+            ticket = Ticket(door, "192.0.2.1", "192.0.2")
             door.crowd.add(ticket)
         return door.come("192.0.2.1") is not None
 
@@ -145,7 +148,7 @@ def test_newcomers_take_the_place_of_the_oldest_of_the_heaviest_network() -> Non
     assert door.come("10.0.0.1")
     assert door.come("10.0.1.1")
     assert door.dropped == ["198.51.100.1", "198.51.100.2"]
-    assert door.shed() == {"198.51.100.5": 1}
+    assert door.told_shed() == {"198.51.100.5": 1}
 
 
 def test_who_is_logged_in_is_never_dropped() -> None:
@@ -224,7 +227,7 @@ async def test_what_is_shed_is_told_so_and_counted_before_anything_is_built() ->
         writers.append(writer)
         answers.append(await reader.readline())
     assert answers == [b"hello\n"] * 2 + [b"Exceeded MaxStartups\r\n"] * 3
-    assert len(made) == 2 and door.shed() == {"127.0.0.1": 3}
+    assert len(made) == 2 and door.told_shed() == {"127.0.0.1": 3}
     for writer in writers:
         writer.close()
     await listener.close()
@@ -323,3 +326,37 @@ async def test_a_half_open_connection_makes_room_for_somebody_else_who_logs_in(t
     assert await held[0][0].read() != b"" and held[0][0].at_eof()
     for _, writer in held:
         writer.close()
+
+
+async def test_two_hundred_sources_flood_a_newcomer_works_and_every_connection_is_accounted_for(
+    trap_builder: Any,
+) -> None:
+    trap = await trap_builder(admission=AdmissionSettings(startups=(20, 30, 60)))
+    came: Counter[str] = Counter()
+    held = []
+    for number in range(400):
+        source = f"127.{number % 20}.0.{number % 200 + 1}"
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.bind((source, 0))
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", trap.port))
+        came[source] += 1
+        if number % 4:
+            held.append(sock)
+        else:
+            sock.close()
+    async with asyncssh.connect(
+        "127.0.0.1", trap.port, local_addr=("127.100.9.9", 0), username="root", password=PASSWORD,
+        client_keys=None, known_hosts=None, config=None, agent_path=None,
+    ) as client:  # fmt: skip
+        assert (await client.run("in")).stdout == "in\n"
+    assert trap.sensor.admission.crowd.size <= 61
+    for sock in held:
+        sock.close()
+    await trap.sensor.stop()
+    accounted = Counter(event.src_ip for event in trap.journal.of(Connected))
+    assert accounted.pop("127.100.9.9") == 1
+    assert 0 < sum(accounted.values()) < 400
+    for event in trap.journal.of(FloodCounted):
+        accounted[event.src_ip] += event.count
+    assert accounted == came and len(came) == 200

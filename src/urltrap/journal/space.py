@@ -13,6 +13,8 @@ from urltrap.journal.errors import JournalError, JournalFullError
 log = structlog.get_logger("urltrap.journal")
 
 _AGAIN_SECONDS = 1.0
+_PRESSURE = (3.0, 2.0, 1.5)
+"""Where less than so many times the reserve is free, pressure rises by one."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CONSEQUENCE = "NO EVENTS ARE RECORDED until there is room"
 
@@ -34,6 +36,8 @@ class SpaceGuard:
         self._reserve = reserve
         self._complaint = ""
         self._checked = 0.0
+        self.pressure = 0
+        """0 where there is plenty of room, up to 3 shortly before the reserve is met."""
 
     def require_room(self, fd: int) -> None:
         """JournalFullError where there is none; looks again at most once a second while there is none."""
@@ -51,6 +55,7 @@ class SpaceGuard:
             log.error("journal.space_unknown", writer=self._writer, error=error.strerror)
             return
         free = status.f_bavail * status.f_frsize
+        self.pressure = sum(free < self._reserve * part for part in _PRESSURE)
         was, self._complaint = self._complaint, ""
         if free < self._reserve:
             self._complaint = (

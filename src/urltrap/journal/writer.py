@@ -103,6 +103,14 @@ class JournalWriter:
         return self._durable
 
     @property
+    def pressure(self) -> int:
+        """How near the disk is to the reserve: 0 (three times as much is free) to 3 (one and a half times as much).
+
+        A hint for those who can leave out what is worth less; the writer itself takes everything down to the reserve.
+        """
+        return self._space.pressure
+
+    @property
     def position(self) -> Position:
         """The place behind the last record appended."""
         with self._lock:

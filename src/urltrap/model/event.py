@@ -208,6 +208,18 @@ class FloodCounted(EventBase):
     count: int
 
 
+LeftOutClass = Literal["keystrokes", "connections", "commands"]
+
+
+class RecordsLeftOut(EventBase):
+    """Records that a sensor did not write since `since`, because its disk was nearly full."""
+
+    kind: Literal["journal.left_out"] = "journal.left_out"
+    since: Utc
+    what: LeftOutClass
+    count: int = Field(ge=1)
+
+
 class Disconnected(EventBase):
     """The session ended."""
 
@@ -253,6 +265,7 @@ Event = Annotated[
     | BudgetSpent
     | Malformed
     | FloodCounted
+    | RecordsLeftOut
     | Disconnected
     | Captured
     | Decided,

@@ -20,6 +20,7 @@ from urltrap.model.event import FloodCounted
 from urltrap.model.ids import new_ulid
 from urltrap.sensors.buckets import Buckets
 from urltrap.sensors.ports import Journal
+from urltrap.sensors.session import Endpoints
 
 MAX_SOURCES = 4096
 """Sources whose shed connections are counted one by one within a minute; the rest are counted together."""
@@ -41,17 +42,18 @@ def network_of(source: str) -> tuple[str, str]:
 class Ticket:
     """One connection that was let in. `leave` it once; tell when it is `logged_in`."""
 
-    __slots__ = ("_door", "drop", "key", "left", "network", "source", "waiting")
+    __slots__ = ("_door", "drop", "endpoints", "key", "left", "network", "waiting")
 
-    def __init__(self, door: Admission, source: str, key: str, network: str) -> None:
+    def __init__(self, door: Admission, key: str, network: str) -> None:
         self._door = door
-        self.source = source
         self.key = key
         self.network = network
         self.waiting = True
         self.left = False
         self.drop: Callable[[], None] | None = None
         """Ends the connection to make room for another; set by who serves it."""
+        self.endpoints = Endpoints("", 0, "", 0)
+        """Its addresses; set by who accepted it."""
 
     def logged_in(self) -> None:
         """It is no longer one of the crowd at the door."""
@@ -157,7 +159,7 @@ class Admission:
         self._networks = Buckets(settings.per_second * wider, settings.burst * wider)
         self._inside: dict[str, int] = {}
         self._count = 0
-        self._shed: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
         self._since = clock()
         self._id = new_ulid(int(self._since * 1000), os.urandom(10))
         self._seq = 0
@@ -179,9 +181,9 @@ class Admission:
             and self._inside.get(key, 0) < self._per_source
             and self._finds_room(network)
         ):
-            self._count_shed(source)
+            self.shed(source)
             return None
-        ticket = Ticket(self, source, key, network)
+        ticket = Ticket(self, key, network)
         self._count += 1
         self._places.taken += 1
         self._inside[key] = self._inside.get(key, 0) + 1
@@ -223,26 +225,32 @@ class Admission:
             victim.drop()
         return True
 
-    def _count_shed(self, source: str) -> None:
+    def shed(self, source: str) -> None:
+        """Count a connection that nobody serves."""
+        key = source if source in self._counts or len(self._counts) < MAX_SOURCES else OTHERS
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def tell(self) -> None:
+        """Journal what was shed, where a minute has passed since the last time; called every few seconds."""
         if self._clock() - self._since >= PERIOD:
             self.flush()
-        key = source if source in self._shed or len(self._shed) < MAX_SOURCES else OTHERS
-        self._shed[key] = self._shed.get(key, 0) + 1
 
     def flush(self) -> None:
-        """Journal what was shed since the last time; called once a minute and at the end."""
-        shed, self._shed = self._shed, {}
-        since, self._since = self._since, self._clock()
-        for source, count in shed.items():
+        """Journal what was shed since the last time. What the journal does not take stays for the next time."""
+        now = self._clock()
+        while self._counts:
+            source, count = next(iter(self._counts.items()))
             self._journal.append(
                 FloodCounted(
                     session=self._id,
                     seq=self._seq,
-                    at=datetime.fromtimestamp(self._since, UTC),
+                    at=datetime.fromtimestamp(now, UTC),
                     sensor=self._sensor,
                     src_ip=source,
-                    since=datetime.fromtimestamp(since, UTC),
+                    since=datetime.fromtimestamp(self._since, UTC),
                     count=count,
                 )
             )
             self._seq += 1
+            del self._counts[source]
+        self._since = now

@@ -9,8 +9,9 @@ import socket
 import time
 from collections.abc import Callable
 
+from urltrap.journal.errors import JournalError
 from urltrap.sensors.admission import Admission, Ticket
-from urltrap.sensors.session import ErrorLog
+from urltrap.sensors.session import Endpoints, ErrorLog
 
 BACKLOG = 4096
 """Connections that the kernel keeps for us (it takes net.core.somaxconn where that is less)."""
@@ -87,6 +88,7 @@ class Listener:
             if ticket is None:
                 self._turn_away(sock)
             else:
+                ticket.endpoints = Endpoints(*address[:2], *sock.getsockname()[:2])
                 task = self._loop.create_task(self._serve(sock, ticket))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -102,13 +104,14 @@ class Listener:
     async def _serve(self, sock: socket.socket, ticket: Ticket) -> None:
         sock.setblocking(False)
         try:
-            await self._loop.connect_accepted_socket(lambda: self._make(ticket), sock)
-        except OSError as error:
-            # Gone before we could look, or no memory for it.
-            if error.errno in _OUT_OF:
-                self._errors.report("accepting connections", error)
+            protocol = self._make(ticket)
+            await self._loop.connect_accepted_socket(lambda: protocol, sock)
+        except (OSError, JournalError) as error:
+            # No room for a record of it, no memory for its socket: who is not recorded is not served.
+            self._errors.report("accepting connections", error)
+            self._admission.shed(ticket.endpoints.src_ip)
             ticket.leave()
-            sock.close()
+            self._turn_away(sock)
 
     def _pause(self) -> None:
         self._loop.remove_reader(self._sock.fileno())

@@ -21,7 +21,7 @@ from urltrap.sensors.jobs import JobDriver, Services
 from urltrap.sensors.listener import Listener
 from urltrap.sensors.machines import MACHINE_DOWN, Machines
 from urltrap.sensors.ports import Journal, Login
-from urltrap.sensors.session import Endpoints, Session
+from urltrap.sensors.session import Session
 from urltrap.wire.telnet.login import MAX_AHEAD, GaveUp, LoginDialogue, Outcome, Tried
 from urltrap.wire.telnet.options import Data, Malformed, TelnetServer, TerminalType, WindowSize
 
@@ -92,6 +92,10 @@ class TelnetConnection(asyncio.Protocol):
     """One connection: negotiation, log-in, shell."""
 
     def __init__(self, sensor: TelnetSensor, ticket: Ticket) -> None:
+        shared = sensor.shared
+        self.session = Session(
+            shared.journal, "telnet", "telnet", ticket.endpoints, persona=shared.persona_name
+        )
         self._sensor = sensor
         self._ticket = ticket
         self._shared = sensor.shared
@@ -113,18 +117,10 @@ class TelnetConnection(asyncio.Protocol):
     # ---- coming and going ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the record and greet, unless the machine is down."""
+        """Greet, unless the machine is down."""
         self._transport = cast(asyncio.Transport, transport)
-        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not peer or not local:  # gone before we could look
-            self._ended = True
-            self._ticket.leave()
-            self._transport.close()
-            return
         shared = self._shared
-        endpoints = Endpoints(peer[0], peer[1], local[0], local[1])
-        self.session = Session(shared.journal, "telnet", "telnet", endpoints, persona=shared.persona_name)
-        if shared.machines.is_down(peer[0]):
+        if shared.machines.is_down(self.session.endpoints.src_ip):
             self._ended = True
             self.session.close("server", MACHINE_DOWN)
             self._ticket.leave()

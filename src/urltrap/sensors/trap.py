@@ -33,6 +33,7 @@ from urltrap.sensors.machines import Machines
 from urltrap.sensors.memory import EVERY_SECONDS, MemoryWatch
 from urltrap.sensors.scheduler import Scheduler
 from urltrap.sensors.session import ErrorLog
+from urltrap.sensors.sparing import SparingJournal
 from urltrap.sensors.ssh.server import (
     SshSensor,
     load_host_keys,
@@ -53,7 +54,7 @@ _ADVICE = {
     errno.EACCES: "ports below 1024 need root; start as root, or change sensors.*.listen",
     errno.EADDRNOTAVAIL: "this machine has no such address; change sensors.*.listen",
 }
-_HOUSEKEEPING_LOOKS = 30
+_HOUSEKEEPING_LOOKS = 20
 _SO_ATTACH_REUSEPORT_CBPF = 51
 _SKF_NET_OFF = 0xFFF00000
 
@@ -109,7 +110,8 @@ async def _run(
     errors = ErrorLog()
     places = Places(min(settings.sensors.max_connections, limit - _FD_RESERVE))
 
-    with JournalWriter(data / "journal", worker, settings.journal) as journal:
+    with JournalWriter(data / "journal", worker, settings.journal) as writer:
+        journal = SparingJournal(writer)
         async with FetcherClient(data / "run" / "fetcher.sock") as fetcher:
             services = Services(Scheduler(asyncio.get_running_loop()), fetcher, quarantine, errors)
             overlays = data / "overlays"
@@ -196,11 +198,12 @@ async def _run(
                     looks += 1
                     if looks % _HOUSEKEEPING_LOOKS == 0 or stop.is_set():
                         doors = (ssh.admission, telnet.shared.admission)
-                        _housekeeping(credentials, kept, machines, doors, errors)
+                        _housekeeping(credentials, kept, machines, (*doors, journal), errors)
             finally:
                 await ssh.stop()
                 await telnet.stop()
                 machines.close()
+                journal.flush()
                 credentials.save(kept)
 
 
@@ -208,14 +211,14 @@ def _housekeeping(
     credentials: Credentials,
     kept: Path,
     machines: Machines,
-    doors: tuple[Admission, ...],
+    counted: tuple[Admission | SparingJournal, ...],
     errors: ErrorLog,
 ) -> None:
     try:
         credentials.save(kept)
         machines.sweep()
-        for door in doors:
-            door.flush()
+        for each in counted:
+            each.tell()
     except Exception as error:  # a full disk must not end the trap
         errors.report("housekeeping", error)
 

@@ -29,6 +29,7 @@ from urltrap.model.event import (
     LoginTried,
     Malformed,
     ProgramRun,
+    RecordsLeftOut,
     TerminalFrames,
     Uploaded,
     encode_event,
@@ -36,7 +37,7 @@ from urltrap.model.event import (
 from urltrap.store.rollups import tally_key, value_key
 from urltrap.store.types import DAY, HOUR, to_micros
 
-SESSIONLESS = ("url.captured", "decision.made", "flood.counted")
+SESSIONLESS = ("url.captured", "decision.made", "flood.counted", "journal.left_out")
 """Kinds that say nothing about a session of an attacker's own."""
 
 MISSED = ("not-found", "not-executable", "not-implemented")
@@ -298,6 +299,10 @@ def _flood(batch: Batch, event: FloodCounted) -> None:
     batch.address(event.since, event.src_ip, shed=event.count)
 
 
+def _left_out(batch: Batch, event: RecordsLeftOut) -> None:
+    """Nothing to derive: the raw event is what there is to know."""
+
+
 def _closed(batch: Batch, event: Disconnected) -> None:
     batch.sessions[event.session].update(
         ended=event.at, duration_ms=event.duration_ms, bytes_in=event.bytes_in, bytes_out=event.bytes_out,
@@ -352,6 +357,7 @@ _HANDLERS: dict[type[EventBase], Callable[[Batch, Any], None]] = {
     Malformed: _trouble,
     BudgetSpent: _trouble,
     FloodCounted: _flood,
+    RecordsLeftOut: _left_out,
     Disconnected: _closed,
     Captured: _captured,
     Decided: _decided,

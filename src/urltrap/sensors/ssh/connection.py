@@ -22,7 +22,7 @@ from urltrap.sensors.budget import Budget
 from urltrap.sensors.files import FileKeeper
 from urltrap.sensors.machines import MACHINE_DOWN
 from urltrap.sensors.ports import Login, Machine
-from urltrap.sensors.session import Endpoints, Session
+from urltrap.sensors.session import Session
 from urltrap.sensors.ssh.authentication import AuthenticatingConnection
 from urltrap.sensors.ssh.channel import ChannelSession, Program, SessionChannel
 from urltrap.sensors.ssh.forward import DeadPeer, is_local
@@ -43,6 +43,7 @@ class SshConnection(AuthenticatingConnection):
     """One connection of the SSH sensor."""
 
     def __init__(self, sensor: SshSensor, loop: asyncio.AbstractEventLoop, ticket: Ticket) -> None:
+        self.session = Session(sensor.journal, "ssh", "ssh", ticket.endpoints, persona=sensor.persona_name)
         super().__init__(loop, sensor.options, sensor.profile, sensor.groups)
         self.sensor = sensor
         self.max_auth_tries = sensor.settings.max_auth_tries
@@ -64,16 +65,8 @@ class SshConnection(AuthenticatingConnection):
     # ---- coming and going ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the record, unless the machine is down."""
-        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not peer or not local:  # gone before we could look
-            self._cancel_login_timer()
-            self._ticket.leave()
-            transport.close()
-            return
-        endpoints = Endpoints(peer[0], peer[1], local[0], local[1])
-        self.session = Session(self.sensor.journal, "ssh", "ssh", endpoints, persona=self.sensor.persona_name)
-        if self.sensor.machines.is_down(endpoints.src_ip):
+        """Begin, unless the machine is down."""
+        if self.sensor.machines.is_down(self.session.endpoints.src_ip):
             self._cancel_login_timer()
             self.session.close("server", MACHINE_DOWN)
             self._ticket.leave()
