@@ -27,6 +27,7 @@ from urltrap.site.auth.limits import KeyLimits
 from urltrap.site.auth.onetime import Sealer
 from urltrap.site.auth.rules import flat
 from urltrap.site.context import Clock, Site, make_templates, utc_now
+from urltrap.site.desk import Desk
 from urltrap.site.live import LiveUpdates
 from urltrap.site.pages import ROUTERS, errors
 from urltrap.site.publishing import Editions
@@ -60,11 +61,13 @@ def create_app(
 ) -> FastAPI:
     """The site over an open store. `listen`: HOST:PORT that it is reached at, where it is not that of the settings.
 
-    `data`: the data folder, where it is on this machine; the operations page reads what the other processes say there.
+    `data`: the data folder, where it is on this machine; the operations page reads what the other processes say there,
+    and people's decisions are written there.
     `secret`: that of the installation, with which the secrets of one-time codes are kept.
     Raises AssetsMissing where the front-end was not built.
     """
     templates = make_templates(Assets(), settings)
+    desk = Desk(data, settings.journal, now)
     live = LiveUpdates(lambda: overview.pulse(store))
 
     @asynccontextmanager
@@ -72,6 +75,7 @@ def create_app(
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         yield
         await live.close()
+        await to_thread.run_sync(desk.close)
 
     def failed() -> Response:
         return HTMLResponse(
@@ -105,7 +109,7 @@ def create_app(
         exception_handlers={**errors.HANDLERS, HTTPException: refused},
     )
     sealer = Sealer(secret) if secret else None
-    site = Site(store, settings, now, templates, live, Editions(now), data, now(), sealer)
+    site = Site(store, settings, now, templates, live, Editions(now), data, now(), desk, sealer)
     app.state.site = site
     app.mount(PREFIX, create_api(site))
     app.mount("/static/build", _KeptFiles(directory=BUILD))

@@ -20,6 +20,7 @@ from urltrap.site.assets import Assets
 from urltrap.site.auth.forms import token_of
 from urltrap.site.auth.identity import identity_of
 from urltrap.site.auth.onetime import Sealer
+from urltrap.site.desk import Desk
 from urltrap.site.live import LiveUpdates
 from urltrap.site.publishing import Editions
 from urltrap.site.ranges import RANGES
@@ -44,6 +45,7 @@ class Site:
     data: Path | None
     """The data folder, where it is on this machine."""
     started: datetime
+    desk: Desk
     sealer: Sealer | None = None
     """Keeps the secrets of one-time codes; None: they cannot be kept."""
 

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, not_, or_, select
 
 from urltrap.model.decisions import LIST_DECISIONS, URL_DECISIONS
+from urltrap.model.verdict import Reason
 from urltrap.model.views import UrlPage
 from urltrap.store.among import among
 from urltrap.store.engine import Store
 from urltrap.store.intake import in_parts
 from urltrap.store.queries.shared import PAGE, make_cursor, page_size, read_cursor, url_row
 from urltrap.store.rows import url_key
-from urltrap.store.schema import decisions, urls
+from urltrap.store.schema import decisions, urls, verdicts
 
 Queue = Literal["open", "left"]
 
@@ -115,6 +116,23 @@ def queue(store: Store, which: Queue = "open", cursor: str | None = None, limit:
     rows = [url_row(row) for row in found[:limit]]
     following = make_cursor(rows[-1].last_seen, rows[-1].id) if len(found) > limit else None
     return UrlPage(rows=rows, next=following)
+
+
+def count_open(store: Store, most: int = 1000) -> int:
+    """How many URLs wait in the queue, counted up to `most`."""
+    waiting = (
+        select(urls.c.key).where(urls.c.verdict == "suspicious", not_(_looked_at())).limit(most).subquery()
+    )
+    with store.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(waiting)).scalar_one())
+
+
+def reasons(store: Store, keys: list[str]) -> dict[str, list[Reason]]:
+    """The reasons of these URLs' verdicts, in their order."""
+    query = select(verdicts.c.url_key, verdicts.c.reasons).where(verdicts.c.url_key.in_(keys))
+    with store.connect() as connection:
+        rows = connection.execute(query).all()
+    return {row.url_key: [Reason.model_validate(reason) for reason in row.reasons] for row in rows}
 
 
 def keys_below(connection: Connection, entry: str) -> list[str]:

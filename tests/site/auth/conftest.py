@@ -38,6 +38,7 @@ class House:
     now: datetime = NOW
     app: FastAPI | None = None
     built: Settings | None = None
+    data: Path | None = None
 
     def client(
         self, base: str = "http://127.0.0.1:8080", peer: str = "127.0.0.1", **headers: str
@@ -45,7 +46,11 @@ class House:
         """A browser that nobody has used."""
         if self.app is None or self.built is not self.settings:
             self.app = create_app(
-                self.store, self.settings, now=lambda: self.now, secret=b"of the installation"
+                self.store,
+                self.settings,
+                now=lambda: self.now,
+                secret=b"of the installation",
+                data=self.data,
             )
             self.built = self.settings
         return TestClient(

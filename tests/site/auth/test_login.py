@@ -134,7 +134,7 @@ def test_a_log_in_ends_when_it_is_not_used_and_at_the_latest(house: House) -> No
 
 
 def test_forms_are_taken_from_pages_of_ours_alone(house: House) -> None:
-    client = house.logged_in("viewer-1")
+    client = house.logged_in("admin-1")
     other = token_in(house.logged_in("viewer-1").get("/account").text)
     posts = [
         pattern_of(route) for route in flat(client.app.routes)  # type: ignore[attr-defined]

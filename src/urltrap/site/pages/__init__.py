@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from urltrap.site.pages import (
     artifacts,
+    disputes,
     feeds,
     groups,
     health,
@@ -13,6 +14,7 @@ from urltrap.site.pages import (
     operations,
     overview,
     places,
+    review,
     sessions,
     urls,
 )
@@ -25,6 +27,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     artifacts.router,
     groups.router,
     places.router,
+    review.router,
+    disputes.router,
     operations.router,
     feeds.router,
     health.router,

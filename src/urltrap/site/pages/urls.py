@@ -19,7 +19,7 @@ from urltrap.site.pages.errors import Missing
 from urltrap.site.pages.queries import Blank, Cursor, Moment, Query, Short, Text, get
 from urltrap.site.text import Span
 from urltrap.site.words import AXES
-from urltrap.store import Store
+from urltrap.store import Store, decisions
 from urltrap.store.queries import facets as facet_queries
 from urltrap.store.queries import intel as intel_queries
 from urltrap.store.queries import sessions as session_queries
@@ -109,7 +109,8 @@ def url(request: Request, key: str) -> HTMLResponse:
 
 
 def _url(request: Request, key: str) -> HTMLResponse:
-    store = site_of(request).store
+    site = site_of(request)
+    store = site.store
     detail = url_queries.detail(store, key)
     if detail is None:
         raise Missing("URL", "/urls")
@@ -122,9 +123,19 @@ def _url(request: Request, key: str) -> HTMLResponse:
         verdict=detail.verdict,
         told=told,
         publication=publication(detail),
+        made=decisions.history(store, detail.row.url),
+        entry=_allowed(store, detail.row.host),
+        desk=site.desk,
+        pending=site.desk.pending(detail.row.url),
         leads=intel_queries.lead(store, detail.row.id),
         children=url_queries.second_stages(store, [row.artifact.sha256 for row in detail.artifacts]),
     )
+
+
+def _allowed(store: Store, host: str) -> str:
+    """The entry of the allow-list that a host is under."""
+    with store.connect() as connection:
+        return decisions.allow_list(connection).entry_of(host)
 
 
 def tell(store: Store, rows: Sequence[SightingRow]) -> list[Told]:
