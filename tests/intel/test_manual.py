@@ -25,3 +25,20 @@ def test_the_manual_names_every_provider_with_what_it_is_asked_its_key_and_its_q
         for provider in registry.asked()
     }
     assert rows == expected
+
+
+def test_the_manual_names_every_service_that_takes_submissions() -> None:
+    rows = {}
+    part = MANUAL.read_text("utf-8").partition("## Submitting")[2].partition("\n## ")[0]
+    for line in part.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and cells[0] != "service":
+            rows[cells[0]] = cells[1:4]
+    assert rows == {
+        service.to: [
+            ", ".join(sorted(service.kinds)),
+            f"`intel.keys.{service.key}`",
+            ", ".join(f"{most:,}/{span}" for span, most in service.limits.items()),
+        ]
+        for service in registry.submitters()
+    }

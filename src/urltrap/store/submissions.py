@@ -15,6 +15,7 @@ from urltrap.store import lookups
 from urltrap.store.bulk import insert_rows
 from urltrap.store.engine import Store
 from urltrap.store.lookups import Question
+from urltrap.store.schema import sightings
 from urltrap.store.schema_intel import submissions
 
 OPERATORS, AUTOMATIC = 5, 60
@@ -107,6 +108,19 @@ def of_subject(store: Store, kind: SubjectKind, subject: str) -> list[Submission
             select(submissions)
             .where(submissions.c.subject_sha256 == _sha256(subject), submissions.c.subject_kind == kind)
             .order_by(submissions.c.asked.desc(), submissions.c.service)
+        )
+        return [_read(row) for row in rows]
+
+
+def of_session(store: Store, session: str) -> list[Submission]:
+    """Everything that was asked for about URLs that a session showed, newest first."""
+    shown = select(sightings.c.url_key).where(sightings.c.session == session)
+    with store.connect() as connection:
+        rows = connection.execute(
+            select(submissions)
+            .where(submissions.c.subject_kind == "url", submissions.c.subject_sha256.in_(shown))
+            .order_by(submissions.c.asked.desc(), submissions.c.service)
+            .limit(_ROWS)
         )
         return [_read(row) for row in rows]
 

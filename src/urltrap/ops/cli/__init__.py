@@ -27,6 +27,7 @@ COMMANDS = {
     "domains": "domains",
     "lists": "lists",
     "quota": "quota",
+    "submit": "submit",
     "recover": "recover",
     "egress": "egress",
     "doctor": "doctor",

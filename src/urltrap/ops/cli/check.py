@@ -12,6 +12,7 @@ import typer
 
 from urltrap.intel.dumps import dumps
 from urltrap.model.settings import Settings
+from urltrap.model.submission import Submission
 from urltrap.model.url import Url, UrlError, defang, parse_url
 from urltrap.model.verdict import Observation, SubjectKind
 from urltrap.ops.cli.common import (
@@ -26,9 +27,10 @@ from urltrap.ops.cli.common import (
     print_table,
     visible,
 )
+from urltrap.ops.cli.handed import print_submissions
 from urltrap.ops.cli.store import opened_store
 from urltrap.pipeline.freshening import dump_folder, open_lists
-from urltrap.store import Store
+from urltrap.store import Store, submissions
 from urltrap.store.queries import intel
 from urltrap.store.queries import urls as url_queries
 from urltrap.store.rows import url_key
@@ -100,6 +102,12 @@ def gather(store: Store, settings: Settings, root: Path, kind: SubjectKind, name
         for each_kind, each_name in subjects
         for item in intel.waiting(store, each_kind, each_name, now)
     ]  # fmt: skip
+    answer["submissions"] = [
+        item.model_dump(mode="json")
+        for each_kind, each_name in subjects
+        if each_kind in ("url", "sha256")
+        for item in submissions.of_subject(store, each_kind, each_name)
+    ]
     if kind == "ip":
         about = intel.about_address(store, name)
         row = about["name"]
@@ -215,6 +223,8 @@ def _show(kind: SubjectKind, name: str, found: dict[str, Any]) -> None:
             for row in rows
         ),
     )
+    if found["submissions"]:
+        print_submissions([Submission.model_validate(row) for row in found["submissions"]])
     if found["waiting"]:
         print_table(
             "questions that wait",

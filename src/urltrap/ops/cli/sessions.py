@@ -27,10 +27,12 @@ from urltrap.ops.cli.common import (
     program,
     visible,
 )
+from urltrap.ops.cli.handed import print_submissions
 from urltrap.ops.cli.paging import print_rows
 from urltrap.ops.cli.replay import play
 from urltrap.ops.cli.store import opened_store
 from urltrap.sensors.recording import MAX_BYTES
+from urltrap.store import submissions
 from urltrap.store.queries import beliefs as belief_queries
 from urltrap.store.queries import commands as command_queries
 from urltrap.store.queries import gaps as gap_queries
@@ -89,6 +91,7 @@ def show(
     """Show one session: every event in order."""
     with opened_store(data) as (store, _):
         found = session_queries.detail(store, session, limit=limit)
+        handed = submissions.of_session(store, session)
     if found is None:
         raise CommandError(f"no session {session[:40]!r}; see: {program()} sessions --data {data}")
     if as_json:
@@ -110,6 +113,8 @@ def show(
             for event in found.events
         ),
     )
+    if handed:
+        print_submissions(handed)
     if found.more_events:
         console.print(f"more events follow; --limit {limit * 10} shows them", style="dim")
     if found.recorded:

@@ -23,8 +23,10 @@ from urltrap.ops.cli.common import (
     program,
     visible,
 )
+from urltrap.ops.cli.handed import print_submissions
 from urltrap.ops.cli.paging import print_rows
 from urltrap.ops.cli.store import opened_store
+from urltrap.store import submissions
 from urltrap.store.queries import urls as url_queries
 
 
@@ -73,6 +75,7 @@ def url(
     """Tell the story of one URL: sightings, captures, payloads, verdict with its reasons."""
     with opened_store(data) as (store, _):
         found = url_queries.detail(store, name)
+        handed = submissions.of_subject(store, "url", found.row.url) if found else []
     if found is None:
         raise CommandError(f"no such URL; see: {program()} urls --data {data} --text PART")
     if as_json:
@@ -124,3 +127,5 @@ def url(
             for served in found.payloads
         ),
     )
+    if handed:
+        print_submissions(handed)
