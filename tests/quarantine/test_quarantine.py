@@ -252,3 +252,11 @@ def test_no_room_on_the_disk_is_a_typed_error_and_leaves_nothing(quarantine: Qua
 
     assert [path.name for path in files(quarantine)] == [SHA256]
     assert quarantine.put(bytes(10_000)).size == 10_000
+
+
+def test_nothing_is_put_where_less_than_the_reserve_is_free(tmp_path: Path) -> None:
+    careful = Quarantine(tmp_path / "quarantine", reserve=1 << 62)
+    with pytest.raises(QuarantineFullError, match="kept in reserve.*free some room"):
+        careful.put(PAYLOAD)
+    assert files(careful) == []
+    assert Quarantine(tmp_path / "quarantine", reserve=1).put(PAYLOAD).sha256 == SHA256

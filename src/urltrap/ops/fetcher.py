@@ -43,7 +43,7 @@ async def run(
     settings: Settings, folder: DataFolder, canary: str, stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
     """Run the fetcher until `stop`; `canary` is the name of `canary_host`."""
-    quarantine = Quarantine(folder.quarantine)
+    quarantine = Quarantine(folder.quarantine, settings.journal.free_bytes_reserve // 2)
     quarantine.sweep(time.time())
     writer = JournalWriter(folder.journal, "fetcher", settings.journal)
     try:

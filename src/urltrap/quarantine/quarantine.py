@@ -17,7 +17,13 @@ from typing import BinaryIO
 from urltrap.machine.effects import Content
 from urltrap.model.artifact import Artifact
 from urltrap.quarantine.disk import fsync_directory
-from urltrap.quarantine.errors import ArtifactMissingError, InvalidDigestError, QuarantineError, disk_error
+from urltrap.quarantine.errors import (
+    ArtifactMissingError,
+    InvalidDigestError,
+    QuarantineError,
+    QuarantineFullError,
+    disk_error,
+)
 from urltrap.quarantine.writer import DIRECTORY_MODE, ArtifactWriter
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -49,10 +55,14 @@ class StoredContent:
 
 
 class Quarantine:
-    """The folder of artifacts; created with mode 0700 where it is missing. A SHA-256 is lower-case hexadecimal."""
+    """The folder of artifacts; created with mode 0700 where it is missing. A SHA-256 is lower-case hexadecimal.
 
-    def __init__(self, directory: Path) -> None:
+    Nothing more is put where less than `reserve` bytes are free on its disk.
+    """
+
+    def __init__(self, directory: Path, reserve: int = 0) -> None:
         self.directory = directory
+        self._reserve = reserve
         try:
             for path in (directory, directory / _INCOMING):
                 path.mkdir(mode=DIRECTORY_MODE, parents=path is directory, exist_ok=True)
@@ -70,7 +80,15 @@ class Quarantine:
             return writer.commit(complete)
 
     def writer(self, limit: int | None = None) -> ArtifactWriter:
-        """A writer for a payload that comes in chunks, at most `limit` bytes."""
+        """A writer for a payload that comes in chunks, at most `limit` bytes. QuarantineFullError on a full disk."""
+        if self._reserve:
+            status = os.statvfs(self.directory)
+            free = status.f_bavail * status.f_frsize
+            if free < self._reserve:
+                raise QuarantineFullError(
+                    f"{free} bytes are free at {self.directory} and {self._reserve} are kept in reserve: "
+                    "the payload is not kept; free some room, or lower journal.free_bytes_reserve"
+                )
         return ArtifactWriter(self.directory / _INCOMING, self._path, limit)
 
     def open(self, sha256: str) -> BinaryIO:

@@ -106,7 +106,7 @@ async def _run(
     if telnet_sockets:
         persona = with_telnet(persona)
     image = load_base_image(persona, public_key_lines(host_keys))
-    quarantine = Quarantine(data / "quarantine")
+    quarantine = Quarantine(data / "quarantine", settings.journal.free_bytes_reserve // 2)
     errors = ErrorLog()
     places = Places(min(settings.sensors.max_connections, limit - _FD_RESERVE))
 
