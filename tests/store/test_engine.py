@@ -29,7 +29,7 @@ from urltrap.store import engine as engine_module
 from urltrap.store.intake import ingest
 from urltrap.store.partitions import is_partition
 from urltrap.store.queries import sessions
-from urltrap.store.schema import metadata
+from urltrap.store.schema import facts, metadata
 from urltrap.store.turns import schema_turn
 
 
@@ -47,6 +47,15 @@ def test_the_newest_schema_is_alembic_s_head(store: Store) -> None:
         script = ScriptDirectory.from_config(migrating.config(connection))
         assert MigrationContext.configure(connection).get_current_revision() == script.get_current_head()
     assert engine_module.newest_schema() == script.get_current_head() == engine_module.schema_of(store)
+
+
+def test_text_is_told_apart_and_ordered_by_its_bytes_on_every_database(store: Store) -> None:
+    names = ["a ", "a", "B", "b", "\u00e9", "_", "Z"]
+    with store.begin() as connection:
+        connection.execute(facts.insert(), [{"name": f"t.{name}", "value": ""} for name in names])
+        query = select(facts.c.name).where(facts.c.name.like("t.%")).order_by(facts.c.name)
+        found = connection.execute(query).scalars().all()
+    assert found == sorted(f"t.{name}" for name in names)
 
 
 def test_of_processes_that_open_an_empty_database_at_once_one_makes_the_schema(database_url: str) -> None:

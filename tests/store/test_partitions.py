@@ -16,6 +16,7 @@ from urltrap.model.capture import Capture
 from urltrap.model.event import Captured, EventBase
 from urltrap.model.ids import new_ulid
 from urltrap.store import Store, cowrie_views, open_store, partitions
+from urltrap.store.collation import compare_bytes
 from urltrap.store.compare import checksums
 from urltrap.store.forgetting import expire
 from urltrap.store.intake import ingest
@@ -132,3 +133,29 @@ def test_what_came_before_its_month_was_made_stays_where_it_is(parted: Store) ->
     assert found["events_rest"] == len(at(early, 1))
     assert "events_y2031m05" not in found and "events_y2031m06" in found
     assert ingest(parted, "w", at(early, 1), (1, 1)).new == 0
+
+
+def test_text_of_an_older_store_is_compared_as_bytes_with_nothing_lost(parted: Store) -> None:
+    for number in (1, 2):
+        ingest(parted, "w", at(datetime.now(UTC), number), (1, number))
+    ingest(parted, "w", visit(9), (1, 9))
+    with parted.connect() as connection:
+        before, parts = checksums(connection), tables(parted)
+    with parted.begin() as connection:
+        # As it was before: by the database's locale.
+        cowrie_views.drop(connection)
+        partitions.collate(connection, "default")
+        connection.exec_driver_sql('ALTER TABLE urls ALTER COLUMN key TYPE varchar(64) COLLATE "default"')
+    with parted.begin() as connection:
+        compare_bytes(connection)
+        by_locale = connection.exec_driver_sql(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() "
+            "AND data_type IN ('character varying', 'text') AND collation_name IS DISTINCT FROM 'C'"
+        )
+        assert by_locale.all() == []
+        cowrie_views.make(connection)
+    assert tables(parted) == parts, "every part stands where it stood"
+    with parted.connect() as connection:
+        assert checksums(connection) == before
+    again = ingest(parted, "w", [*at(datetime.now(UTC), 3), *visit(9)], (1, 20))
+    assert (again.new, again.repeated) == (len(at(datetime.now(UTC), 3)), len(visit(9)))

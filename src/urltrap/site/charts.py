@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from urltrap.model.views import CountryRow, TimelinePoint
 from urltrap.site.ranges import Range
@@ -49,7 +49,7 @@ def bars(points: Iterable[TimelinePoint], span: Range, now: datetime) -> tuple[l
 def timeline_option(sensors: list[str], row: list[Bar], step: timedelta) -> dict[str, Any]:
     """The ECharts option of the stacked timeline; each bar carries the address of the list behind it."""
     ranges = [
-        urlencode({"since": moment_text(bar.begin), "until": moment_text(bar.begin + step)}) for bar in row
+        f"since={quote(moment_text(bar.begin))}&until={quote(moment_text(bar.begin + step))}" for bar in row
     ]
     return {
         "animation": False,
@@ -64,7 +64,7 @@ def timeline_option(sensors: list[str], row: list[Bar], step: timedelta) -> dict
                 "type": "bar",
                 "stack": "sessions",
                 "barCategoryGap": "18%",
-                "data": [_datum(bar, within, sensor) for bar, within in zip(row, ranges, strict=True)],
+                "data": _data(sensor, row, ranges),
             }
             for sensor in sensors
         ],
@@ -81,11 +81,12 @@ def moment_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _datum(bar: Bar, within: str, sensor: str) -> dict[str, Any] | int:
-    count = bar.counts.get(sensor, 0)
-    if not count:
-        return 0
-    return {"value": count, "link": f"/sessions?{urlencode({'sensor': sensor})}&{within}"}
+def _data(sensor: str, row: list[Bar], ranges: list[str]) -> list[dict[str, Any] | int]:
+    beginning = f"/sessions?{urlencode({'sensor': sensor})}&"
+    return [
+        {"value": count, "link": beginning + within} if (count := bar.counts.get(sensor, 0)) else 0
+        for bar, within in zip(row, ranges, strict=True)
+    ]
 
 
 def _floor(moment: datetime, step: timedelta) -> datetime:

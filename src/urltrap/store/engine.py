@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 from sqlalchemy.pool import NullPool
 
 from urltrap.store import cowrie_views, partitions
+from urltrap.store.collation import compare_bytes
 from urltrap.store.errors import StoreCorrupt, StoreError, StoreLocked, StoreNewer, StoreUnavailable
 from urltrap.store.turns import schema_turn
 
@@ -169,8 +170,9 @@ def _engine(url: str) -> Engine:
 def _postgresql_connected(connection: Any, _record: object) -> None:
     # Our lists end after a page: one process finds it in an index in a millisecond or two, where starting helpers,
     # which read thousands of rows ahead, takes thirty. On the few cores of a trap they only wait for each other.
+    # Compiling a statement takes longer than any of ours does.
     with connection.cursor() as cursor:
-        cursor.execute("SET max_parallel_workers_per_gather = 0")
+        cursor.execute("SET max_parallel_workers_per_gather = 0; SET jit = off")
     connection.commit()
 
 
@@ -308,18 +310,4 @@ def _upgrade(store: Store, migrate: bool) -> None:
             from urltrap.store import migrating
 
             migrating.upgrade(connection)
-        if store.dialect in ("mysql", "mariadb"):
-            _compare_bytes(connection)
-
-
-def _compare_bytes(connection: Connection) -> None:
-    """Make MariaDB compare text as the others do; by default it takes "A" and "a ", in keys too, for the same."""
-    exact = "utf8mb4_nopad_bin" if getattr(connection.dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
-    wrong = connection.exec_driver_sql(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
-        "AND table_type = 'BASE TABLE' AND table_collation <> %s",
-        (exact,),
-    ).scalars()
-    for name in list(wrong):
-        quoted = connection.dialect.identifier_preparer.quote(name)
-        connection.exec_driver_sql(f"ALTER TABLE {quoted} CONVERT TO CHARACTER SET utf8mb4 COLLATE {exact}")
+        compare_bytes(connection)

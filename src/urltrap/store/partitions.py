@@ -68,16 +68,52 @@ def drop_months(connection: Connection, before: datetime, keep_kinds: tuple[str,
     return dropped, bound
 
 
+def collate(connection: Connection, collation: str) -> None:
+    """Let the text columns of `events`, where it is a table of months, have another collation.
+
+    PostgreSQL changes no column by which a table is divided, so a new one takes over the months. In a transaction,
+    and without views on it.
+    """
+    parts = connection.exec_driver_sql(
+        "SELECT inhrelid::regclass::text, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i "
+        "JOIN pg_class c ON c.oid = i.inhrelid WHERE inhparent = to_regclass('events') ORDER BY 1"
+    ).all()
+    connection.exec_driver_sql("ALTER TABLE events RENAME TO events_before")
+    connection.exec_driver_sql("ALTER TABLE events_before RENAME CONSTRAINT pk_events TO pk_events_before")
+    for name, _ in parts:
+        connection.exec_driver_sql(f"ALTER TABLE events_before DETACH PARTITION {name}")
+        connection.exec_driver_sql(
+            f'ALTER TABLE {name} ALTER COLUMN session TYPE varchar(40) COLLATE "{collation}", '
+            f'ALTER COLUMN kind TYPE varchar(40) COLLATE "{collation}"'
+        )
+    connection.exec_driver_sql(
+        "CREATE TABLE events (LIKE events_rest INCLUDING DEFAULTS, CONSTRAINT pk_events PRIMARY KEY (session, seq)) "
+        "PARTITION BY RANGE (session)"
+    )
+    for name, bound in parts:
+        connection.exec_driver_sql(f"ALTER TABLE events ATTACH PARTITION {name} {bound}")
+    connection.exec_driver_sql("DROP TABLE events_before")
+
+
 def is_partition(name: str) -> bool:
     """Whether a table of this name is a part of `events`, not one of its own."""
     return name == "events_rest" or (name.startswith("events_y") and len(name) == 15)
 
 
+def is_divided(connection: Connection) -> bool:
+    """Whether `events` is a table of months already."""
+    return _kind(connection) == "p"
+
+
 def _is_whole(connection: Connection) -> bool:
-    kind = connection.exec_driver_sql(
+    return _kind(connection) == "r"
+
+
+def _kind(connection: Connection) -> str | None:
+    found: str | None = connection.exec_driver_sql(
         "SELECT relkind FROM pg_class WHERE oid = to_regclass('events')"
     ).scalar()
-    return kind == "r"
+    return found
 
 
 def _there(connection: Connection) -> set[str]:

@@ -229,11 +229,11 @@ addresses = _table(
     _need("network", String(250)),
     _need("place_sources", Json),
     _need("place_version", String(64)),  # of the files that placed it; another one places it again
-    Index(None, "country"),
+    Index(None, "country", "last_seen"),
+    Index(None, "last_seen"),
     Index(None, "asn"),
     Index(None, "sessions"),
     Index(None, "place_version"),
-    Index(None, "last_seen", "country"),
 )
 
 # --- URLs and what is known of them ----------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Connection, cast, func, select
+from sqlalchemy import BigInteger, cast, func, literal, select, union_all
 
 from urltrap.model.views import Counters, CountryRow, Pulse, TimelinePoint
 from urltrap.store.engine import Store
@@ -29,47 +29,55 @@ _SERIES = ("sessions", "logins", "commands", "downloads", "uploads", "shed")
 def counters(store: Store, now: datetime) -> Counters:
     """The figures at the top of the overview; "day" is the 24 hours before `now`, by whole hours."""
     yesterday = (now - timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    # One statement for all: a server on the network is asked once, and every figure is of one moment.
+    figures = union_all(
+        select(literal("ever").label("of"), daily.c.what, func.sum(daily.c.n).label("n")).group_by(daily.c.what),
+        select(literal("day"), hourly.c.what, func.sum(hourly.c.n))
+        .where(hourly.c.hour >= yesterday)
+        .group_by(hourly.c.what),
+        select(literal("verdict"), urls.c.verdict, func.count()).group_by(urls.c.verdict),
+        select(literal("rows"), literal("published"), func.count()).where(urls.c.published_at.is_not(None)),
+        *(
+            select(literal("rows"), literal(name), func.count()).select_from(table)
+            for name, table in (
+                ("addresses", addresses), ("artifacts", artifacts), ("waiting", jobs), ("dead_letters", dead_letters)
+            )
+        ),
+        select(literal("newest"), literal(""), func.max(watermarks.c.last_at)),
+    )  # fmt: skip
+    found: dict[str, dict[str, int]] = defaultdict(dict)
     with store.connect() as connection:
-        total: dict[str, int] = {}
-        day: dict[str, int] = {}
-        ever = select(daily.c.what, func.sum(daily.c.n)).group_by(daily.c.what)
-        for what, n in connection.execute(ever):
-            total[what] = int(n)
-        newest = select(hourly.c.what, func.sum(hourly.c.n)).group_by(hourly.c.what)
-        for what, n in connection.execute(newest.where(hourly.c.hour >= yesterday)):
-            day[what] = int(n)
-
-        def count(table_count: object) -> int:
-            return int(connection.execute(table_count).scalar() or 0)  # type: ignore[call-overload]
-
-        return Counters(
-            sessions=total.get("sessions", 0),
-            sessions_day=day.get("sessions", 0),
-            addresses=count(select(func.count()).select_from(addresses)),
-            logins=total.get("logins", 0),
-            logins_day=day.get("logins", 0),
-            commands=total.get("commands", 0),
-            commands_day=day.get("commands", 0),
-            downloads=total.get("downloads", 0),
-            shed=total.get("shed", 0),
-            urls=count(select(func.count()).select_from(urls)),
-            urls_malicious=count(select(func.count()).where(urls.c.verdict.like("malicious-%"))),
-            urls_published=count(select(func.count()).where(urls.c.published_at.is_not(None))),
-            artifacts=count(select(func.count()).select_from(artifacts)),
-            waiting=count(select(func.count()).select_from(jobs)),
-            dead_letters=count(select(func.count()).select_from(dead_letters)),
-            last_event=_last_event(connection),
-        )
+        for of, what, n in connection.execute(figures):
+            found[of][what] = int(n or 0)
+    total, day, verdicts, rows = found["ever"], found["day"], found["verdict"], found["rows"]
+    return Counters(
+        sessions=total.get("sessions", 0),
+        sessions_day=day.get("sessions", 0),
+        addresses=rows["addresses"],
+        logins=total.get("logins", 0),
+        logins_day=day.get("logins", 0),
+        commands=total.get("commands", 0),
+        commands_day=day.get("commands", 0),
+        downloads=total.get("downloads", 0),
+        shed=total.get("shed", 0),
+        urls=sum(verdicts.values()),
+        urls_malicious=sum(n for verdict, n in verdicts.items() if verdict.startswith("malicious-")),
+        urls_published=rows["published"],
+        artifacts=rows["artifacts"],
+        waiting=rows["waiting"],
+        dead_letters=rows["dead_letters"],
+        last_event=_moment(from_micros(found["newest"][""])),
+    )
 
 
 def pulse(store: Store) -> Pulse:
     """A cheap value that changes whenever the store does; live updates compare it."""
+    count = select(func.count()).select_from(urls).scalar_subquery()
     with store.connect() as connection:
-        return Pulse(
-            events=int(connection.execute(select(func.sum(watermarks.c.events))).scalar() or 0),
-            urls=int(connection.execute(select(func.count()).select_from(urls)).scalar() or 0),
-            last_event=_last_event(connection),
-        )
+        row = connection.execute(
+            select(func.sum(watermarks.c.events), func.max(watermarks.c.last_at), count)
+        ).one()
+    return Pulse(events=int(row[0] or 0), last_event=_moment(row[1]), urls=int(row[2]))
 
 
 def timeline(
@@ -101,9 +109,7 @@ def countries(store: Store, since: datetime | None = None, part: PartOfDay | Non
     `part`: the part of a day at the beginning of the range, where it was read already. A country whose addresses were
     only shed in floods has no sessions, and is listed.
     """
-    # By an expression: SQLite would read all addresses in the order of their countries, to spare itself the grouping.
-    country = func.coalesce(addresses.c.country, "").label("country")
-    active = select(country, func.count().label("n")).group_by(country)
+    active = select(addresses.c.country, func.count().label("n")).group_by(addresses.c.country)
     counted: Counter[str] = Counter()
     with store.connect() as connection:
         begin, besides = None, None
@@ -128,6 +134,5 @@ def countries(store: Store, since: datetime | None = None, part: PartOfDay | Non
     return sorted(rows, key=lambda row: (-row.sessions, row.country))
 
 
-def _last_event(connection: Connection) -> datetime | None:
-    newest: datetime | None = connection.execute(select(func.max(watermarks.c.last_at))).scalar()
+def _moment(newest: datetime | None) -> datetime | None:
     return newest if newest and newest.year > 1970 else None

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, String, cast, func, select
 
 from urltrap.store.engine import Store
 from urltrap.store.queries.ranking import State, read_state
@@ -59,6 +59,7 @@ def read_part(connection: Connection, since: datetime) -> PartOfDay:
     )
     if part.begin == since:
         return part
+    # What belongs to a value is a sub-query for each: for a join, PostgreSQL reads all addresses and all URLs.
     n = func.count().label("n")
     made = (
         select(sessions.c.src_ip, n)
@@ -66,22 +67,26 @@ def read_part(connection: Connection, since: datetime) -> PartOfDay:
         .group_by(sessions.c.src_ip)
         .subquery()
     )
-    placed = select(made, addresses.c.country, addresses.c.asn).select_from(
-        made.outerjoin(addresses, addresses.c.address == made.c.src_ip)
-    )
-    for address, count, country, asn in connection.execute(placed).all():
+    place = addresses.c.country + " " + func.coalesce(cast(addresses.c.asn, String(20)), "")
+    placed = select(made, select(place).where(addresses.c.address == made.c.src_ip).scalar_subquery())
+    places: Counter[str] = Counter()
+    for address, count, where in connection.execute(placed).all():
         part.sources[address] = count
-        part.countries[country or ""] += count
-        if asn is not None:
-            part.networks[asn] += count
+        places[where or " "] += count
+    for where, count in places.items():
+        country, _, asn = where.partition(" ")
+        part.countries[country] += count
+        if asn:
+            part.networks[int(asn)] += count
     seen = (
         select(sightings.c.url_key, n)
         .where(sightings.c.at >= since, sightings.c.at < part.begin)
         .group_by(sightings.c.url_key)
         .subquery()
     )
-    named = select(seen, urls.c.host).select_from(seen.join(urls, urls.c.key == seen.c.url_key))
+    named = select(seen, select(urls.c.host).where(urls.c.key == seen.c.url_key).scalar_subquery())
     for key, count, host in connection.execute(named).all():
-        part.urls[key] = count
-        part.hosts[host] += count
+        if host is not None:
+            part.urls[key] = count
+            part.hosts[host] += count
     return part

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select, union_all
+from sqlalchemy import Connection, Select, func, literal, null, select, union_all
 
 from urltrap.store.rollups import EVER
 from urltrap.store.schema import spans, tallies, watermarks
@@ -90,24 +90,30 @@ def counts_of(
 
     `besides`: counts by value to be added, of the part of a day before `since`. `state`: as of `most_frequent`.
     """
-    named = {row.key: row.value for row in connection.execute(
-        select(tallies.c.key, tallies.c.value).where(tallies.c.what == what, tallies.c.day == EVER)
-    )}  # fmt: skip
-    counts: Counter[bytes] = Counter()
-    if since is None:
-        queries = [select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day == EVER)]
-    else:
+    # One statement: first the values of all keys with what they have ever, then what keys have in the range.
+    ever = select(tallies.c.key, tallies.c.n, tallies.c.value).where(
+        tallies.c.what == what, tallies.c.day == EVER
+    )
+    queries = [ever]
+    if since is not None:
         state = state or read_state(connection)
         span = beginning_at(state.held, what, since)
         first = from_micros(span.end) if span else since
-        queries = [select(tallies.c.key, tallies.c.n).where(tallies.c.what == what, tallies.c.day >= first)]
+        within = select(tallies.c.key, tallies.c.n, null()).where(
+            tallies.c.what == what, tallies.c.day >= first
+        )
+        queries.append(within)
         if span:
-            queries.append(
-                select(spans.c.key, spans.c.n).where(spans.c.what == what, spans.c.days == span.days)
-            )
-    for query in queries:
-        for key, n in connection.execute(query).all():
-            counts[named[key]] += int(n)
+            mine = (spans.c.what == what, spans.c.days == span.days)
+            queries.append(select(spans.c.key, spans.c.n, null()).where(*mine))
+    named: dict[bytes, bytes] = {}
+    by_key: Counter[bytes] = Counter()
+    for key, n, value in connection.execute(_together(queries)).all():
+        if value is not None:
+            named[key] = value
+        if value is None or since is None:
+            by_key[key] += int(n)
+    counts = Counter({named[key]: n for key, n in by_key.items()})
     counts.update(besides or {})
     return {value: n for value, n in counts.items() if n > 0}
 
