@@ -324,6 +324,14 @@ class Process(Protocol):
         ...
 
     # identity
+    def set_user(self, uid: int) -> None:
+        """setuid(2) with the groups that the user is in; nobody asks here whether this one may."""
+        ...
+
+    def sink(self, take: Callable[[bytes], None]) -> int:
+        """A descriptor whose writes are handed to `take`: a service's way to the journal."""
+        ...
+
     def crypt(self, password: bytes, setting: str) -> str | None:
         """crypt(3); None for a kind of hash that is not known here."""
         ...

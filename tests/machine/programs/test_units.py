@@ -159,3 +159,40 @@ def test_states_are_kept_between_visits_and_bounded() -> None:
     overlay.units["last.service"].say(5.0, "systemd[1]", "text")
     again = Overlay.loads(overlay.dumps(6.0), image, lambda sha256, size: None)
     assert again.units == overlay.units and len(again.units) == UNITS_MAX + 1
+
+
+def test_a_service_runs_as_its_user_in_its_folder_and_writes_where_it_was_told(box: Box) -> None:
+    box.run("useradd -m bob")
+    unit(box, "u", "User=bob\nWorkingDirectory=/var\nEnvironment=A=1 'B=x y'\nStandardOutput=append:/tmp/u.log\n"
+         "ExecStart=/bin/sh -c 'id -un; pwd; echo $A-$B; echo oops >&2; touch /etc/x; sleep 1000'")  # fmt: skip
+    shown = said(box, "systemctl start u; sleep 1; cat /tmp/u.log; ps -C sh -o user= ; ls /etc/x")
+    assert shown.startswith("bob\n/var\n1-x y\noops\ntouch: cannot touch '/etc/x': Permission denied\nbob\n")
+    assert shown.endswith("ls: cannot access '/etc/x': No such file or directory\n")
+
+
+def test_what_a_service_says_is_in_the_journal_line_by_line(box: Box) -> None:
+    unit(box, "j", "ExecStart=/bin/sh -c 'echo one; printf tw; echo o >&2'\nSyslogIdentifier=")
+    shown = said(box, "systemctl start j; sleep 1; journalctl -u j")
+    assert re.search(r" sh\[\d+\]: one\n.* sh\[\d+\]: two\n", shown)
+
+
+@pytest.mark.parametrize(
+    ("setting", "status", "words"),
+    [
+        ("User=nobob", "217/USER", "Failed to determine user credentials: No such process"),
+        ("WorkingDirectory=/nowhere", "200/CHDIR", "Changing to the requested working directory failed: No such file"),
+        ("StandardOutput=file:/nowhere/x", "209/STDOUT", "Failed to set up standard output: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_a_step_that_fails_before_the_program_is_named(
+    box: Box, setting: str, status: str, words: str
+) -> None:
+    unit(box, "s", f"{setting}\nExecStart=/bin/sleep 9")
+    shown = said(box, "systemctl start s; sleep 1; systemctl status s")
+    assert f"(code=exited, status={status})" in shown and f"s.service: {words}" in shown
+
+
+def test_debians_sh_stays_while_its_last_program_runs(box: Box) -> None:
+    line = "{} -c 'true; sleep 5' & sleep 1; ps -o args= -p $!"
+    assert said(box, line.format("sh")) == "sh -c true; sleep 5\n"
+    assert said(box, line.format("bash")) == "sleep 5\n"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from urltrap.machine.api import O_APPEND, O_WRONLY, S_IFCHR, S_IFREG, Stat
+from urltrap.machine.api import O_APPEND, O_WRONLY, S_IFCHR, S_IFREG, S_IFSOCK, Stat
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.blockdev import BlockContent
 from urltrap.machine.fs.content import PagedContent
@@ -233,6 +234,25 @@ class DeviceFile(File):
         """Everything is swallowed; /dev/full is full."""
         if self._rdev == (1, 7):
             raise SysError(errno.ENOSPC, self.path)
+        return len(data)
+
+
+class SinkFile(File):
+    """A socket to somebody who takes everything at once, as the journal does of a service."""
+
+    __slots__ = ("_inode", "_take")
+
+    def __init__(self, inode: int, take: Callable[[bytes], None]) -> None:
+        super().__init__(f"socket:[{inode}]", O_WRONLY)
+        self._inode, self._take = inode, take
+
+    def stat(self) -> Stat:
+        """fstat(2)."""
+        return Stat(S_IFSOCK | 0o777, 0, inode=self._inode, device=8)
+
+    def try_write(self, process: ProcessState, data: bytes) -> int:
+        """Never blocks."""
+        self._take(data)
         return len(data)
 
 

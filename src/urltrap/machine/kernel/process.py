@@ -10,7 +10,7 @@ from urltrap.machine.api import STOPPED, Process, Run, encode
 from urltrap.machine.effects import Fetch, FetchReply
 from urltrap.machine.errors import BudgetError, SysError
 from urltrap.machine.kernel.executable import Executable, find_program
-from urltrap.machine.kernel.files import File
+from urltrap.machine.kernel.files import File, SinkFile
 from urltrap.machine.kernel.signalling import kill
 from urltrap.machine.kernel.signals import SIGPIPE
 from urltrap.machine.kernel.state import ProcessState
@@ -259,6 +259,15 @@ class KernelProcess(ProcessState):
         if self.terminal is None:
             raise SysError(errno.ENOTTY)
         self.terminal.foreground = group
+
+    def set_user(self, uid: int) -> None:
+        """setuid(2) with the user's groups."""
+        self.uid = uid
+        self.gid, self.groups = self.kernel.accounts.groups_of(uid)
+
+    def sink(self, take: Callable[[bytes], None]) -> int:
+        """A descriptor whose writes are handed to `take`."""
+        return self._install(SinkFile(self.kernel.next_inode(), take))
 
     def new_session(self) -> None:
         """setsid(2)."""

@@ -11,15 +11,24 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from urltrap.machine.api import Process, Run
+from urltrap.machine.api import Process
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._system import account, text_of
+from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._unitexec import (
+    CHDIR,
+    EXEC,
+    PATH,
+    STDOUT,
+    STEPS,
+    USER,
+    Setting,
+    program,
+    setting_of,
+)
 from urltrap.machine.programs._units import sections, unit_file
 from urltrap.machine.units import Result, UnitRun, known
 
-_EXEC_FAILED = 203
 _LIMIT, _WITHIN = 5, 10.0
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 _CLEAN = (0, 128 + 1, 128 + 2, 128 + 13, 128 + 15)
 _JOB_FAILED = (
     'Job for {0} failed because {1}.\nSee "systemctl status {0}" and "journalctl -xeu {0}" for details.\n'
@@ -35,8 +44,7 @@ class Service:
     stops: tuple[str, ...]
     restart: str
     remains: bool
-    user: str
-    folder: str
+    setting: Setting
     problem: str
     """Why it is not started at all; empty where it can be."""
 
@@ -64,7 +72,7 @@ def service_of(p: Process, unit: str) -> Service:
         problem += "Refusing."
     return Service(
         kind, starts, tuple(found.get("ExecStop", [])), last("Restart", "no"),
-        last("RemainAfterExit") in ("yes", "true", "1", "on"), last("User"), last("WorkingDirectory", "/"), problem,
+        last("RemainAfterExit") in ("yes", "true", "1", "on"), setting_of(found), problem,
     )  # fmt: skip
 
 
@@ -167,19 +175,10 @@ def _launch(p: Process, unit: str, service: Service, run: UnitRun) -> None:
     argv = _words(unit, command) or ["/bin/true"]
     path = next((place for place in _places(argv[0]) if _runs(p, place)), "")
 
-    def entry(child: Process) -> Run:
-        child.new_session()
-        null = child.open("/dev/null", 2)
-        for fd in (0, 1, 2):
-            child.dup2(null, fd)
-        if not path:
-            yield from child.tick()
-            return _EXEC_FAILED
-        try:
-            return (yield from child.exec(argv, path=path, env=_environment(p, service)))
-        except SysError:
-            return _EXEC_FAILED
+    def say(who: str, text: str) -> None:
+        run.say(p.now(), who, text)
 
+    entry = program(p, service.setting, argv, path, say)
     run.command, run.began, run.status, run.killed = " ".join(argv), p.now(), -1, False
     run.pid = pid = p.fork(entry, comm=(path or argv[0]).rpartition("/")[2][:15])
     p.watch(pid, lambda status: _over(p, unit, service, run, pid, status, path or argv[0]))
@@ -188,7 +187,7 @@ def _launch(p: Process, unit: str, service: Service, run: UnitRun) -> None:
 
 
 def _places(name: str) -> list[str]:
-    return [name] if "/" in name else [f"{folder}/{name}" for folder in _PATH.split(":")]
+    return [name] if "/" in name else [f"{folder}/{name}" for folder in PATH.split(":")]
 
 
 def _runs(p: Process, path: str) -> bool:
@@ -196,15 +195,6 @@ def _runs(p: Process, path: str) -> bool:
         return not p.fs.stat(path).is_dir and p.fs.access(path, 1)
     except SysError:
         return False
-
-
-def _environment(p: Process, service: Service) -> dict[str, str]:
-    digits = "0123456789abcdef"
-    env = {"PATH": f"{_PATH}:/sbin:/bin", "INVOCATION_ID": "".join(digits[p.random(16)] for _ in range(32))}
-    if service.user:
-        fields = account(p, service.user)
-        env |= {"USER": service.user, "LOGNAME": service.user, "HOME": fields[5] if fields else "/"}
-    return env
 
 
 def _over(p: Process, unit: str, service: Service, run: UnitRun, pid: int, status: int, path: str) -> None:
@@ -269,15 +259,21 @@ def _over(p: Process, unit: str, service: Service, run: UnitRun, pid: int, statu
 def _ending(p: Process, unit: str, run: UnitRun, pid: int, path: str) -> list[tuple[str, str]]:
     """The lines about how the main process ended: who says it, and what; none where all went well."""
     found = []
-    if run.status == _EXEC_FAILED:
+    if run.status in STEPS:
         me = f"systemd[{pid}]" if p.persona.kind != "debian-13" else f"({path.rpartition('/')[2][:8]})[{pid}]"
-        reason = (
-            errno.ENOENT if not _there(p, path) else errno.EACCES if not _runs(p, path) else errno.ENOEXEC
-        )
+        if run.status == EXEC:
+            reason = (
+                errno.ENOENT if not _there(p, path) else errno.EACCES if not _runs(p, path) else errno.ENOEXEC
+            )
+            if reason != errno.ENOEXEC:
+                found.append((me, f"{unit}: Failed to locate executable {path}: {SysError(reason).words}"))
+        else:
+            reason = errno.ESRCH if run.status == USER else errno.ENOENT
+            what = {USER: "Failed to determine user credentials", CHDIR: "Changing to the requested working directory"
+                    " failed", STDOUT: "Failed to set up standard output"}.get(run.status, "Failed")  # fmt: skip
+            found.append((me, f"{unit}: {what}: {SysError(reason).words}"))
         words = SysError(reason).words
-        if reason != errno.ENOEXEC:
-            found.append((me, f"{unit}: Failed to locate executable {path}: {words}"))
-        found.append((me, f"{unit}: Failed at step EXEC spawning {path}: {words}"))
+        found.append((me, f"{unit}: Failed at step {STEPS[run.status]} spawning {path}: {words}"))
     if run.status:
         code = "killed" if run.killed else "exited"
         found.append(("systemd[1]", f"{unit}: Main process exited, code={code}, status={status_words(run)}"))
@@ -292,8 +288,7 @@ def _there(p: Process, path: str) -> bool:
     return True
 
 
-_EXIT_NAMES = {0: "SUCCESS", 1: "FAILURE", 2: "INVALIDARGUMENT", 126: "n/a", 127: "n/a", 200: "CHDIR",
-               203: "EXEC", 217: "USER"}  # fmt: skip
+_EXIT_NAMES = {0: "SUCCESS", 1: "FAILURE", 2: "INVALIDARGUMENT", 126: "n/a", 127: "n/a", **STEPS}
 _SIGNAL_NAMES = {1: "HUP", 2: "INT", 6: "ABRT", 9: "KILL", 11: "SEGV", 13: "PIPE", 15: "TERM"}
 
 

@@ -60,7 +60,8 @@ def _run_parsed(sh: Shell, script: Script, origin: str, top: bool) -> Gen[int]:
     sh.status = sh.status if script.commands or script.error else 0
     for first, last, delimiter in script.warnings:
         yield from warn_here(sh, first, last, delimiter)
-    if origin == "-c" and script.commands and script.error is None:
+    if origin == "-c" and script.commands and script.error is None and sh.dialect.name != "dash":
+        # Debian's dash stays and waits, the others let their last program take their place.
         sh.final = _last_simple(script.commands[-1])
     for node in script.commands:
         yield from run_command(sh, node, top)
