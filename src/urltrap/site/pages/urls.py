@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from urltrap.model.event import CommandEntered, DownloadAsked, EventBase
+from urltrap.model.submission import Submission
 from urltrap.model.verdict import VerdictName
 from urltrap.model.views import SightingRow, UrlDetail, UrlFilter
 from urltrap.site.context import render, site_of
@@ -19,7 +20,7 @@ from urltrap.site.pages.errors import Missing
 from urltrap.site.pages.queries import Blank, Cursor, Moment, Query, Short, Text, get
 from urltrap.site.text import Span
 from urltrap.site.words import AXES
-from urltrap.store import Store, decisions
+from urltrap.store import Store, decisions, submissions
 from urltrap.store.queries import facets as facet_queries
 from urltrap.store.queries import intel as intel_queries
 from urltrap.store.queries import sessions as session_queries
@@ -128,6 +129,7 @@ def _url(request: Request, key: str) -> HTMLResponse:
         desk=site.desk,
         pending=site.desk.pending(detail.row.url),
         leads=intel_queries.lead(store, detail.row.id),
+        handed=_handed(store, detail),
         children=url_queries.second_stages(store, [row.artifact.sha256 for row in detail.artifacts]),
     )
 
@@ -136,6 +138,14 @@ def _allowed(store: Store, host: str) -> str:
     """The entry of the allow-list that a host is under."""
     with store.connect() as connection:
         return decisions.allow_list(connection).entry_of(host)
+
+
+def _handed(store: Store, detail: UrlDetail) -> list[Submission]:
+    """What was handed to others of the URL and its payloads, newest first."""
+    found = submissions.of_subject(store, "url", detail.row.url)
+    for row in detail.artifacts[:_TOLD]:
+        found += submissions.of_subject(store, "sha256", row.artifact.sha256)
+    return sorted(found, key=lambda item: item.asked, reverse=True)
 
 
 def tell(store: Store, rows: Sequence[SightingRow]) -> list[Told]:
