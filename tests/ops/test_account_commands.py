@@ -120,3 +120,23 @@ def test_a_rebuild_on_a_server_says_what_becomes_of_the_accounts(
     said = run("rebuild", "--data", data)
     assert said.exit_code == 1
     assert "in no journal" in " ".join(said.output.split()) and "db move" in " ".join(said.output.split())
+
+
+def test_a_right_is_given_to_a_person_and_taken_again(data: Path) -> None:
+    at = ("--data", data)
+    run("user", "add", "ada", "--role", "admin", *at, typed=PASSWORD + "\n")
+    (listed,) = json.loads(run("user", "list", "--json", *at).output)
+    assert listed["rights"] == [], "no role has it"
+    assert run("user", "allow", "ada", "payloads", *at).exit_code == 0
+    assert run("user", "allow", "ada", "payloads", *at).exit_code == 0, "harmless to repeat"
+    (listed,) = json.loads(run("user", "list", "--json", *at).output)
+    assert listed["rights"] == ["payloads"]
+    assert "payloads" in run("user", "list", *at).output
+    assert "no right" in run("user", "allow", "ada", "everything", *at).output
+    assert "no user eve" in run("user", "allow", "eve", "payloads", *at).output
+    assert run("user", "deny", "ada", "payloads", *at).exit_code == 0
+    (listed,) = json.loads(run("user", "list", "--json", *at).output)
+    assert listed["rights"] == []
+    store = open_store(str(data / "urltrap.db"))
+    assert {"right.given", "right.taken"} <= {entry.action for entry in audit.page(store)[0]}
+    store.close()

@@ -109,7 +109,7 @@ def create_app(
         exception_handlers={**errors.HANDLERS, HTTPException: refused},
     )
     sealer = Sealer(secret) if secret else None
-    site = Site(store, settings, now, templates, live, Editions(now), data, now(), desk, sealer)
+    site = Site(store, settings, now, templates, live, Editions(now), data, now(), desk, KeyLimits(), sealer)
     app.state.site = site
     app.mount(PREFIX, create_api(site))
     app.mount("/static/build", _KeptFiles(directory=BUILD))

@@ -19,6 +19,7 @@ from urltrap.site import text, words
 from urltrap.site.assets import Assets
 from urltrap.site.auth.forms import token_of
 from urltrap.site.auth.identity import identity_of
+from urltrap.site.auth.limits import KeyLimits
 from urltrap.site.auth.onetime import Sealer
 from urltrap.site.desk import Desk
 from urltrap.site.live import LiveUpdates
@@ -46,6 +47,8 @@ class Site:
     """The data folder, where it is on this machine."""
     started: datetime
     desk: Desk
+    downloads: KeyLimits
+    """How often each user gets a payload."""
     sealer: Sealer | None = None
     """Keeps the secrets of one-time codes; None: they cannot be kept."""
 

@@ -15,6 +15,7 @@ users = table(
     need("totp", LongText),  # the secret of one-time codes, encrypted; empty: none
     need("totp_step", BigInteger),  # of the newest code that was taken: none is taken twice
     need("created", Micros),
+    need("rights", String(120), server_default=""),  # besides those of the role, with commas
 )
 
 user_sessions = table(

@@ -73,6 +73,8 @@ def test_each_is_answered_what_the_rules_say_and_nothing_else(askers: Askers, wh
                 allowed = rule.scope == who.removeprefix("key:")
             else:
                 allowed = who in ROLES and ROLES.index(who) >= ROLES.index(rule.role)  # type: ignore[arg-type]
+            if rule.right is not None:
+                allowed = False  # nobody here was given it; who was is asked in test_parcels
             if method == "POST":
                 # No form was sent along: for who is allowed, that is what is wrong with it.
                 fits = status == 415 if allowed else status in REFUSALS

@@ -39,6 +39,7 @@ app.add_typer(user, name="user")
 app.add_typer(key, name="key")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
+RightArgument = Annotated[str, typer.Argument(metavar="RIGHT", help=f"one of {', '.join(users.RIGHTS)}")]
 RoleOption = Annotated[str, typer.Option(help=f"one of {', '.join(users.ROLES)}")]
 
 
@@ -67,15 +68,21 @@ def list_users(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> 
     if as_json:
         print_json(
             [
-                {"name": row.name, "role": row.role, "codes": bool(row.totp), "since": row.created.isoformat()}
+                {
+                    "name": row.name, "role": row.role, "rights": sorted(row.right_set), "codes": bool(row.totp),
+                    "since": row.created.isoformat(),
+                }
                 for row in rows
             ]
         )  # fmt: skip
         return
     print_table(
         "users of the site",
-        ("name", "role", "one-time codes", "since (UTC)"),
-        [(row.name, row.role, "yes" if row.totp else "no", f"{row.created:%Y-%m-%d %H:%M}") for row in rows],
+        ("name", "role", "rights", "one-time codes", "since (UTC)"),
+        [
+            (row.name, row.role, row.rights, "yes" if row.totp else "no", f"{row.created:%Y-%m-%d %H:%M}")
+            for row in rows
+        ],
     )
 
 
@@ -99,6 +106,22 @@ def change_role(
     with _accounts(data) as (store, now, by):
         users.set_role(store, name, role, now, by)
     _say(f"{name} is {role}")
+
+
+@user.command("allow")
+def allow(name: NameArgument, right: RightArgument, data: DataOption = DEFAULT_DATA) -> None:
+    """Give a user a right that no role has: `payloads`, to download what attackers brought (as an encrypted zip)."""
+    with _accounts(data) as (store, now, by):
+        users.set_right(store, name, right, True, now, by)
+    _say(f"{name} has the right {right}; what is done with it is in the log")
+
+
+@user.command("deny")
+def deny(name: NameArgument, right: RightArgument, data: DataOption = DEFAULT_DATA) -> None:
+    """Take a right from a user; it counts at once."""
+    with _accounts(data) as (store, now, by):
+        users.set_right(store, name, right, False, now, by)
+    _say(f"{name} has the right {right} no more")
 
 
 @user.command("remove")

@@ -100,7 +100,9 @@ class Gate:
         if token:
             held = sessions.held(house.store, token, house.lifetime, house.now())
             if held is not None:
-                who = replace(who, name=held.user.name, role=held.user.role, token=token)
+                who = replace(
+                    who, name=held.user.name, role=held.user.role, token=token, rights=held.user.right_set
+                )
                 if rule.kind == "page" and _by_hand(request):
                     who = replace(
                         who, unwritable=not _written(sessions.touch, house.store, token, held, house.now())
@@ -110,6 +112,12 @@ class Gate:
             return None
         if who.role is None:
             return self._unknown(request, rule)
+        if rule.right is not None and rule.right not in who.rights:
+            return self._no(
+                request, rule, 403,
+                f"This asks for the right {rule.right}, which an admin gives to a person by name: urltrap user allow "
+                f"{who.name or 'NAME'} {rule.right}",
+            )  # fmt: skip
         if not who.has(rule.role):
             return self._no(
                 request,
@@ -129,6 +137,8 @@ class Gate:
                 "site.trusted_proxies.",
             )  # fmt: skip
         request.scope["urltrap.identity"] = replace(who, name="(open)", role="admin", open_house=True)
+        if rule.right is not None:
+            return self._no(request, rule, 403, f"This is given to people by name: {_MAKE_ONE}.")
         return None
 
     def _by_key(self, request: Request, who: Identity, rule: Rule, presented: str) -> Response | None:

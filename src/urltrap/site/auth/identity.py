@@ -17,6 +17,8 @@ class Identity:
     name: str = ""
     role: Role | None = None
     scopes: frozenset[str] = frozenset()
+    rights: frozenset[str] = frozenset()
+    """What this user may besides his role."""
     token: str = ""
     """What the cookie holds."""
     address: str = ""

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from urltrap.site.api.routing import PREFIX
 from urltrap.store.accounts.keys import Scope as KeyScope
-from urltrap.store.accounts.users import Role
+from urltrap.store.accounts.users import Right, Role
 
 Kind = Literal["page", "program"]
 
@@ -21,17 +21,20 @@ class Rule:
     """Who is answered: everyone, or users from `role` on and keys with `scope`.
 
     `kind`: who is refused at a page is led to the log-in, a program gets a status and a problem in JSON.
+    `right`: what a user must have been given by name, besides the role.
     """
 
     role: Role | None
     scope: KeyScope | None = None
     kind: Kind = "page"
+    right: Right | None = None
 
 
 EVERYONE = Rule(None)
 VIEWER = Rule("viewer")
 ANALYST = Rule("analyst")
 ADMIN = Rule("admin")
+PAYLOADS = Rule("viewer", right="payloads")
 STREAM = Rule("viewer", kind="program")
 FEED = Rule("viewer", "feeds", "program")
 READ = Rule("viewer", "read", "program")
@@ -60,6 +63,7 @@ RULES: dict[str, Rule] = {
     "/urls/{key}": VIEWER,
     "/artifacts": VIEWER,
     "/artifacts/{sha256}": VIEWER,
+    "/artifacts/{sha256}/payload": PAYLOADS,
     "/families": VIEWER,
     "/families/{name:path}": VIEWER,
     "/campaigns": VIEWER,

@@ -18,6 +18,10 @@ Role = Literal["viewer", "analyst", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """From the least to the most."""
 
+Right = Literal["payloads"]
+RIGHTS: tuple[Right, ...] = get_args(Right)
+"""What no role includes, and people are given by name: `payloads`, to download what attackers brought."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
@@ -27,7 +31,7 @@ class AccountError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user. `totp`: the encrypted secret of one-time codes, empty for none."""
+    """One user. `totp`: the encrypted secret of one-time codes, empty for none. `rights`: with commas."""
 
     name: str
     role: Role
@@ -35,6 +39,12 @@ class User:
     totp: str
     totp_step: int
     created: datetime
+    rights: str = ""
+
+    @property
+    def right_set(self) -> frozenset[str]:
+        """What this user may besides his role."""
+        return frozenset(filter(None, self.rights.split(",")))
 
 
 def any_user(store: Store) -> bool:
@@ -102,6 +112,20 @@ def set_role(store: Store, name: str, role: str, now: datetime, by: Actor) -> No
         before = _keep_an_admin(connection, name) if role != "admin" else ""
         _change(connection, name, role=role)
         note(connection, now, by, "user.role", name, f"{before} → {role}" if before else role)
+
+
+def set_right(store: Store, name: str, right: str, given: bool, now: datetime, by: Actor) -> None:
+    """Give a user a right, or take it; harmless to repeat. Raises AccountError."""
+    if right not in RIGHTS:
+        raise AccountError(f"there is no right {right!r}; known: {', '.join(RIGHTS)}")
+    with store.begin() as connection:
+        query = select(users.c.rights).where(users.c.name == name).with_for_update()
+        held = connection.execute(query).scalar()
+        if held is None:
+            raise _nobody(name)
+        rights = set(filter(None, held.split(","))) - {right} | ({right} if given else set())
+        _change(connection, name, rights=",".join(sorted(rights)))
+        note(connection, now, by, "right.given" if given else "right.taken", name, right)
 
 
 def remove(store: Store, name: str, now: datetime, by: Actor) -> None:
