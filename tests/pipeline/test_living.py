@@ -7,6 +7,7 @@ from tests.pipeline.conftest import ELF, START, Bench
 
 from urltrap.model.capture import Capture, Hop
 from urltrap.model.event import Captured
+from urltrap.model.ids import new_ulid
 from urltrap.store.queries import intel as queries
 from urltrap.store.queries import urls
 from urltrap.store.rows import url_key
@@ -134,3 +135,19 @@ def test_checks_have_a_fifth_of_what_may_leave_the_machine_in_a_minute(bench: Be
                 ).scalar_one()
             )
     assert looked == [3, 3, 6, 8, 8], "those that are late are checked a minute later, none is left out"
+
+
+def test_an_answer_that_is_taken_in_before_its_url_is_recovered_begins_the_checks(bench: Bench) -> None:
+    url = b"http://198.51.100.7/early"
+    bench.fetcher.bodies[url.decode()] = ELF
+    session = new_ulid(1_795_000_100_001, (1).to_bytes(10, "big"))  # that of the visit to come
+    bench.trap_fetches(url, session)
+    bench.line.drain()
+    assert bench.visit(b"wget " + url, asks=[(url, b"early")]) == session
+    bench.line.drain()
+    bench.time = START + 5 * MINUTE
+    bench.line.drain()
+    bench.asked()
+    assert [(request.purpose, request.method) for request in bench.fetcher.requests][1:] == [
+        ("recheck", "HEAD")
+    ]

@@ -75,7 +75,7 @@ def _note(workshop: Workshop, connection: Connection, key: str) -> None:
         row["state"] = "moved"
     following = _next(told[0][0], told[-1][0], row["gone"])
     held = connection.execute(select(urls.c.held).where(urls.c.key == key)).scalar()
-    if held is not False:
+    if held:  # a URL that recovery has not come to yet may be one that is checked: `look` asks again
         following = None
     upsert(
         connection, liveness, [{"url_key": key, **row, "next": following}],
