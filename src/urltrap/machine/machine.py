@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from urltrap.machine.api import Connection, FileSystem
 from urltrap.machine.errors import SysError
@@ -23,10 +24,19 @@ from urltrap.machine.kernel.tty import Tty
 from urltrap.machine.persona import Persona
 from urltrap.machine.power import PowerPlan, booted, reborn
 from urltrap.machine.proc import ProcMount, SysMount
+from urltrap.machine.programs._unitboot import started
+from urltrap.machine.units import known
 from urltrap.model.settings import SessionLimits
 
 _STORED = frozenset({"devtmpfs", "tmpfs", "ramfs", "ext4", "ext3", "ext2", "xfs", "btrfs", "overlay", "vfat", "jffs2",
                      "squashfs", "ubifs", "yaffs2", "cramfs"})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The machine's own look at its files."""
+
+    fs: FileSystem
 
 
 class LoginError(Exception):
@@ -96,15 +106,26 @@ class Machine:
                 self.overlay.revert(node.number)
         self.overlay.power = None
         self.overlay.units.clear()
+        self.overlay.left.clear()
         self.overlay.boot_time = booted(plan)
         self.kernel = self._started(self.overlay.boot_time)
         self.kernel.pass_time(plan.back)
+        if self._installed.is_server:
+            self._start_units(self.overlay.boot_time)
         if self._installed.is_server:
             records = start_records(self._installed.kernel.release, plan.at, self.overlay.boot_time)
             try:
                 self.view(0).write("/var/log/wtmp", records, append=True)
             except SysError:
                 pass  # he removed it or filled the disk: a start leaves no record then
+
+    def _start_units(self, boot: float) -> None:
+        files = Files(self.view(0))
+        for unit, run, row in started(files, boot, self.kernel.next_pid):
+            known(self.overlay.units, unit)
+            self.overlay.units[unit] = run
+            if row is not None:
+                self.overlay.left[row.pid] = row
 
     def login(self, user: str, connection: Connection, now: float, password: bytes | None = None) -> Login:
         """Let a user in, with the password that opened; everybody who is in is seen by ``who``. LoginError where

@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from urltrap.machine.api import S_IFDIR, S_IFMT, S_IFREG
+from urltrap.machine.api import S_IFDIR, S_IFMT, S_IFREG, ProcessInfo
 from urltrap.machine.effects import Content
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.content import OpaqueContent, PagedContent, StoredContent
 from urltrap.machine.fs.image import Image
 from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.program import ProgramContent
+from urltrap.machine.left import dump_left, load_left
 from urltrap.machine.power import PowerPlan
 from urltrap.machine.units import UnitRun, dump_units, load_units
 
@@ -37,13 +38,14 @@ class Overlay:
     `max_bytes` bounds the memory of contents and nodes, `max_nodes` their number; `used` is what is taken now.
     `refused` counts how often a quota said no (the kernel tells it once). `power` is what he planned with
     ``shutdown`` and the like, `boot_time` when the machine was last started by that (None: not by him), `units` what
-    systemd knows of the units that he started and stopped.
+    systemd knows of the units that he started and stopped, `left` the processes that go on without him (`left.py`).
     """
 
     __slots__ = (
         "boot_time",
         "entries",
         "image",
+        "left",
         "max_bytes",
         "max_nodes",
         "next_number",
@@ -68,11 +70,12 @@ class Overlay:
         self.boot_time: float | None = None
         self.power: PowerPlan | None = None
         self.units: dict[str, UnitRun] = {}
+        self.left: dict[int, ProcessInfo] = {}
 
     @property
     def changed(self) -> bool:
         """True where there is something to keep."""
-        return bool(self.nodes or self.entries or self.boot_time or self.power or self.units)
+        return bool(self.nodes or self.entries or self.boot_time or self.power or self.units or self.left)
 
     def charge(self, amount: int) -> None:
         """Take `amount` bytes of the quota (negative: give back); SysError ENOSPC where it is used up."""
@@ -148,6 +151,7 @@ class Overlay:
                 "boot": self.boot_time,
                 "power": self.power and [self.power.kind, self.power.at, self.power.back],
                 "units": dump_units(self.units),
+                "left": dump_left(self.left),
             },
             separators=(",", ":"),
         ).encode()
@@ -199,6 +203,7 @@ class Overlay:
             overlay.boot_time = None if boot is None else float(boot)
             overlay.power = PowerPlan(power[0], float(power[1]), float(power[2])) if power else None
             overlay.units = load_units(meta.get("units", {}))
+            overlay.left = load_left(meta.get("left", []))
             over = meta["over"]
         except (zlib.error, ValueError, KeyError, IndexError, TypeError) as problem:
             raise OverlayError(f"the kept overlay is damaged ({problem}): begin with a new one") from problem

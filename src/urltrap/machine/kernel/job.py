@@ -16,7 +16,9 @@ from urltrap.machine.kernel.kernel import Kernel
 from urltrap.machine.kernel.pace import Pace
 from urltrap.machine.kernel.process import KernelProcess
 from urltrap.machine.kernel.signals import NAMES, NUMBERS, SIGKILL, SIGWINCH
+from urltrap.machine.kernel.table import row_of_process
 from urltrap.machine.kernel.waiting import WaitQueue
+from urltrap.machine.left import leave
 from urltrap.model.event import BudgetSpent, EventBase, ProgramRun
 from urltrap.model.settings import SessionLimits
 
@@ -223,7 +225,12 @@ class KernelJob:
         return self.terminal.unread if self.terminal is not None else len(self.input.buffer)
 
     def end(self) -> None:
-        """Kill everything that it has left (the driver gives it up)."""
+        """Give it up: what would go on without its client stays in the process table (`machine.left`), unstepped."""
+        if not self._down:
+            staying = [each for each in self._mine() if each is not self.leader and each.state in "RS"]
+            leave(self.kernel.tree.overlay.left, map(row_of_process, staying))
+            for process in staying:
+                self.kernel.watchers.pop(process.pid, None)
         for process in self._mine():
             self.kernel.signal(process, SIGKILL)
         self._asked.clear()

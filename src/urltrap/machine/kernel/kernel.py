@@ -81,7 +81,7 @@ class Kernel:
         self.pipe_bytes = 0
         self.terminals = terminals
         self.current: KernelProcess | None = None
-        self._pid = persona.first_pid
+        self._pid = max(persona.first_pid, *tree.overlay.left, 0)
         self._inode = 0
         self._noise = 0
         self._noise_seed = b""
@@ -100,7 +100,7 @@ class Kernel:
         self._pid += 1 if self.entropy(6) else 1 + self.entropy(4)
         if self._pid > 4_194_303:
             self._pid = 300
-        while self._pid in self.processes or self._pid in self.rows:
+        while self._pid in self.processes or self._pid in self.rows or self._pid in self.tree.overlay.left:
             self._pid += 1
         return self._pid
 

@@ -46,7 +46,9 @@ def _kill_one(kernel: Kernel, sender: KernelProcess, pid: int, signal: int) -> N
             raise SysError(errno.EPERM)
         kernel.signal(target, signal)
         return
+    left = kernel.tree.overlay.left
     row = next((each for each in resident_rows(kernel) if each.pid == pid), None) or kernel.rows.get(pid)
+    row = row or left.get(pid)
     if row is None:
         raise SysError(errno.ESRCH)
     if not _may_signal(sender, row.uid):
@@ -56,6 +58,7 @@ def _kill_one(kernel: Kernel, sender: KernelProcess, pid: int, signal: int) -> N
         signal not in (0, SIGCONT, *IGNORED_BY_DEFAULT, *STOPPING)
         and not is_kernel
         and pid not in kernel.rows
+        and left.pop(pid, None) is None
     ):
         kernel.gone.add(pid)
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def table(kernel: Kernel) -> list[ProcessInfo]:
     """All processes, by pid."""
     rows = {row.pid: row for row in resident_rows(kernel)}
+    rows.update(kernel.tree.overlay.left)
     rows.update(kernel.rows)
     for process in kernel.processes.values():
-        rows[process.pid] = _row(process)
+        rows[process.pid] = row_of_process(process)
     return [rows[pid] for pid in sorted(rows)]
 
 
@@ -26,9 +27,11 @@ def row_of(kernel: Kernel, pid: int) -> ProcessInfo | None:
     """One process; None where there is none of this number."""
     process = kernel.processes.get(pid)
     if process is not None:
-        return _row(process)
+        return row_of_process(process)
     if pid in kernel.rows:
         return kernel.rows[pid]
+    if pid in kernel.tree.overlay.left:
+        return kernel.tree.overlay.left[pid]
     if pid in kernel.gone:
         return None
     return next((_resident(kernel, each) for each in kernel.persona.residents if each.pid == pid), None)
@@ -47,7 +50,8 @@ def _resident(kernel: Kernel, each: Resident) -> ProcessInfo:
     )  # fmt: skip
 
 
-def _row(process: KernelProcess) -> ProcessInfo:
+def row_of_process(process: KernelProcess) -> ProcessInfo:
+    """One of the processes that run."""
     virtual, resident = memory_of(process.comm, process.kernel.persona.is_server)
     held = process.held // 1024
     return ProcessInfo(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from urltrap.machine.api import Process, decode, encode
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._system import Reader
 
 
 def rows(p: Process, path: str) -> list[list[str]]:
@@ -66,7 +67,7 @@ def free_number(p: Process, path: str, low: int, high: int = 60_000) -> int:
     return max([number for number in taken if low <= number <= high], default=low - 1) + 1
 
 
-def exists(p: Process, path: str) -> bool:
+def exists(p: Reader, path: str) -> bool:
     """True where a path is there."""
     try:
         p.fs.stat(path, follow=False)

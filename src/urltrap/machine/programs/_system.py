@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Protocol
 
-from urltrap.machine.api import Process, decode
+from urltrap.machine.api import FileSystem, Process, decode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
 
 
-def text_of(p: Process, path: str) -> str:
+class Reader(Protocol):
+    """Who looks at files: a process, or the machine itself."""
+
+    @property
+    def fs(self) -> FileSystem: ...
+
+
+def text_of(p: Reader, path: str) -> str:
     """A file's text; empty where it cannot be read."""
     try:
         return decode(p.fs.read(path))
@@ -38,7 +45,7 @@ def group_names(p: Process) -> dict[int, str]:
     return found
 
 
-def account(p: Process, name: str) -> list[str] | None:
+def account(p: Reader, name: str) -> list[str] | None:
     """The fields of a user's line in /etc/passwd; None where there is no such user."""
     for line in text_of(p, "/etc/passwd").splitlines():
         parts = line.split(":")

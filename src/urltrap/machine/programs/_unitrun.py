@@ -13,7 +13,7 @@ from typing import Any
 
 from urltrap.machine.api import Process
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._system import Reader, text_of
 from urltrap.machine.programs._unitexec import (
     CHDIR,
     EXEC,
@@ -49,7 +49,7 @@ class Service:
     """Why it is not started at all; empty where it can be."""
 
 
-def service_of(p: Process, unit: str) -> Service:
+def service_of(p: Reader, unit: str) -> Service:
     """Read a service's file."""
     found = sections(text_of(p, unit_file(p, unit))).get("Service", {})
 
@@ -76,7 +76,7 @@ def service_of(p: Process, unit: str) -> Service:
     )  # fmt: skip
 
 
-def title(p: Process, unit: str) -> str:
+def title(p: Reader, unit: str) -> str:
     """ "x.service - Description" as the journal names units."""
     text = sections(text_of(p, unit_file(p, unit))).get("Unit", {}).get("Description", [])
     return f"{unit} - {text[-1]}" if text else unit
@@ -154,7 +154,8 @@ def stop(p: Process, unit: str) -> None:
     run.become("inactive", p.now())
 
 
-def _words(unit: str, line: str) -> list[str]:
+def words_of(unit: str, line: str) -> list[str]:
+    """The words of a command line, specifiers filled in."""
     plain = (
         line.lstrip("-@:+!|").replace("%n", unit).replace("%N", unit.rpartition(".")[0]).replace("%%", "%")
     )
@@ -172,8 +173,8 @@ def _launch(p: Process, unit: str, service: Service, run: UnitRun) -> None:
     run.say(p.now(), "systemd[1]", f"{'Starting' if oneshot or service.kind == 'forking' else 'Started'} {name}"
             + ("..." if oneshot or service.kind == "forking" else "."))  # fmt: skip
     command = service.starts[0] if service.starts else "/bin/true"
-    argv = _words(unit, command) or ["/bin/true"]
-    path = next((place for place in _places(argv[0]) if _runs(p, place)), "")
+    argv = words_of(unit, command) or ["/bin/true"]
+    path = locate(p, argv[0])
 
     def say(who: str, text: str) -> None:
         run.say(p.now(), who, text)
@@ -186,11 +187,13 @@ def _launch(p: Process, unit: str, service: Service, run: UnitRun) -> None:
         run.become("active", p.now())
 
 
-def _places(name: str) -> list[str]:
-    return [name] if "/" in name else [f"{folder}/{name}" for folder in PATH.split(":")]
+def locate(p: Reader, name: str) -> str:
+    """The file of a program that systemd would run; empty where there is none."""
+    places = [name] if "/" in name else [f"{folder}/{name}" for folder in PATH.split(":")]
+    return next((place for place in places if _runs(p, place)), "")
 
 
-def _runs(p: Process, path: str) -> bool:
+def _runs(p: Reader, path: str) -> bool:
     try:
         return not p.fs.stat(path).is_dir and p.fs.access(path, 1)
     except SysError:
@@ -280,7 +283,7 @@ def _ending(p: Process, unit: str, run: UnitRun, pid: int, path: str) -> list[tu
     return found
 
 
-def _there(p: Process, path: str) -> bool:
+def _there(p: Reader, path: str) -> bool:
     try:
         p.fs.stat(path)
     except SysError:

@@ -10,7 +10,7 @@ from typing import Any
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._database import exists
-from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._system import Reader, text_of
 
 Gen = Generator[Any, Any, int]
 OWN = "/etc/systemd/system"
@@ -33,7 +33,7 @@ _NO_INSTALL = (
 )
 
 
-def unit_file(p: Process, unit: str) -> str:
+def unit_file(p: Reader, unit: str) -> str:
     """The path of a unit; empty where there is none."""
     if unit.startswith("/"):
         return unit if exists(p, unit) else ""
@@ -46,7 +46,7 @@ def unit_file(p: Process, unit: str) -> str:
     )
 
 
-def _there(p: Process, path: str) -> bool:
+def _there(p: Reader, path: str) -> bool:
     try:
         p.fs.stat(path, follow=False)
     except SysError:
@@ -54,7 +54,7 @@ def _there(p: Process, path: str) -> bool:
     return True
 
 
-def _target(p: Process, path: str) -> str:
+def _target(p: Reader, path: str) -> str:
     """Where a link leads; empty where it is none."""
     try:
         return p.fs.readlink(path)
@@ -62,7 +62,7 @@ def _target(p: Process, path: str) -> str:
         return ""
 
 
-def masked(p: Process, unit: str) -> bool:
+def masked(p: Reader, unit: str) -> bool:
     """True where the unit is a link to /dev/null."""
     return _target(p, unit_file(p, unit)) == "/dev/null"
 
