@@ -40,6 +40,7 @@ def test_an_error_shows_the_machine_s_file_and_never_one_of_the_host(box: Box, t
     ("line", "status", "said"),
     [
         ("python3 -c 'import os; print(os.getuid(), os.popen(\"id -un\").read().strip())'", 0, "0 root\n"),
+        ("python3 -c 'import os; print(os.getlogin())'", 0, "root\n"),
         ("python3 -c 'import platform; print(platform.machine())'", 0, "x86_64\n"),
         ("python3 -c 'import socket; print(socket.gethostname())' | diff - /etc/hostname", 0, ""),
         ("echo 'import sys; print(sys.argv)' | python3 - a b", 0, "['-', 'a', 'b']\n"),

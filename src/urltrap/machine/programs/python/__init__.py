@@ -152,9 +152,9 @@ def start(p: Process, argv: list[str], flags: dict[str, bool]) -> Vm:
     vm.path = [zipped, library, f"{library}/lib-dynload", local, "/usr/lib/python3/dist-packages"]
     vm.builtins = table()
     vm.builtins["__built__"] = _BUILT.get(p.persona.kind, _BUILT[""])
-    vm.stdin = TextFile(0, "<stdin>", "r", errors="surrogateescape")
-    vm.stdout = TextFile(1, "<stdout>", "w", errors="surrogateescape")
-    vm.stderr = TextFile(2, "<stderr>", "w", errors="surrogateescape")
+    vm.stdin = TextFile(0, "<stdin>", "r", encoding="utf-8", errors="surrogateescape")
+    vm.stdout = TextFile(1, "<stdout>", "w", encoding="utf-8", errors="surrogateescape")
+    vm.stderr = TextFile(2, "<stderr>", "w", encoding="utf-8", errors="surrogateescape")
     vm.stderr.at_once = True
     vm.stdout.at_once = flags["u"]
     vm.stdout.by_line = p.is_tty(1)

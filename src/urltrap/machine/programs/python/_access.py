@@ -23,6 +23,7 @@ from urltrap.machine.programs.python._objects import (
     Module,
     Named,
     Native,
+    PyError,
     Thing,
     Unsupported,
     class_of,
@@ -38,12 +39,16 @@ def attribute(vm: Vm, value: Any, name: str, default: Any = None) -> Gen:
         return found
     if default is not None:
         return default
-    shown = class_of(value).name
+    cls = class_of(value.function if isinstance(value, Bound) else value)
+    shown = (
+        cls.shown if cls.module in ("re", "_io", "datetime") else cls.name
+    )  # types of C are called with their module
     if isinstance(value, Module):
         missing_attribute(value, name)
         raise error("AttributeError", f"module '{value.name}' has no attribute '{name}'", name=name)
     if isinstance(value, Class):
-        raise error("AttributeError", f"type object '{value.name}' has no attribute '{name}'", name=name)
+        shown = value.shown if value.module == "datetime" else value.name
+        raise error("AttributeError", f"type object '{shown}' has no attribute '{name}'", name=name)
     raise error("AttributeError", f"'{shown}' object has no attribute '{name}'", name=name)
 
 
@@ -90,9 +95,10 @@ def _find(vm: Vm, value: Any, name: str) -> Gen:
     if isinstance(value, Thing):
         return value.attribute(name)
     if kind is Builtin or kind is Native:
-        return {"__name__": value.name, "__doc__": None, "__module__": getattr(value, "module", None)}.get(
-            name, MISSING
-        )
+        known = {"__name__": value.name, "__doc__": None, "__module__": getattr(value, "module", None)}
+        if isinstance(value, Native):
+            known["__self__"] = value.owner
+        return known.get(name, MISSING)
     if kind is Descriptor:
         if name in ("setter", "getter", "deleter"):
             return Builtin(name, lambda vm, function: _with_setter(value, name, function))
@@ -222,13 +228,46 @@ def _of_iterator(value: Iterator, name: str) -> Any:
     if value.type_name == "generator":
         if name == "send":
             return Builtin(name, lambda vm, sent: _next(vm, value, sent))
+        if name == "throw":
+            return Builtin(name, lambda vm, what, *rest: _throw(vm, value, what, *rest))
         if name == "close":
-            return Builtin(name, lambda vm: value.stack.clear())
+            return Builtin(name, lambda vm: _close(vm, value))
     return MISSING
 
 
-def _next(vm: Vm, value: Iterator, sent: Any = None) -> Gen:
-    found = yield from vm.resume(value, sent)
+def _throw(vm: Vm, value: Iterator, what: Any, given: Any = None, trace: Any = None) -> Gen:
+    if isinstance(what, Class):
+        what = (
+            given
+            if isinstance(given, Instance)
+            else (yield from _calls.call(vm, what, () if given is None else (given,)))
+        )
+    if not isinstance(what, Instance) or EXCEPTIONS["BaseException"] not in what.cls.mro:
+        shown = class_of(what).name
+        raise error(
+            "TypeError", f"exceptions must be classes or instances deriving from BaseException, not {shown}"
+        )
+    return (yield from _next(vm, value, problem=PyError(what)))
+
+
+def _close(vm: Vm, value: Iterator) -> Gen:
+    if not value.began:
+        value.stack.clear()
+        return
+    try:
+        found = yield from vm.resume(value, problem=error("GeneratorExit"))
+    except PyError as problem:
+        if {EXCEPTIONS["GeneratorExit"], EXCEPTIONS["StopIteration"]}.isdisjoint(problem.value.cls.mro):
+            raise
+        return
+    if found is not MISSING:
+        raise error("RuntimeError", "generator ignored GeneratorExit")
+
+
+def _next(vm: Vm, value: Iterator, sent: Any = None, problem: PyError | None = None) -> Gen:
+    if sent is not None and not value.began:
+        raise error("TypeError", "can't send non-None value to a just-started generator")
+    found = yield from vm.resume(value, sent, problem)
     if found is MISSING:
         raise error("StopIteration", *(() if value.result is None else (value.result,)))
     return found
@@ -258,7 +297,10 @@ def set_attribute(vm: Vm, owner: Any, name: str, value: Any) -> Gen:
         shown = class_of(owner).name
         if isinstance(owner, Named) and name in owner.cls.find("_fields"):
             raise error("AttributeError", "can't set attribute")
-        if host_attribute(owner, name) is not MISSING:
+        found = host_attribute(owner, name)
+        if found is not MISSING and not isinstance(found, Native):
+            raise error("AttributeError", f"attribute '{name}' of '{shown}' objects is not writable")
+        if found is not MISSING:
             raise error("AttributeError", f"'{shown}' object attribute '{name}' is read-only")
         raise error("AttributeError", f"'{shown}' object has no attribute '{name}'")
 
@@ -332,4 +374,5 @@ def delete_item(vm: Vm, owner: Any, index: Any) -> Gen:
     elif isinstance(owner, (list, dict, bytearray, deque)):
         native(vm, owner.__delitem__, index)
         return
-    raise error("TypeError", f"'{class_of(owner).name}' object doesn't support item deletion")
+    how = "doesn't" if isinstance(owner, (Instance, Class, tuple, str, bytes, range)) else "does not"
+    raise error("TypeError", f"'{class_of(owner).name}' object {how} support item deletion")

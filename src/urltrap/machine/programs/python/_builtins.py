@@ -157,6 +157,8 @@ def _map_body(vm: Vm, function: Any, its: list[Any]) -> Gen:
 
 
 def _map(vm: Vm, function: Any, *iterables: Any) -> Gen:
+    if not iterables:
+        raise error("TypeError", "map() must have at least two arguments.")
     its = []
     for each in iterables:
         its.append((yield from _calls.iterate(vm, each)))
@@ -255,11 +257,16 @@ def _extreme(largest: bool) -> Any:
                 f"{name}() {iterable}argument is empty" if iterable else f"{name}() arg is an empty sequence"
             )
             raise error("ValueError", text)
-        ordered = yield from sorted_values(vm, found, key, False)
-        if not largest:
-            return ordered[0]
-        best = yield from sorted_values(vm, found, key, True)
-        return best[0]
+        keys = found if key is None else []
+        if key is not None:
+            for each in found:
+                keys.append((yield from _calls.call(vm, key, (each,))))
+        best = 0
+        for at in range(1, len(keys)):
+            vm.steps += 1
+            if (yield from _expressions.compare(vm, ast.Gt if largest else ast.Lt, keys[at], keys[best])):
+                best = at
+        return found[best]
 
     return Builtin(name, extreme)
 

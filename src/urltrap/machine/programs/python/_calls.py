@@ -29,7 +29,7 @@ from urltrap.machine.programs.python._objects import (
     class_of,
     error,
 )
-from urltrap.machine.programs.python._vm import Frame, Vm
+from urltrap.machine.programs.python._vm import OS_ERRORS, Frame, Vm
 
 
 def call(vm: Vm, function: Any, args: Any = (), keywords: dict[str, Any] | None = None) -> Gen:
@@ -132,6 +132,12 @@ def bind(function: Function, args: Any, keywords: dict[str, Any]) -> Scope:
     if arguments.vararg is not None:
         found[arguments.vararg.arg] = extra
     only = [each.arg for each in arguments.kwonlyargs]
+    first = names[: len(arguments.posonlyargs)]
+    if arguments.kwarg is None and (wrong := [name for name in keywords if name in first]):
+        raise error(
+            "TypeError",
+            f"{shown}() got some positional-only arguments passed as keyword arguments: '{', '.join(wrong)}'",
+        )
     rest: dict[str, Any] = {}
     for name, value in keywords.items():
         if name in only or (name in names[len(arguments.posonlyargs) :]):
@@ -162,6 +168,19 @@ def bind(function: Function, args: Any, keywords: dict[str, Any]) -> Scope:
     return scope
 
 
+def shown_name(function: Any) -> str:
+    """A callable as the complaints about ``*`` and ``**`` name it."""
+    if isinstance(function, Bound):
+        return shown_name(function.function)
+    if isinstance(function, Function):
+        return f"{function.scope.globals.get('__name__')}.{function.qualname}()"
+    if isinstance(function, Class):
+        return f"{function.shown}()"
+    if isinstance(function, (Builtin, Native)):
+        return f"{function.name}()"
+    return f"{class_of(function).name} object"
+
+
 def _missing(shown: str, names: list[str], kind: str) -> str:
     quoted = [f"'{name}'" for name in names]
     listed = quoted[0]
@@ -187,6 +206,8 @@ def make(vm: Vm, cls: Class, args: Any, keywords: dict[str, Any]) -> Gen:
     base = next((each for each in cls.mro if each.native is not None and each is not OBJECT), None)
     if base is not None:
         raise Unsupported(f"a class derived from {base.name}")
+    if cls is EXCEPTIONS["OSError"] and len(args) >= 2:
+        cls = EXCEPTIONS[OS_ERRORS.get(args[0], "OSError")]
     made = Instance(cls)
     raises = EXCEPTIONS["BaseException"] in cls.mro
     if raises:
@@ -198,8 +219,9 @@ def make(vm: Vm, cls: Class, args: Any, keywords: dict[str, Any]) -> Gen:
             made.attributes["args"] = tuple(args[:2])
     start = cls.find("__init__")
     if start is not MISSING:
-        if (yield from call(vm, start, (made, *args), keywords)) is not None:
-            raise error("TypeError", "__init__() should return None")
+        answer = yield from call(vm, start, (made, *args), keywords)
+        if answer is not None:
+            raise error("TypeError", f"__init__() should return None, not '{class_of(answer).name}'")
     elif (args or keywords) and not raises:
         raise error("TypeError", f"{cls.name}() takes no arguments")
     elif keywords and cls.module == "builtins":
@@ -234,6 +256,12 @@ def iterate_result(vm: Vm, found: Any) -> Gen:
     """What __iter__ answered, as something that `following` takes."""
     if type(found) is Instance and found.cls.find("__next__") is not MISSING:
         return found
+    if (
+        not isinstance(found, Iterator)
+        and not hasattr(found, "__next__")
+        and not hasattr(found, "m___next__")
+    ):
+        raise error("TypeError", f"iter() returned non-iterator of type '{class_of(found).name}'")
     return (yield from iterate(vm, found))
 
 
@@ -296,6 +324,23 @@ def listed(vm: Vm, value: Any, most: int = 1_000_000) -> Gen:
         if len(found) > most:
             raise error("MemoryError")
     vm.grow(8 * len(found))
+    return found
+
+
+def mapping(vm: Vm, value: Any) -> Gen:
+    """What has keys, as a dictionary; MISSING for anything else."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, (Instance, Thing)):
+        return MISSING
+    from urltrap.machine.programs.python import _access
+
+    keys = yield from _access.attribute(vm, value, "keys", MISSING)
+    if keys is MISSING:
+        return MISSING
+    found = {}
+    for each in (yield from listed(vm, (yield from call(vm, keys)))):
+        found[each] = yield from _access.item(vm, value, each)
     return found
 
 

@@ -76,7 +76,8 @@ def _collection(kind: Any) -> Any:
 
 
 def _make_dict(vm: Vm, value: Any = (), /, **given: Any) -> Gen:
-    found = native(vm, dict, value if isinstance(value, dict) else (yield from _pairs(vm, value)))
+    known = yield from _calls.mapping(vm, value)
+    found = native(vm, dict, known if known is not MISSING else (yield from _pairs(vm, value)))
     found.update(given)
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from urltrap.machine.programs.python import _calls, _expressions
 from urltrap.machine.programs.python._objects import (
+    EXCEPTIONS,
     MISSING,
     Gen,
     Iterator,
@@ -20,11 +21,24 @@ from urltrap.machine.programs.python._objects import (
 from urltrap.machine.programs.python._vm import LARGEST, Frame, Vm, came_through, native
 
 
-def items(vm: Vm, f: Frame, nodes: list[ast.expr]) -> Gen:
+def items(vm: Vm, f: Frame, nodes: list[ast.expr], function: Any = MISSING) -> Gen:
+    """The values of a display, or of the arguments of a call of `function`."""
     found: list[Any] = []
     for each in nodes:
         if type(each) is ast.Starred:
-            found += yield from _calls.listed(vm, (yield from _expressions.ev(vm, f, each.value)))
+            value = yield from _expressions.ev(vm, f, each.value)
+            try:
+                found += yield from _calls.listed(vm, value)
+            except PyError as problem:
+                if EXCEPTIONS["TypeError"] not in problem.value.cls.mro or problem.places:
+                    raise
+                kind = class_of(value).name
+                if function is MISSING:
+                    raise error("TypeError", f"Value after * must be an iterable, not {kind}") from None
+                shown = _calls.shown_name(function)
+                raise error(
+                    "TypeError", f"{shown} argument after * must be an iterable, not {kind}"
+                ) from None
         else:
             found.append((yield from _expressions.ev(vm, f, each)))
     return found
@@ -49,9 +63,10 @@ def dict_display(vm: Vm, f: Frame, node: ast.Dict) -> Gen:
     for key, value in zip(node.keys, node.values, strict=True):
         given = yield from _expressions.ev(vm, f, value)
         if key is None:
-            if not isinstance(given, dict):
+            known = yield from _calls.mapping(vm, given)
+            if known is MISSING:
                 raise error("TypeError", f"'{class_of(given).name}' object is not a mapping")
-            found.update(given)
+            found.update(known)
         else:
             made = yield from _expressions.ev(vm, f, key)
             f.node = node

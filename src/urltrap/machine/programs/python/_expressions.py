@@ -17,6 +17,7 @@ from urltrap.machine.programs.python._objects import (
     Gen,
     Instance,
     Iterator,
+    PyError,
     Scope,
     Thing,
     Unsupported,
@@ -311,16 +312,26 @@ def _compare_node(vm: Vm, f: Frame, node: ast.Compare) -> Gen:
 
 def _call(vm: Vm, f: Frame, node: ast.Call) -> Gen:
     function = yield from ev(vm, f, node.func)
-    args = yield from _displays.items(vm, f, node.args)
+    args = yield from _displays.items(vm, f, node.args, function)
     keywords: dict[str, Any] = {}
     for each in node.keywords:
         value = yield from ev(vm, f, each.value)
-        if each.arg is None:
-            if not isinstance(value, dict):
-                raise error("TypeError", f"argument after ** must be a mapping, not {class_of(value).name}")
-            keywords.update(value)
-        else:
-            keywords[each.arg] = value
+        if each.arg is not None:
+            value = {each.arg: value}
+        f.node = node
+        known = yield from _calls.mapping(vm, value)
+        if known is MISSING:
+            shown = _calls.shown_name(function)
+            raise error(
+                "TypeError", f"{shown} argument after ** must be a mapping, not {class_of(value).name}"
+            )
+        for name_, one in known.items():
+            if not isinstance(name_, str):
+                raise error("TypeError", "keywords must be strings")
+            if name_ in keywords:
+                shown = _calls.shown_name(function)
+                raise error("TypeError", f"{shown} got multiple values for keyword argument '{name_}'")
+            keywords[name_] = one
     f.node = node
     vm.steps += 6
     return (yield from _calls.call(vm, function, args, keywords))
@@ -395,9 +406,22 @@ def _yield(vm: Vm, f: Frame, node: ast.Yield) -> Gen:
 
 def _yield_from(vm: Vm, f: Frame, node: ast.YieldFrom) -> Gen:
     it = yield from _calls.iterate(vm, (yield from ev(vm, f, node.value)))
-    while (each := (yield from _calls.following(vm, it))) is not MISSING:
-        yield Yielded(each)
-    return it.result if isinstance(it, Iterator) else None
+    sent: Any = None
+    thrown: PyError | None = None
+    while True:
+        if isinstance(it, Iterator):
+            each = yield from vm.resume(it, sent, thrown)
+        elif thrown is not None:
+            raise thrown
+        else:
+            each = yield from _calls.following(vm, it)
+        if each is MISSING:
+            return it.result if isinstance(it, Iterator) else None
+        thrown = None
+        try:
+            sent = yield Yielded(each)
+        except PyError as problem:
+            thrown = problem
 
 
 _HOW: dict[type, Callable[..., Gen]] = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
+import re
 from typing import Any
 
 from urltrap.machine.api import O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, decode, encode
@@ -15,6 +17,7 @@ from urltrap.machine.programs.python._vm import Vm, native, os_error
 
 _BUFFER = 8192
 _MOST = 8_000_000
+_LINE, _UNIVERSAL = re.compile(rb"\n"), re.compile(rb"\r\n?|\n")
 
 
 class TextFile(Thing):
@@ -23,7 +26,14 @@ class TextFile(Thing):
     module = "_io"
 
     def __init__(
-        self, fd: int, name: Any, mode: str, *, encoding: str = "utf-8", errors: str = "strict"
+        self,
+        fd: int,
+        name: Any,
+        mode: str,
+        *,
+        encoding: str = "UTF-8",
+        errors: str = "strict",
+        newline: str | None = None,
     ) -> None:
         self.fd = fd
         self.name = name
@@ -31,6 +41,8 @@ class TextFile(Thing):
         self.binary = "b" in mode
         self.encoding = encoding
         self.errors = errors
+        self.newline = newline
+        self.below: TextFile | None = None
         self.buffer = bytearray()
         self.pending = bytearray()
         self.ended = False
@@ -49,16 +61,17 @@ class TextFile(Thing):
         if name in ("closed", "name", "mode", "encoding", "errors"):
             return getattr(self, name)
         if name == "buffer" and not self.binary:
-            twin = TextFile(self.fd, self.name, self.mode + "b")
-            twin.buffer, twin.pending, twin.at_once = self.buffer, self.pending, self.at_once
-            return twin
+            if self.below is None:
+                self.below = TextFile(self.fd, self.name, self.mode + "b")
+                self.below.buffer, self.below.at_once = self.buffer, self.at_once
+            return self.below
         return super().attribute(name)
 
     def shown(self) -> str:
         """repr."""
         if self.binary:
             return f"<_io.{self.type_name} name={self.name!r}>"
-        return f"<_io.TextIOWrapper name={self.name!r} mode={self.mode!r} encoding='{self.encoding.upper()}'>"
+        return f"<_io.TextIOWrapper name={self.name!r} mode={self.mode!r} encoding={self.encoding!r}>"
 
     def _open(self) -> None:
         if self.closed:
@@ -101,7 +114,9 @@ class TextFile(Thing):
             yield from self.m_write(vm, each)
 
     def m_flush(self, vm: Vm) -> Gen:
-        """flush."""
+        """flush: first what was written to the buffer below."""
+        if self.below is not None:
+            yield from self.below.m_flush(vm)
         if self.pending:
             data = bytes(self.pending)
             self.pending.clear()
@@ -120,12 +135,34 @@ class TextFile(Thing):
         self.buffer += piece
         return True
 
-    def _decoded(self, data: bytes) -> Any:
+    def _taken(self, vm: Vm, count: int) -> Any:
+        """The first `count` bytes of the buffer, decoded where the file is one of text."""
+        data = bytes(self.buffer[:count])
+        del self.buffer[:count]
+        vm.grow(len(data))
         if self.binary:
             return data
-        if b"\r" in data:
+        if self.newline is None and b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return data.decode(self.encoding, self.errors)
+
+    def _span(self, vm: Vm, characters: int) -> int:
+        """How many bytes of the buffer are so many characters of text, if it has as many."""
+        head = self.buffer[:characters]
+        if head.isascii() and b"\r" not in head:
+            return len(head)
+        decoder = codecs.getincrementaldecoder(self.encoding)(self.errors)
+        last = ""
+        for at, byte in enumerate(self.buffer):
+            if characters <= 0 and not (last == "\r" and byte == 10 and self.newline is None):
+                return at
+            vm.steps += 1
+            made = decoder.decode(bytes((byte,)))
+            characters -= len(made)
+            last = made[-1:] or last
+            if byte == 10 and self.buffer[at - 1 : at] == b"\r" and self.newline is None:
+                characters += 1
+        return len(self.buffer)
 
     def m_read(self, vm: Vm, size: Any = -1) -> Gen:
         """read."""
@@ -133,41 +170,45 @@ class TextFile(Thing):
         if not self.can_read:
             raise error_unsupported("not readable" if not self.binary else "read")
         wanted = -1 if size is None else size
-        while (wanted < 0 or len(self.buffer) < wanted) and len(self.buffer) < _MOST:
+        # A character is at most four bytes, and the newline behind a return belongs to it.
+        bytes_ = wanted if self.binary else 4 * wanted + 1
+        while (wanted < 0 or len(self.buffer) < bytes_) and len(self.buffer) < _MOST:
             if not (yield from self._fill(vm)):
                 break
         if wanted < 0:
             wanted = len(self.buffer)
-        data = bytes(self.buffer[:wanted])
-        del self.buffer[:wanted]
+        elif not self.binary:
+            wanted = self._span(vm, wanted)
+        data = self._taken(vm, wanted)
         self.ended = False if data else self.ended
-        vm.grow(len(data))
-        return self._decoded(data)
+        return data
 
     def m_read1(self, vm: Vm, size: int = 65_536) -> Gen:
         """read1: what one system call gives."""
         if not self.buffer:
             yield from self._fill(vm)
-        data = bytes(self.buffer[:size])
-        del self.buffer[:size]
-        return self._decoded(data)
+        return self._taken(vm, size)
 
     def m_readline(self, vm: Vm, size: Any = -1) -> Gen:
         """readline."""
         self._open()
         if not self.can_read:
             raise error_unsupported("not readable")
-        at = -1
-        while (at := self.buffer.find(b"\n")) < 0 and len(self.buffer) < _MOST:
+        ends = _LINE if self.binary or self.newline == "\n" else _UNIVERSAL
+        found = ends.search(self.buffer)
+        while (found is None or found.end() == len(self.buffer) != found.start() + 2) and len(
+            self.buffer
+        ) < _MOST:
+            if found is not None and found[0] == b"\n":
+                break
             if not (yield from self._fill(vm)):
                 break
-        end = at + 1 if at >= 0 else len(self.buffer)
+            found = ends.search(self.buffer)
+        end = len(self.buffer) if found is None else found.end()
         if size is not None and 0 <= size < end:
             end = size
-        data = bytes(self.buffer[:end])
-        del self.buffer[:end]
         vm.steps += 2
-        return self._decoded(data)
+        return self._taken(vm, end)
 
     def m_readlines(self, vm: Vm, hint: int = -1) -> Gen:
         """readlines."""
@@ -280,9 +321,15 @@ def open_file(
     if hasattr(file, "text"):
         file = file.text()
     kinds = [each for each in mode if each in "rwxa"]
-    if len(kinds) != 1 or set(mode) - set("rwxabt+U"):
-        if set(mode) - set("rwxabt+U"):
-            raise error("ValueError", f"invalid mode: '{mode}'")
+    if set(mode) - set("rwxabt+") or len(set(mode)) != len(mode):
+        raise error("ValueError", f"invalid mode: '{mode}'")
+    if "b" in mode and "t" in mode:
+        raise error("ValueError", "can't have text and binary mode at once")
+    if not kinds:
+        raise error(
+            "ValueError", "Must have exactly one of create/read/write/append mode and at most one plus"
+        )
+    if len(kinds) != 1:
         raise error("ValueError", "must have exactly one of create/read/write/append mode")
     if "b" in mode and encoding is not None:
         raise error("ValueError", "binary mode doesn't take an encoding argument")
@@ -308,7 +355,7 @@ def open_file(
             raise os_error(problem.errno, problem.words, file) from None
     else:
         raise error("TypeError", f"expected str, bytes or os.PathLike object, not {class_of(file).name}")
-    made = TextFile(fd, file, mode, encoding=encoding or "utf-8", errors=errors or "strict")
+    made = TextFile(fd, file, mode, encoding=encoding or "UTF-8", errors=errors or "strict", newline=newline)
     made.at_once = buffering == 0
     made.by_line = buffering == 1 or vm.p.is_tty(fd)
     vm.files.append(made)

@@ -193,7 +193,7 @@ def _traceback(vm: Vm) -> dict[str, Any]:
     from urltrap.machine.programs.python._traceback import text_of
 
     def shown(vm: Vm) -> Gen:
-        handled = next((each.handling[-1] for each in reversed(vm.frames) if each.handling), None)
+        handled = vm.handled
         return "NoneType: None\n" if handled is None else (yield from text_of(vm, handled.value))
 
     def printed(vm: Vm, *args: Any, **given: Any) -> Gen:

@@ -16,6 +16,7 @@ from urltrap.machine.programs.python._objects import (
     Class,
     Gen,
     Unsupported,
+    class_of,
     error,
     lend,
 )
@@ -29,6 +30,10 @@ def _time(vm: Vm) -> dict[str, Any]:
     from urltrap.machine.programs.python._records import Record
 
     def sleep(vm: Vm, seconds: Any) -> Gen:
+        if not isinstance(seconds, (int, float)):
+            raise error("TypeError", f"'{class_of(seconds).name}' object cannot be interpreted as an integer")
+        if seconds < 0:
+            raise error("ValueError", "sleep length must be non-negative")
         if vm.stdout.by_line:
             yield from vm.stdout.m_flush(vm)
         yield from vm.p.sleep(float(seconds))
@@ -50,14 +55,21 @@ def _time(vm: Vm) -> dict[str, Any]:
         made.clock = clock  # type: ignore[attr-defined]
         return made
 
+    def second(vm: Vm, when: Any) -> float:
+        if when is not None and not isinstance(when, (int, float)):
+            raise error("TypeError", f"'{class_of(when).name}' object cannot be interpreted as an integer")
+        return vm.p.now() if when is None else float(when)
+
     def here(vm: Vm, when: Any = None) -> datetime.datetime:
-        return local(vm.p, vm.p.now() if when is None else float(when)).clock
+        return local(vm.p, second(vm, when)).clock
 
     def utc(vm: Vm, when: Any = None) -> datetime.datetime:
-        moment = vm.p.now() if when is None else float(when)
+        moment = second(vm, when)
         return _EPOCH + datetime.timedelta(seconds=moment)
 
-    def strftime(vm: Vm, template: str, given: Any = None) -> str:
+    def strftime(vm: Vm, template: Any, given: Any = None) -> str:
+        if not isinstance(template, str):
+            raise error("TypeError", f"strftime() argument 1 must be str, not {class_of(template).name}")
         if host_re.search(r"%[^a-zA-Z%]", template) or "%Z" in template or "%z" in template:
             raise Unsupported("time.strftime")
         return (here(vm) if given is None else given.clock).strftime(template)

@@ -45,6 +45,8 @@ CODECS = frozenset({
 def host_attribute(value: Any, name: str) -> Any:
     """An attribute of a value of the host; MISSING where it has none that is lent."""
     kind = type(value)
+    if name in ("__next__", "__iter__") and hasattr(value, "__next__"):
+        return Native(value, name)
     whole = kind in LENT or kind.__name__ in _HASHES
     if not (whole or kind in _LENT) or not hasattr(value if whole else kind, name):
         return MISSING
@@ -115,20 +117,10 @@ def _guard_text(owner: Any, name: str, args: list[Any], keywords: dict[str, Any]
     elif name in ("encode", "decode"):
         codec = str(args[0] if args else keywords.get("encoding", "utf-8"))
         if codec.lower() not in CODECS:
-            check_codec(codec)
-        errors = str(args[1] if len(args) > 1 else keywords.get("errors", "strict"))
-        if errors not in (
-            "strict",
-            "ignore",
-            "replace",
-            "backslashreplace",
-            "xmlcharrefreplace",
-            "surrogateescape",
-        ):
-            raise error("LookupError", f"unknown error handler name '{errors}'")
+            check_codec(codec, name)
 
 
-def check_codec(codec: str) -> None:
+def check_codec(codec: str, does: str = "decode") -> None:
     """LookupError for a codec that is none for text."""
     plain = codec.lower().replace("_", "-")
     if plain in CODECS or plain.replace("-", "_") in CODECS:
@@ -136,7 +128,7 @@ def check_codec(codec: str) -> None:
     if plain in ("hex", "base64", "rot13", "rot-13", "zlib", "bz2", "quopri", "uu", "zip", "hex-codec"):
         raise error(
             "LookupError",
-            f"'{codec}' is not a text encoding; use codecs.decode() to handle arbitrary codecs",
+            f"'{codec}' is not a text encoding; use codecs.{does}() to handle arbitrary codecs",
         )
     raise error("LookupError", f"unknown encoding: {codec}")
 
@@ -174,7 +166,7 @@ def _format(vm: Vm, owner: Any, args: list[Any], keywords: dict[str, Any]) -> Ge
 
 
 def _format_map(vm: Vm, owner: Any, args: list[Any], keywords: dict[str, Any]) -> Gen:
-    return (yield from _text.format_method(vm, owner, [], args[0]))
+    return (yield from _text.format_method(vm, owner, None, args[0]))
 
 
 def _sort(vm: Vm, owner: Any, args: list[Any], keywords: dict[str, Any]) -> Gen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from urltrap.machine.api import decode
+from urltrap.machine.api import O_RDWR, decode
 from urltrap.machine.programs._connecting import PATIENCE, told
 from urltrap.machine.programs.python._addresses import aton, ntoa, ntop, pton, swapped16, swapped32
 from urltrap.machine.programs.python._imports import functions, module
@@ -15,6 +15,7 @@ from urltrap.machine.programs.python._objects import (
     Instance,
     PyError,
     Thing,
+    class_of,
     error,
 )
 from urltrap.machine.programs.python._vm import Vm, os_error
@@ -49,8 +50,15 @@ class Socket(Thing):
     def __init__(self, family: Any = 2, kind: Any = 1, proto: int = 0) -> None:
         self.family, self.kind, self.proto = family, kind, proto
         self.fd = -1
+        self.connected = self.closed = False
         self.timeout: Any = None
         self.bound = ("0.0.0.0", 0)
+
+    def attribute(self, name: str) -> Any:
+        """family, type, proto, and the methods."""
+        if name in ("family", "type", "proto"):
+            return {"family": self.family, "type": self.kind, "proto": self.proto}[name]
+        return super().attribute(name)
 
     def m_settimeout(self, vm: Vm, seconds: Any) -> None:
         """settimeout."""
@@ -66,7 +74,7 @@ class Socket(Thing):
         """bind."""
         if address[1] < 1024 and vm.p.uid:
             raise os_error(13, "Permission denied")
-        self.bound = tuple(address)
+        self.bound = (address[0], address[1] or 30_000 + vm.p.random(20_000))
 
     def m_listen(self, vm: Vm, *backlog: Any) -> None:
         """listen."""
@@ -82,14 +90,22 @@ class Socket(Thing):
             raise error(
                 "TypeError", f"connect(): AF_INET address must be tuple, not {type(address).__name__}"
             )
-        host, port = str(address[0]), int(address[1])
+        if not isinstance(address[1], int):
+            raise error(
+                "TypeError", f"'{class_of(address[1]).name}' object cannot be interpreted as an integer"
+            )
+        host, port = str(address[0]), address[1]
         place = yield from _resolve(vm, host)
         if self.kind == 2:
+            here = "127.0.0.1" if place.startswith("127.") else vm.p.connection.server_ip
+            self.bound = (here, self.bound[1] or 30_000 + vm.p.random(20_000))
             return
         if place.startswith("127.") or place == "0.0.0.0":
             raise os_error(111, "Connection refused")
         if port in _WEB:
+            self._let_go(vm)
             self.fd = vm.p.connect(host, port)
+            self.connected = True
             return
         told(vm.p, host, port)
         seconds = PATIENCE if self.timeout is None else min(float(self.timeout), PATIENCE)
@@ -108,7 +124,7 @@ class Socket(Thing):
 
     def m_send(self, vm: Vm, data: Any, *flags: Any) -> Gen:
         """send."""
-        if self.fd < 0:
+        if not self.connected:
             raise os_error(32, "Broken pipe")
         yield from vm.p.write(self.fd, bytes(data))
         return len(data)
@@ -123,28 +139,34 @@ class Socket(Thing):
 
     def m_recv(self, vm: Vm, size: int, *flags: Any) -> Gen:
         """recv."""
-        if self.fd < 0:
+        if not self.connected:
             raise os_error(107, "Transport endpoint is not connected")
         return (yield from vm.p.read(self.fd, min(int(size), 65_536)))
 
     def m_fileno(self, vm: Vm) -> int:
-        """fileno."""
+        """fileno; what is not connected has a descriptor as well, behind which there is nothing."""
+        if self.fd < 0 and not self.closed:
+            self.fd = vm.p.open("/dev/null", O_RDWR)
         return self.fd
 
     def m_getsockname(self, vm: Vm) -> tuple[str, int]:
         """getsockname."""
-        if self.kind == 2 and self.bound[1] == 0:
-            return vm.p.connection.server_ip, 30_000 + vm.p.random(20_000)
         return self.bound
 
     def m_shutdown(self, vm: Vm, how: Any) -> None:
         """shutdown."""
+        if not self.connected:
+            raise os_error(107, "Transport endpoint is not connected")
 
     def m_close(self, vm: Vm) -> None:
         """close."""
+        self._let_go(vm)
+        self.closed = True
+
+    def _let_go(self, vm: Vm) -> None:
         if self.fd >= 0:
             vm.p.close(self.fd)
-            self.fd = -1
+        self.fd, self.connected = -1, False
 
     def m___enter__(self, vm: Vm) -> Socket:
         """with."""

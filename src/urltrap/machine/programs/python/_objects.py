@@ -202,7 +202,7 @@ class Iterator(Thing):
         self.stack: list[Gen] = [body]
         self.type_name = type_name
         self.name = name
-        self.running = False
+        self.running = self.began = False
         self.result: Any = None
 
     def shown(self) -> str:

@@ -1,14 +1,15 @@
-"""pwd, platform, shutil, glob, getpass, tempfile."""
+"""pwd, platform, stat, shutil, glob, getpass, tempfile."""
 
 from __future__ import annotations
 
 import fnmatch
 import posixpath
+import stat
 from typing import Any
 
 from urltrap.machine.api import decode
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs.python._imports import functions, module
+from urltrap.machine.programs.python._imports import functions, lent, module
 from urltrap.machine.programs.python._objects import (
     Gen,
     Unsupported,
@@ -32,6 +33,10 @@ def _accounts(vm: Vm) -> list[list[str]]:
 
 def home_of(vm: Vm, user: str) -> str | None:
     return next((fields[5] for fields in _accounts(vm) if fields[0] == user), None)
+
+
+def name_of(vm: Vm, uid: str) -> str | None:
+    return next((fields[0] for fields in _accounts(vm) if fields[2] == uid), None)
 
 
 def _entry(fields: list[str]) -> Record:
@@ -81,6 +86,19 @@ def _platform(vm: Vm) -> dict[str, Any]:
         platform=lambda vm, *rest: f"Linux-{kernel.release}-{kernel.machine}-with-{libc}",
         python_implementation=lambda vm: "CPython", libc_ver=lambda vm: ("glibc", libc[5:]),
     )  # fmt: skip
+
+
+@module("stat")
+def _stat(vm: Vm) -> dict[str, Any]:
+    names = {
+        name: getattr(stat, name)
+        for name in dir(stat)
+        if name.startswith(("S_", "ST_")) or name == "filemode"
+    }
+    return {
+        **{name: value for name, value in names.items() if not callable(value)},
+        **lent(**{name: value for name, value in names.items() if callable(value)}),
+    }
 
 
 @module("shutil")

@@ -50,8 +50,11 @@ class Match(Thing):
         """The methods of the host's."""
         if name in ("group", "groups", "groupdict", "start", "end", "span", "expand"):
             return Builtin(name, lambda vm, *args: getattr(self.host, name)(*args))
-        if name in ("string", "pos", "endpos", "lastindex", "lastgroup"):
+        if name in ("string", "pos", "endpos", "lastindex"):
             return getattr(self.host, name)
+        if name == "lastgroup":
+            names = {number: key for key, number in self.pattern.groupindex.items()}
+            return names.get(self.host.lastindex or 0)
         if name == "re":
             return Pattern(self.pattern)
         return super().attribute(name)

@@ -90,6 +90,18 @@ def _refuse(tree: ast.AST, filename: str, source: str) -> None:
             text = "'return' outside function"
         elif isinstance(node, (ast.Yield, ast.YieldFrom)) and not inside:
             text = "'yield' outside function"
+        elif isinstance(node, (ast.Expr, ast.Return)) and isinstance(node.value, ast.Starred):
+            node, text = node.value, "can't use starred expression here"
+        elif isinstance(node, ast.Nonlocal) and not inside:
+            text = "nonlocal declaration not allowed at module level"
+        elif (
+            isinstance(node, (ast.Tuple, ast.List))
+            and isinstance(node.ctx, ast.Store)
+            and (sum(isinstance(each, ast.Starred) for each in node.elts) > 1)
+        ):
+            text = "multiple starred expressions in assignment"
+        elif isinstance(node, ast.arguments) and (twice := _twice(node)) is not None:
+            node, text = twice, f"duplicate argument '{twice.arg}' in function definition"
         elif isinstance(node, ast.Break) and not loop:
             text = "'break' outside loop"
         elif isinstance(node, ast.Continue) and not loop:
@@ -112,6 +124,17 @@ def _refuse(tree: ast.AST, filename: str, source: str) -> None:
             for each in value if isinstance(value, list) else (value,):
                 if isinstance(each, ast.AST):
                     pending.append((each, inside, within))
+
+
+def _twice(node: ast.arguments) -> ast.arg | None:
+    """The parameter that has the name of an earlier one."""
+    seen: set[str] = set()
+    last = (each for each in (node.vararg, node.kwarg) if each is not None)
+    for each in (*node.posonlyargs, *node.args, *node.kwonlyargs, *last):
+        if each.arg in seen:
+            return each
+        seen.add(each.arg)
+    return None
 
 
 def syntax_error(problem: SyntaxError, filename: str) -> PyError:

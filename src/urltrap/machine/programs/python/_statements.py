@@ -180,11 +180,12 @@ def _while(vm: Vm, f: Frame, node: ast.While) -> Gen:
 
 def _for(vm: Vm, f: Frame, node: ast.For) -> Gen:
     values = yield from ev(vm, f, node.iter)
-    f.node = node.iter if vm.version >= (3, 13) else node
+    place = node.iter if vm.version >= (3, 13) else node
+    f.node = place
     it = yield from _calls.iterate(vm, values)
 
     def begins() -> Gen:
-        f.node = node.iter
+        f.node = place
         if (value := (yield from _calls.following(vm, it))) is MISSING:
             return False
         yield from assign(vm, f, node.target, value)
@@ -212,8 +213,8 @@ def _function(vm: Vm, f: Frame, node: ast.FunctionDef) -> Gen:
     for each in node.decorator_list:
         decorators.append((yield from ev(vm, f, each)))
     made: Any = yield from make_function(vm, f, node.name, node.args, node.body)
-    if node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant):
-        made.attributes["__doc__"] = node.body[0].value.value
+    if (text := ast.get_docstring(node, clean=False)) is not None:
+        made.attributes["__doc__"] = text
     for decorator in reversed(decorators):
         f.node = node
         made = yield from _calls.call(vm, decorator, (made,))
@@ -264,7 +265,8 @@ def _class(vm: Vm, f: Frame, node: ast.ClassDef) -> Gen:
     decorators = []
     for each in node.decorator_list:
         decorators.append((yield from ev(vm, f, each)))
-    made: Any = Class(node.name, tuple(bases) or (OBJECT,), {}, module="__main__")
+    names = {"__module__": f.scope.globals.get("__name__"), "__doc__": ast.get_docstring(node, clean=False)}
+    made: Any = Class(node.name, tuple(bases) or (OBJECT,), names, module="__main__")
     scope = Scope(made.attributes, f.scope.globals, f.scope if f.function else None)
     scope.owner = made
     inner = Frame(scope, node.name, f.filename)
@@ -279,7 +281,7 @@ def _return(vm: Vm, f: Frame, node: ast.Return) -> Gen:
 
 
 def _raise(vm: Vm, f: Frame, node: ast.Raise) -> Gen:
-    handled = next((each.handling[-1] for each in reversed(vm.frames) if each.handling), None)
+    handled = vm.handled
     if node.exc is None:
         f.node = node
         if handled is None:
@@ -327,6 +329,9 @@ def _try_except(vm: Vm, f: Frame, node: ast.Try) -> Gen:
         ended = yield from block(vm, f, node.body)
     except (PyError, *HOST_ERRORS) as problem:
         raised = vm.converted(problem)
+        handled = vm.handled
+        if handled is not None and handled is not raised and handled.value is not raised.value:
+            raised.value.attributes.setdefault("__context__", handled.value)
         place = f.node
         for handler in node.handlers:
             if handler.type is not None:

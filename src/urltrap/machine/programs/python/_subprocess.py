@@ -6,11 +6,13 @@ import shlex
 from typing import Any
 
 from urltrap.machine.errors import SysError
+from urltrap.machine.kernel.signals import NAMES
 from urltrap.machine.programs.python import _calls
 from urltrap.machine.programs.python._files import TextFile
 from urltrap.machine.programs.python._imports import functions, lent, module
 from urltrap.machine.programs.python._objects import (
     EXCEPTIONS,
+    Builtin,
     Class,
     Gen,
     Instance,
@@ -117,15 +119,25 @@ class Completed(Thing):
 
 
 def _called(args: Any, status: int, out: Any = None) -> PyError:
-    how = (
-        f"died with <Signals.SIG{-status}: {-status}>."
-        if status < 0
-        else f"returned non-zero exit status {status}."
-    )
-    return PyError(Instance(_CALLED, {
-        "args": (status, args), "returncode": status, "cmd": args, "output": out, "stdout": out,
-        "__text__": f"Command '{args}' {how}",
-    }))  # fmt: skip
+    made = Instance(_CALLED)
+    _fill(None, made, status, args, out)
+    return PyError(made)
+
+
+def _fill(vm: Any, self: Instance, returncode: int, cmd: Any, output: Any = None, stderr: Any = None) -> None:
+    """CalledProcessError.__init__."""
+    how = f"returned non-zero exit status {returncode}."
+    if returncode < 0:
+        name = NAMES.get(-returncode)
+        known = f"<Signals.SIG{name}: {-returncode}>" if name else f"unknown signal {-returncode}"
+        how = f"died with {known}."
+    self.attributes.update({
+        "args": (returncode, cmd), "returncode": returncode, "cmd": cmd, "output": output, "stdout": output,
+        "stderr": stderr, "__text__": f"Command '{cmd}' {how}",
+    })  # fmt: skip
+
+
+_CALLED.attributes["__init__"] = Builtin("__init__", _fill)
 
 
 def popen(

@@ -62,7 +62,7 @@ def unknown(what: str) -> Any:
 
 
 def _exc_info(vm: Vm) -> Any:
-    handled = next((each.handling[-1] for each in reversed(vm.frames) if each.handling), None)
+    handled = vm.handled
     return (None, None, None) if handled is None else (handled.value.cls, handled.value, None)
 
 
@@ -214,7 +214,7 @@ def _makedirs(vm: Vm, path: Any, mode: int = 0o777, exist_ok: bool = False) -> N
             vm.p.fs.mkdir(folder, mode & ~vm.p.umask)
         except SysError as problem:
             if problem.errno != host_errno.EEXIST or (at == len(parts) and not exist_ok):
-                raise os_error(problem.errno, problem.words, path) from None
+                raise os_error(problem.errno, problem.words, folder) from None
 
 
 def _fork(vm: Vm) -> Gen:
@@ -257,16 +257,27 @@ def uname_result(vm: Vm) -> Record:
 
 
 def _login(vm: Vm) -> str:
-    if not vm.p.is_tty(0):
-        raise os_error(25, "Inappropriate ioctl for device")
-    return vm.p.user
+    """The user who logged in, as glibc's getlogin(3) finds it: by the audit system's number."""
+    from urltrap.machine.programs.python._places import name_of
+
+    number = decode(vm.p.fs.read("/proc/self/loginuid")).strip()
+    name = name_of(vm, number)
+    if name is None:
+        raise os_error(6, "No such device or address")
+    return name
 
 
-def _replaced(vm: Vm, old: Any, new: Any) -> None:
-    try:
-        vm.p.fs.rename(path_text(old), path_text(new))
-    except SysError as problem:
-        raise os_error(problem.errno, problem.words, old, new) from None
+def _of_two(does: Any) -> Any:
+    """A call of the file tree whose error names both of its paths."""
+
+    def call(vm: Vm, old: Any, new: Any) -> None:
+        vm.steps += 10
+        try:
+            does(path_text(old), path_text(new))
+        except SysError as problem:
+            raise os_error(problem.errno, problem.words, old, new) from None
+
+    return call
 
 
 def _os_exit(vm: Vm, code: int) -> None:
@@ -309,15 +320,14 @@ def _os(vm: Vm) -> dict[str, Any]:
             putenv=lambda vm, name, value: p.env.__setitem__(name, value),
             unsetenv=lambda vm, name: p.env.pop(name, None),
             chdir=lambda vm, path: call_path(vm, path, p.chdir),
-            listdir=lambda vm, path=".": call_path(vm, path, fs.listdir),
+            listdir=lambda vm, path=None: call_path(vm, "." if path is None else path, fs.listdir),
             mkdir=lambda vm, path, mode=0o777: call_path(vm, path, fs.mkdir, mode & ~p.umask),
             rmdir=lambda vm, path: call_path(vm, path, fs.rmdir), remove=lambda vm, path: call_path(vm, path, fs.unlink),
-            unlink=lambda vm, path: call_path(vm, path, fs.unlink), rename=_replaced, replace=_replaced,
+            unlink=lambda vm, path: call_path(vm, path, fs.unlink), rename=_of_two(fs.rename), replace=_of_two(fs.rename),
             chmod=lambda vm, path, mode: call_path(vm, path, fs.chmod, mode),
             chown=lambda vm, path, uid, gid: call_path(vm, path, fs.chown, uid, gid),
             readlink=lambda vm, path: call_path(vm, path, fs.readlink),
-            symlink=lambda vm, target, path: call_path(vm, path, lambda path: fs.symlink(target, path)),
-            link=lambda vm, target, path: call_path(vm, path, lambda path: fs.link(target, path)),
+            symlink=_of_two(fs.symlink), link=_of_two(fs.link),
             stat=lambda vm, path: stat_result(call_path(vm, path, fs.stat)),
             lstat=lambda vm, path: stat_result(call_path(vm, path, lambda path: fs.stat(path, follow=False))),
             access=lambda vm, path, want: accessible(vm, path, want),

@@ -66,6 +66,10 @@ def exception_text(vm: Vm, value: Instance) -> Gen:
     args = attributes.get("args", ())
     if "__text__" in attributes:
         return attributes["__text__"]
+    if "__pointed__" in attributes:
+        return (
+            f"{attributes['msg']} ({attributes['filename'].rpartition('/')[2]}, line {attributes['lineno']})"
+        )
     if EXCEPTIONS["OSError"] in value.cls.mro and len(args) == 2:
         text = f"[Errno {args[0]}] {args[1]}"
         if attributes.get("filename") is not None:
@@ -226,6 +230,8 @@ def _format_parts(vm: Vm, template: str, args: Any, keywords: Any, counter: list
             value = to_ascii((yield from represent(vm, value)))
         elif conversion == "s":
             value = yield from string(vm, value)
+        elif conversion is not None:
+            raise error("ValueError", f"Unknown conversion specifier {conversion}")
         given = spec or ""
         if "{" in given:
             given = yield from _format_parts(vm, given, args, keywords, counter, depth + 1)
@@ -253,6 +259,8 @@ def _field(vm: Vm, field: str, args: Any, keywords: Any, counter: list[int]) -> 
     else:
         index = -1
     if index >= 0:
+        if args is None:
+            raise error("ValueError", "Format string contains positional fields")
         if index >= len(args):
             raise error("IndexError", f"Replacement index {index} out of range for positional args tuple")
         value = args[index]
@@ -317,6 +325,8 @@ def percent(vm: Vm, template: Any, right: Any) -> Gen:
         spec = f"%{flags}{width or ''}{point}"
         if letter in "sra":
             text = yield from (string(vm, value) if letter == "s" else represent(vm, value))
+            if letter == "a":
+                text = to_ascii(text)
             out.append(native(vm, lambda spec=spec, text=text: (spec + "s") % text))
             continue
         if letter not in "diouxXeEfFgGc":
@@ -333,11 +343,8 @@ def percent(vm: Vm, template: Any, right: Any) -> Gen:
             )
         out.append(native(vm, lambda spec=spec, value=value, letter=letter: (spec + letter) % (value,)))
     out.append(template[last:])
-    if (
-        used < len(values)
-        and not mapping
-        and not (not used and isinstance(right, (list, bytes)) and not values)
-    ):
+    # What can be indexed counts as a mapping here, of which nobody has to take anything.
+    if used < len(values) and not isinstance(right, (dict, list, bytes, bytearray, range)):
         raise error("TypeError", "not all arguments converted during string formatting")
     text = "".join(out)
     vm.grow(len(text))

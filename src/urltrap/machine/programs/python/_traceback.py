@@ -120,7 +120,9 @@ def _special(vm: Vm, node: Any, source: str, start: int, end: int) -> tuple[int,
 def last_line(vm: Vm, value: Instance) -> Gen:
     """``ZeroDivisionError: division by zero``."""
     try:
-        text = yield from _text.string(vm, value)
+        text = yield from _text.string(
+            vm, value if "__pointed__" not in value.attributes else value.attributes["msg"]
+        )
     except PyError:
         text = "<exception str() failed>"
     name = value.cls.name if value.cls.module == "__main__" else value.cls.shown

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import sys
 from collections.abc import Callable
 from types import GeneratorType
@@ -172,8 +174,10 @@ class Vm:
         if it.running:
             raise error("ValueError", "generator already executing")
         if not it.stack:
+            if problem is not None:
+                raise problem
             return MISSING
-        it.running = True
+        it.running = it.began = True
         value: Any = sent
         try:
             while True:
@@ -229,6 +233,11 @@ class Vm:
         """The frame that runs."""
         return self.frames[-1]
 
+    @property
+    def handled(self) -> PyError | None:
+        """The exception that is being handled."""
+        return next((each.handling[-1] for each in reversed(self.frames) if each.handling), None)
+
     def call_builtin(self, function: Builtin, args: Any, keywords: dict[str, Any]) -> Gen:
         """Call a function of ours."""
         try:
@@ -253,12 +262,46 @@ class Vm:
         )
         if function is not None and isinstance(problem, TypeError) and problem.args:
             text = str(problem.args[0])
-            inner = getattr(function.call, "__qualname__", "").rpartition(".<locals>.")[2]
+            inner = getattr(function.call, "__qualname__", "")
             if inner and text.startswith(inner + "()"):
-                return error("TypeError", f"{function.name}(){text[len(inner) + 2 :]}")
+                return error("TypeError", _arity(function, text[len(inner) + 2 :]))
         if isinstance(problem, UnicodeError):
             return error(name, *problem.args, __text__=str(problem))
         return error(name, *problem.args)
+
+
+_COUNTS = re.compile(r" takes .*? but (\d+) (?:was|were) given| missing (\d+) required positional")
+
+
+def _arity(function: Builtin, words: str) -> str:
+    """How CPython complains of arguments that do not fit; `words`: how the host did of ours, which has one more."""
+    found = _COUNTS.match(words)
+    if found is None:
+        return f"{function.name}(){words}"
+    kinds = [each.kind for each in inspect.signature(function.call).parameters.values()][1:]
+    defaults = [each.default for each in inspect.signature(function.call).parameters.values()][1:]
+    named = [
+        kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds
+    ]
+    most = sum(named)
+    fewest = sum(
+        each is inspect.Parameter.empty and is_one for each, is_one in zip(defaults, named, strict=True)
+    )
+    given = int(found[1]) - 1 - inspect.ismethod(function.call) if found[1] else fewest - int(found[2])
+    few = given < fewest
+    if function.module == "python":
+        if few:
+            return f"{function.name}(){words}"
+        counted = str(most) if fewest == most else f"from {fewest} to {most}"
+        s, were = ("" if most == 1 and fewest == most else "s"), ("was" if given == 1 else "were")
+        return f"{function.name}() takes {counted} positional argument{s} but {given} {were} given"
+    if function.name in ("int", "str", "bytes", "bytearray", "complex"):
+        return f"{function.name}() takes at most {most} arguments ({given} given)"
+    if fewest == most < 2:
+        return f"{function.name}() takes {('no arguments', 'exactly one argument')[most]} ({given} given)"
+    limit = fewest if few else most
+    bound = "" if fewest == most else "at least " if few else "at most "
+    return f"{function.name} expected {bound}{limit} argument{'' if limit == 1 else 's'}, got {given}"
 
 
 def native(vm: Vm, function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
@@ -269,18 +312,19 @@ def native(vm: Vm, function: Callable[..., Any], *args: Any, **keywords: Any) ->
         raise vm.converted(problem) from None
 
 
-_OS_ERRORS = {
+OS_ERRORS = {
     1: "PermissionError", 2: "FileNotFoundError", 3: "ProcessLookupError", 4: "InterruptedError",
     10: "ChildProcessError", 11: "BlockingIOError", 13: "PermissionError", 17: "FileExistsError",
     20: "NotADirectoryError", 21: "IsADirectoryError", 32: "BrokenPipeError", 103: "ConnectionAbortedError",
     104: "ConnectionResetError", 110: "TimeoutError", 111: "ConnectionRefusedError",
 }  # fmt: skip
+"""The class that OSError becomes, by its number."""
 
 
 def os_error(number: int, words: str, path: Any = None, other: Any = None) -> PyError:
     """OSError, or the class of its own that the number has."""
     return error(
-        _OS_ERRORS.get(number, "OSError"), number, words, errno=number, strerror=words, filename=path,
+        OS_ERRORS.get(number, "OSError"), number, words, errno=number, strerror=words, filename=path,
         filename2=other,
     )  # fmt: skip
 
