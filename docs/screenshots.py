@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import uvicorn  # noqa: E402
+from fastapi import FastAPI  # noqa: E402
 from playwright.sync_api import Browser, Page  # noqa: E402
 from tests.browsing import launched  # noqa: E402
 from tests.site import demo  # noqa: E402
@@ -126,8 +127,14 @@ def operate(store: Store, data: Path) -> None:
 @contextmanager
 def served(store: Store, data: Path) -> Iterator[str]:
     """The site on a free loopback port, its clock standing still."""
+    with answering(create_app(store, Settings(), now=lambda: NOW, data=data)) as address:
+        yield address
+
+
+@contextmanager
+def answering(app: FastAPI) -> Iterator[str]:
+    """An application on a free loopback port; its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(store, Settings(), now=lambda: NOW, data=data)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

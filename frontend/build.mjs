@@ -1,11 +1,12 @@
 // Bundles src/*.js and src/*.css into the folder given as the first argument.
 //
 // File names carry a hash of their content, so that browsers may cache them for ever; manifest.json maps
-// "charts.js" to the hashed name. LICENSES.txt holds the licence of every package that ended up in a bundle.
+// "charts.js" to the hashed name; world.json is read by the server. LICENSES.txt holds the licence of every package that ended up in a bundle.
 import { build } from "esbuild";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { world } from "./src/world.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = process.argv[2] && resolve(process.argv[2]);
@@ -49,6 +50,7 @@ for (const name of sources) {
 }
 
 await writeFile(join(target, "LICENSES.txt"), await licences(Object.keys(result.metafile.inputs)));
+await writeFile(join(target, "world.json"), JSON.stringify(await world()) + "\n");
 // Last, so that a manifest is never there without what it names.
 await writeFile(join(target, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
 
