@@ -27,6 +27,7 @@ from urltrap.sandbox.messages import (
     Signal,
     Started,
     Written,
+    close_files,
     receive,
     send,
     seqpacket,
@@ -92,7 +93,15 @@ class BoxJob:
         self._wake()
 
     def _take(self, message: object, files: tuple[int, ...]) -> None:
-        if isinstance(message, Started):
+        if len(files) != self._descriptors_of(message):
+            # What it is to be read from is missing, or something came that nobody would close.
+            log.warning(
+                "the box process said something odd",
+                reason=f"{type(message).__name__.lower()} with {len(files)} descriptors",
+            )
+            close_files(files)
+            self._lost()
+        elif isinstance(message, Started):
             self._begin(files)
         elif isinstance(message, Refused):
             self._give_up(message.why)
@@ -103,6 +112,12 @@ class BoxJob:
         elif isinstance(message, Ended):
             self._status = message.status
             self._drop_socket()
+
+    def _descriptors_of(self, message: object) -> int:
+        """How many descriptors come with a message of this kind."""
+        if isinstance(message, Started):
+            return 1 if self._run.terminal is not None else 3
+        return 1 if isinstance(message, Written) else 0
 
     def _begin(self, files: tuple[int, ...]) -> None:
         for file in files:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import array
 import asyncio
 import json
+import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,21 +93,42 @@ def send(sock: socket.socket, message: Model, files: Sequence[int] = ()) -> None
 
 
 def receive(sock: socket.socket) -> tuple[Any, tuple[int, ...]] | None:
-    """The next message with its descriptors; None at the end. BadPacket, BlockingIOError, OSError."""
+    """The next message with its descriptors, which are the caller's to close; None at the end.
+
+    Raises BadPacket, BlockingIOError, OSError; no descriptor is left open then.
+    """
     data, ancillary, flags, _ = sock.recvmsg(MAX_PACKET, socket.CMSG_SPACE(4 * 8), socket.MSG_CMSG_CLOEXEC)
     files = array.array("i")
     for level, kind, body in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             files.frombytes(body[: len(body) - len(body) % files.itemsize])
-    if not data:
-        return None
     try:
-        if flags & socket.MSG_TRUNC:
-            raise BadPacket("a packet is too long")
-        body = json.loads(data)
-        return _KINDS[body["kind"]].model_validate_json(data), tuple(files)
-    except (ValueError, KeyError, TypeError) as error:
+        if not data:
+            message = None
+        elif flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise BadPacket("a packet is too long, or has too many descriptors")
+        else:
+            message = _message(data)
+    except BadPacket:
+        close_files(files)
+        raise
+    if message is None:
+        close_files(files)
+        return None
+    return message, tuple(files)
+
+
+def _message(data: bytes) -> Any:
+    try:
+        return _KINDS[json.loads(data)["kind"]].model_validate_json(data)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadPacket("not a message of this protocol") from error
+
+
+def close_files(files: Iterable[int]) -> None:
+    """Close descriptors that came with a message and are of no use."""
+    for file in files:
+        os.close(file)
 
 
 def seqpacket() -> socket.socket:

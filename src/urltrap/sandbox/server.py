@@ -25,6 +25,7 @@ from urltrap.sandbox.messages import (
     Signal,
     Started,
     Written,
+    close_files,
     readable,
     receive,
     send,
@@ -107,6 +108,7 @@ class BoxServer:
             if first is None:
                 return
             request = first[0]
+            close_files(first[1])  # a trap has none to send
             if not isinstance(request, Run):
                 raise BadPacket("the first packet is no command")
             kept = await self._boxes.attach(request.address)
@@ -195,6 +197,7 @@ async def _listen(connection: socket.socket, running: Running) -> None:
         message = receive(connection)
         if message is None:
             return
+        close_files(message[1])
         if isinstance(message[0], Signal):
             running.signal(message[0].number)
 
