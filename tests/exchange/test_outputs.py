@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import socket
 import socketserver
 import threading
@@ -113,6 +114,21 @@ def test_a_writer_that_comes_later_is_delivered_from_its_beginning(
     with JournalWriter(tmp_path / "journal", "trap-1", JournalSettings(sync_milliseconds=1)) as other:
         other.append(command(7))
         assert line.step() == 1
+
+
+def test_a_journal_that_was_lost_and_begun_anew_is_delivered(tmp_path: Path, journal: JournalWriter) -> None:
+    settings = JournalSettings(sync_milliseconds=1)
+    for number in (1, 2, 3):
+        with JournalWriter(tmp_path / "journal", "trap-1", settings) as other:
+            other.append(command(number))
+    collector = Collector()
+    line = delivery(tmp_path, collector)
+    line.step()
+    shutil.rmtree(tmp_path / "journal" / "trap-1")
+    with JournalWriter(tmp_path / "journal", "trap-1", settings) as other:
+        other.append(command(9))
+        assert [line.step(), line.step(), line.step()] == [0, 1, 0]
+    assert [event.seq for event in collector.events] == [9]
 
 
 def test_a_damaged_state_says_what_to_do(tmp_path: Path, journal: JournalWriter) -> None:

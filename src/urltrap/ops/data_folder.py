@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -88,6 +89,12 @@ class DataFolder:
     def status(self) -> Path:
         """What the supervisor says of its processes."""
         return self.run / "status.json"
+
+    @property
+    def installation(self) -> str:
+        """Which installation this is: 16 hexadecimal digits made from its secret, which they do not tell. OSError."""
+        secret = (self.keys / "secret").read_bytes()
+        return hashlib.sha256(b"installation\0" + secret).hexdigest()[:16]
 
     @property
     def folders(self) -> tuple[Path, ...]:

@@ -18,7 +18,7 @@ _HINTS = {
     errno.ENOMEM: "free some memory, or run fewer trap processes (sensors.workers)",
 }
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-_HOPELESS_TYPES = frozenset({"StoreCorrupt", "StoreNewer", "JournalFormatError", "NoAccount"})
+_HOPELESS_TYPES = frozenset({"StoreCorrupt", "StoreNewer", "StoreTaken", "JournalFormatError", "NoAccount"})
 _DATABASE_TYPES = frozenset({"StoreUnavailable", "StoreLocked"})
 
 

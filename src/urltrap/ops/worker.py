@@ -142,8 +142,11 @@ async def _fetcher(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> N
 async def _pipeline(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
     from urltrap.pipeline.process import run_pipeline
 
+    installation = folder.installation
     become(launch.user)
-    await run_pipeline(launch.settings, folder.root, ready=lambda: _ready([]), stop=stop)
+    await run_pipeline(
+        launch.settings, folder.root, ready=lambda: _ready([]), stop=stop, installation=installation
+    )
 
 
 async def _site(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:

@@ -25,7 +25,7 @@ from urltrap.journal.source import open_source
 from urltrap.model.decisions import WRITER as DECISIONS
 from urltrap.model.settings import JournalSettings
 from urltrap.store import Store, spans, words
-from urltrap.store.intake import DeadLetter, ingest, watermark
+from urltrap.store.intake import DeadLetter, ingest, rewind, watermark
 
 BATCH = 2000
 """Events of one transaction at most; long records end it earlier. Its cost is spread over them."""
@@ -109,9 +109,19 @@ class Intake:
             self._complain(writer, type(error).__name__, str(error))
             return 0
         if not found:
+            if self._reader.is_begun_anew(writer, after):
+                rewind(self._store, writer)
+                self._positions[writer] = BEGINNING
+                log.warning("intake.journal_begun_anew", writer=writer, stood=str(after), why="the journal was lost",
+                            do="nothing: it is read from its beginning; a backup may have what is missing")  # fmt: skip
             return 0
         position = found[-1][0]
-        ingest(self._store, writer, [event for _, event in found], position)
+        done = ingest(self._store, writer, [event for _, event in found], position)
+        if done.ahead:
+            self._complain(
+                writer, "read-twice", "another urltrap reads a journal of this name into the same database: this data "
+                "folder was copied. Stop one of the two, and give it a database and a secret of its own (urltrap init)"
+            )  # fmt: skip
         self._positions[writer] = position
         return len(found)
 

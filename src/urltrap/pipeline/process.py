@@ -23,17 +23,20 @@ from urltrap.pipeline.line import Line
 from urltrap.pipeline.stages import stages
 from urltrap.pipeline.workshop import Workshop
 from urltrap.quarantine import Quarantine
-from urltrap.store import Store, open_store
+from urltrap.store import Store, StoreError, StoreTaken, open_store, owner
+
+_OWNER_SECONDS = 20.0
 
 log = structlog.get_logger("urltrap.pipeline")
 
 
 async def run_pipeline(
-    settings: Settings, data: Path, ready: Callable[[], None], stop: asyncio.Event
+    settings: Settings, data: Path, ready: Callable[[], None], stop: asyncio.Event, *, installation: str
 ) -> None:
     """Run the pipeline of a data folder until `stop`; `ready` is called once everything that was waiting is done.
 
-    Raises StoreError where the store cannot be opened; a store that goes away later is waited for.
+    `installation`: which one it is, to whom the store belongs alone. Raises StoreError where the store cannot be
+    opened or is (or becomes) another installation's; a store that goes away later is waited for.
     """
     store = await asyncio.to_thread(open_store, settings.store.url or f"sqlite:///{data / 'urltrap.db'}")
     stopping = threading.Event()
@@ -43,15 +46,32 @@ async def run_pipeline(
         loop.call_soon_threadsafe(ready)
 
     try:
+        await asyncio.to_thread(owner.own, store, installation)
         task = asyncio.create_task(asyncio.to_thread(_work, settings, data, store, tell, stopping))
         waiting = asyncio.create_task(stop.wait())
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        owning = asyncio.create_task(_stay_owner(store, installation))
+        await asyncio.wait({task, waiting, owning}, return_when=asyncio.FIRST_COMPLETED)
         stopping.set()
         waiting.cancel()
         await task
+        if owning.done():
+            await owning
+        owning.cancel()
     finally:
         stopping.set()
         store.close()
+
+
+async def _stay_owner(store: Store, installation: str) -> None:
+    """Never ends but with StoreTaken, when somebody has given the store to another installation."""
+    while True:
+        await asyncio.sleep(_OWNER_SECONDS)
+        try:
+            await asyncio.to_thread(owner.check, store, installation)
+        except StoreTaken:
+            raise
+        except StoreError:
+            continue  # it is away, which the line tells and waits for
 
 
 def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:

@@ -19,5 +19,9 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached or opened now; trying again later may help."""
 
 
+class StoreTaken(StoreError):
+    """The store is another installation's."""
+
+
 class StoreNewer(StoreError):
     """The schema was made by a newer urltrap than this one."""

@@ -60,10 +60,12 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What one batch did: events that were new, and events the store already had."""
+    """What one batch did: events that were new, and events the store already had; whether the writer's watermark
+    stood behind this batch already, which it can only where somebody else moves it."""
 
     new: int
     repeated: int
+    ahead: bool = False
 
 
 def ingest(
@@ -111,8 +113,8 @@ def _ingest(
                 for letter in dead
             ],
         )  # fmt: skip
-        _advance(connection, writer, position, fresh)
-        return Ingested(len(fresh), len(batch) - len(fresh))
+        ahead = _advance(connection, writer, position, fresh)
+        return Ingested(len(fresh), len(batch) - len(fresh), ahead)
 
 
 def watermark(store: Store, writer: str) -> Mark | None:
@@ -122,6 +124,14 @@ def watermark(store: Store, writer: str) -> Mark | None:
             select(watermarks.c.segment, watermarks.c.offset).where(watermarks.c.writer == writer)
         ).first()
     return Mark(row.segment, row.offset) if row else None
+
+
+def rewind(store: Store, writer: str) -> None:
+    """Let a writer's journal be read from its beginning: what the store has of it is not taken twice. StoreError."""
+    with store.begin() as connection:
+        connection.execute(
+            update(watermarks).where(watermarks.c.writer == writer).values(segment=0, offset=0)
+        )
 
 
 def in_parts(values: Iterable[_T], size: int = _PARTS) -> Iterable[list[_T]]:
@@ -289,7 +299,8 @@ def _mark_bursts(connection: Connection, batch: Batch) -> None:
 
 def _advance(
     connection: Connection, writer: str, position: tuple[int, int], fresh: Sequence[EventBase]
-) -> None:
+) -> bool:
+    """Whether it stood behind `position` already."""
     row = connection.execute(select(watermarks).where(watermarks.c.writer == writer)).first()
     newest = max((event.at for event in fresh), default=from_micros(0))
     if row is None:
@@ -298,7 +309,7 @@ def _advance(
                 writer=writer, segment=position[0], offset=position[1], events=len(fresh), last_at=newest
             )
         )
-        return
+        return False
     # Never backwards: a repeated batch must not make the journal be read again from its place.
     segment, offset = max(tuple(position), (row.segment, row.offset))
     connection.execute(
@@ -308,3 +319,4 @@ def _advance(
             segment=segment, offset=offset, events=row.events + len(fresh), last_at=max(row.last_at, newest)
         )
     )
+    return (row.segment, row.offset) > tuple(position)

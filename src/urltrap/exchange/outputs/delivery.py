@@ -57,6 +57,8 @@ class Delivery:
             log.warning("outputs.journal", output=self._output.name, writer=writer, error=str(error))
             return 0
         if not found:
+            if self._reader.is_begun_anew(writer, after):
+                self._move(writer, BEGINNING)
             return 0
         self._output.deliver([event for _, event in found if event.kind not in _QUIET])
         self._move(writer, found[-1][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -22,10 +23,14 @@ from urltrap.ops.cli.common import (
     print_table,
 )
 from urltrap.ops.cli.run import only_one
-from urltrap.store import StoreError, newest_schema, open_store
+from urltrap.store import StoreError, newest_schema, open_store, owner
 from urltrap.store.compare import row_counts
 from urltrap.store.engine import schema_at, schema_of
 from urltrap.store.moving import move
+from urltrap.store.queries import overview
+
+_LATELY = timedelta(minutes=10)
+"""An installation that recorded something within this time is taken for one that runs."""
 
 group = typer.Typer(help="Make, update, look at and move the database.", no_args_is_help=True)
 app.add_typer(group, name="db")
@@ -77,6 +82,48 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
         return
     rows = [(name, f"{count:,}") for name, count in sorted(counts.items()) if count]
     print_table(f"{body['database']}, schema {body['schema']}", ("table", "rows"), rows)
+
+
+@group.command("take-over")
+def take_over(
+    data: DataOption = DEFAULT_DATA,
+    force: Annotated[
+        bool, typer.Option("--force", help="also where the other installation recorded something lately")
+    ] = False,
+) -> None:
+    """Give a database that belonged to another installation, which is gone for good, to this one."""
+    folder, settings = open_folder(data)
+    with only_one(folder):
+        try:
+            store = open_store(folder.store_url(settings.store.url))
+            try:
+                former = owner.owner(store)
+                if former == folder.installation:
+                    raise CommandError(f"{store.label} is this installation's already; nothing was changed")
+                newest = overview.pulse(store).last_event
+                age = None if newest is None else datetime.now(UTC) - newest
+                if former and age is not None and age < _LATELY and not force:
+                    raise CommandError(
+                        f"installation {former} recorded something {age.total_seconds() / 60:.0f} minutes ago: it "
+                        "seems to run still. Stop it for good; --force takes its database all the same"
+                    )
+                put_aside = owner.take_over(store, folder.installation)
+                label = store.label
+            finally:
+                store.close()
+        except StoreError as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename}: {error.strerror}; run it as the owner of {folder.keys}"
+            ) from error
+    console.print(
+        f"{label} is this installation's now; what it holds stays, {len(put_aside)} places in the former one's "
+        "journals were put aside. Start urltrap up.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @group.command("move")

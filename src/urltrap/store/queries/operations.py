@@ -87,8 +87,15 @@ def stages(store: Store, now: datetime) -> list[StageRow]:
 
 
 def writers(store: Store) -> list[WriterRow]:
-    """Every writing process that the store has read. (How far sensors elsewhere are has names with a slash.)"""
-    ours = select(watermarks).where(watermarks.c.writer.not_like("%/%")).order_by(watermarks.c.writer)
+    """Every writing process that the store has read.
+
+    How far sensors elsewhere are has names with a slash, and journals of a former owner have names with an @.
+    """
+    ours = (
+        select(watermarks)
+        .where(watermarks.c.writer.not_like("%/%"), watermarks.c.writer.not_like("%@%"))
+        .order_by(watermarks.c.writer)
+    )
     with store.connect() as connection:
         rows = connection.execute(ours).all()
     return [WriterRow(row.writer, row.segment, row.offset, row.events, row.last_at) for row in rows]
