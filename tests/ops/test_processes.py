@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from urltrap.model.fleet_settings import FleetSettings
 from urltrap.model.settings import (
     BackupSettings,
@@ -35,6 +37,24 @@ def test_boxes_are_made_where_the_settings_ask_for_them_before_a_trap_asks() -> 
     names = [plan.name for plan in plan_processes(settings)]
     assert names.index("box") < names.index("trap-0")
     assert "box" not in {plan.kind for plan in plan_processes(Settings())}
+
+
+def test_the_site_for_everyone_is_off_unless_asked_for_and_never_on_a_sensors_address() -> None:
+    assert "public" not in {plan.kind for plan in plan_processes(Settings())}
+    asked = Settings.model_validate({"public": {"enabled": True}})
+    assert "public" in {plan.kind for plan in plan_processes(asked)}
+    for listen, sensor in (
+        ("192.0.2.5:80", "192.0.2.5:22"), ("192.0.2.5:80", "0.0.0.0:22"), ("0.0.0.0:80", "192.0.2.5:22"),
+        ("[2001:db8::5]:80", "[::]:22"), (":80", ":22"),
+    ):  # fmt: skip
+        tree = {"public": {"enabled": True, "listen": listen}, "sensors": {"ssh": {"listen": [sensor]}}}
+        tree["sensors"]["telnet"] = {"enabled": False}
+        with pytest.raises(ValueError, match=r"urltrap publish DIR.*allow_sensor_address"):
+            Settings.model_validate(tree)
+        tree["public"]["allow_sensor_address"] = True
+        Settings.model_validate(tree)
+    apart = {"ssh": {"listen": ["192.0.2.5:22"]}, "telnet": {"enabled": False}}
+    Settings.model_validate({"public": {"enabled": True, "listen": "192.0.2.6:80"}, "sensors": apart})
 
 
 def test_a_site_that_is_switched_off_is_not_started() -> None:
@@ -88,7 +108,7 @@ def test_where_alerts_and_backups_go_is_known_to_whom_it_concerns() -> None:
     }
     assert knows == {
         "fetcher": [], "trap": [], "pipeline": ["hunter2", "hunter3"], "site": ["hunter2"],
-        "backup": ["hunter2", "hunter3"], "watch": ["hunter4"], "outputs": [], "box": [],
+        "public": ["hunter2"], "backup": ["hunter2", "hunter3"], "watch": ["hunter4"], "outputs": [], "box": [],
         "shipper": ["hunter5"], "collector": ["hunter2"],
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,6 +10,29 @@ from pydantic import Field
 from urltrap.model.base import Model
 
 _Listen = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\[\]:\s]*):\d{1,5}$")]
+
+
+def stands_on(listen: str, sensors: Iterable[str]) -> str:
+    """The listen address of a sensor at whose address `listen` stands too; empty where there is none.
+
+    Loopback is nobody's but this machine's; a sensor that listens on all addresses has every other one.
+    """
+    host = _host(listen)
+    if host in _LOOPBACK:
+        return ""
+    for sensor in sensors:
+        its = _host(sensor)
+        if its not in _LOOPBACK and (its == host or its in _ALL or host in _ALL):
+            return sensor
+    return ""
+
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_ALL = ("", "0.0.0.0", "::")
+
+
+def _host(listen: str) -> str:
+    return listen.rpartition(":")[0].strip("[]").lower()
 
 
 class PublicSettings(Model):

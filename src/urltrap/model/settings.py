@@ -13,7 +13,7 @@ from urltrap.model.fleet_settings import FleetSettings, ShipSettings
 from urltrap.model.intel_settings import IntelSettings as IntelSettings
 from urltrap.model.output_settings import OutputSettings
 from urltrap.model.proxies import Proxy
-from urltrap.model.public_settings import PublicSettings
+from urltrap.model.public_settings import PublicSettings, stands_on
 from urltrap.model.sandbox_settings import SandboxSettings
 from urltrap.model.watch_settings import AlertSettings, MetricsSettings
 
@@ -291,6 +291,21 @@ class Settings(Model):
     fleet: FleetSettings = FleetSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
     testing: TestingSettings = TestingSettings()
+
+    @model_validator(mode="after")
+    def _apart(self) -> Settings:
+        """The site for everyone on a sensor's address would tell everyone that the sensor is one."""
+        public = self.public
+        if public.enabled and not public.allow_sensor_address:
+            listens = [sensor.listen for sensor in (self.sensors.ssh, self.sensors.telnet) if sensor.enabled]
+            where = stands_on(public.listen, [address for addresses in listens for address in addresses])
+            if where:
+                raise ValueError(
+                    f"public.listen is {public.listen}, where a sensor listens too ({where}): the site for everyone "
+                    "would unmask it. Listen on 127.0.0.1 behind a proxy elsewhere, or export it with "
+                    "`urltrap publish DIR`; if you mean it, set public.allow_sensor_address"
+                )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -176,6 +176,8 @@ def _ports(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
     if running(folder) is not None:
         return  # it runs: the ports are taken by ourselves
     wanted = [("site", settings.site.listen)] if settings.site.enabled else []
+    if settings.public.enabled:
+        wanted.append(("public", settings.public.listen))
     if settings.metrics.enabled:
         wanted.append(("metrics", settings.metrics.listen))
     for name, sensor in (("ssh", settings.sensors.ssh), ("telnet", settings.sensors.telnet)):

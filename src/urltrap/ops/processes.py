@@ -19,7 +19,9 @@ from urltrap.model.output_settings import OutputSettings
 from urltrap.model.settings import BackupSettings, IntelSettings, Settings, StoreSettings
 from urltrap.model.watch_settings import AlertSettings
 
-NAMES = ("fetcher", "pipeline", "site", "collector", "box", "trap", "shipper", "backup", "watch", "outputs")
+NAMES = (
+    "fetcher", "pipeline", "site", "public", "collector", "box", "trap", "shipper", "backup", "watch", "outputs",
+)  # fmt: skip
 """Order of start: who is asked starts before who asks."""
 
 
@@ -78,6 +80,8 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
         plans.append(ProcessPlan("pipeline", "pipeline"))
         if settings.site.enabled:
             plans.append(ProcessPlan("site", "site"))
+        if settings.public.enabled:
+            plans.append(ProcessPlan("public", "public"))
         plans += _collectors(settings)
     if settings.sensors.ssh.enabled or settings.sensors.telnet.enabled:
         if settings.machine.kind == "sandbox":
@@ -118,6 +122,8 @@ def settings_for(kind: str, settings: Settings) -> Settings:
         return settings.model_copy(
             update={"store": StoreSettings(), "intel": IntelSettings(), "backup": BackupSettings()}
         )
+    if kind == "public":
+        return settings.model_copy(update={"intel": IntelSettings(), "backup": BackupSettings()})
     if kind == "site":
         intel = settings.intel.model_copy(update={"keys": IntelKeys()})
         return settings.model_copy(update={"intel": intel, "backup": _without_places(settings.backup)})

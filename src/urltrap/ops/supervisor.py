@@ -32,7 +32,7 @@ PATIENCE = 5.0
 """Seconds for which a start is tried again: the processes of a supervisor that was killed let go of ports and files."""
 SLOW_START = 10.0
 """Seconds after which a start that is still under way is told."""
-OPTIONAL = ("backup", "watch", "outputs")
+OPTIONAL = ("public", "backup", "watch", "outputs")
 """Kinds without which attackers are caught and URLs published."""
 
 

@@ -157,6 +157,14 @@ async def _site(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None
     await run_site(launch.settings, folder.root, ready=_ready, stop=stop, secret=secret)
 
 
+async def _public(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.site.public.process import run_public
+
+    secret = (folder.keys / "secret").read_bytes()
+    become(launch.user)
+    await run_public(launch.settings, folder.root, ready=_ready, stop=stop, secret=secret)
+
+
 async def _shipper(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
     from urltrap.journal.shipping.process import run_shipper
 
@@ -206,6 +214,7 @@ _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None
     "fetcher": _fetcher,
     "pipeline": _pipeline,
     "site": _site,
+    "public": _public,
     "collector": _collector,
     "shipper": _shipper,
     "backup": _backup,
@@ -219,6 +228,7 @@ _MODULES = {
     "fetcher": ("urltrap.ops.fetcher",),
     "pipeline": ("urltrap.pipeline.process",),
     "site": ("urltrap.site.process",),
+    "public": ("urltrap.site.public.process",),
     "collector": ("urltrap.pipeline.fleet.process",),
     "shipper": ("urltrap.journal.shipping.process",),
     "backup": ("urltrap.ops.backup.process",),

@@ -49,12 +49,12 @@ async def run_site(
     The pipeline makes and updates the database; until it has, the site waits. `ready` is called once with the address
     listened on. Raises CannotListen, NoAccount, StoreCorrupt and StoreNewer, which waiting does not help.
     """
-    store = await _wait_for_store(settings.store.url or f"sqlite:///{data_dir}/urltrap.db", stop)
+    store = await wait_for_store(settings.store.url or f"sqlite:///{data_dir}/urltrap.db", stop)
     if store is None:
         return
     try:
         await asyncio.to_thread(_need_account, store, settings.site)
-        listener = _listen(settings.site.listen)
+        listener = listen_on(settings.site.listen)
         with contextlib.closing(listener):
             await _serve(store, settings, data_dir, secret, listener, ready, stop)
     finally:
@@ -83,7 +83,7 @@ async def _serve(
         lifespan="on",
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )
-    server = _Server(config, lambda: ready([_address(listener)]))
+    server = QuietServer(config, lambda: ready([address_of(listener)]))
 
     async def end() -> None:
         await stop.wait()
@@ -121,7 +121,7 @@ def keep_what_stays() -> None:
     gc.freeze()
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """uvicorn without signal handlers of its own: the process that embeds it has them."""
 
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
@@ -140,7 +140,8 @@ class _Server(uvicorn.Server):
             self._tell()
 
 
-async def _wait_for_store(url: str, stop: asyncio.Event) -> Store | None:
+async def wait_for_store(url: str, stop: asyncio.Event) -> Store | None:
+    """The store, once the pipeline has made it; None where `stop` comes first."""
     wait, said = _FIRST_WAIT, False
     while not stop.is_set():
         try:
@@ -168,7 +169,8 @@ def _exists(url: str) -> bool:
     return Path(parsed.database).is_file()
 
 
-def _listen(address: str) -> socket.socket:
+def listen_on(address: str, setting: str = "site.listen") -> socket.socket:
+    """A socket that listens on HOST:PORT. Raises CannotListen, which names the setting."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     try:
@@ -176,7 +178,7 @@ def _listen(address: str) -> socket.socket:
         family, _kind, _protocol, _name, where = found[0]
         return socket.create_server(where[:2], family=family, backlog=256)
     except OSError as error:
-        advice = "set site.listen in urltrap.toml to another port"
+        advice = f"set {setting} in urltrap.toml to another port"
         if error.errno == errno.EADDRINUSE:
             raise CannotListen(
                 f"the site cannot listen on {address}: another program does; {advice}"
@@ -184,6 +186,7 @@ def _listen(address: str) -> socket.socket:
         raise CannotListen(f"the site cannot listen on {address}: {error}; {advice} or address") from error
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """HOST:PORT that a socket listens on."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

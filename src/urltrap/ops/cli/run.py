@@ -127,6 +127,8 @@ def _announce(supervisor: Supervisor, data: Path) -> None:
     site = listening.get("site") or []
     if site:
         lines.append(f"  look    http://{site[0]}/")
+    if public := listening.get("public"):
+        lines.append(f"  public  http://{public[0]}/        (no log-in)")
     for address in listening.get("trap") or []:
         protocol, _, where = address.partition(" ")
         host, _, port = where.rpartition(":")
