@@ -12,6 +12,7 @@ from urltrap.machine.fs.content import PagedContent
 from urltrap.machine.fs.node import Node
 from urltrap.machine.fs.view import content_of
 from urltrap.machine.kernel.console import ConsoleInput, ConsoleOutput
+from urltrap.machine.kernel.crond import MINUTE, run_due, tables
 from urltrap.machine.kernel.kernel import Kernel
 from urltrap.machine.kernel.pace import Pace
 from urltrap.machine.kernel.process import KernelProcess
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from urltrap.machine.kernel.tty import Tty
 
 _OUTPUT_PER_STEP = 262_144
+_CRON_AT = 1
+"""The second of a minute at which cron looks."""
 _SOON = 10.0
 """Seconds that an ended job waits for the machine to go down, so that its connection is dropped then."""
 
@@ -77,6 +80,8 @@ class KernelJob:
         self._output_now = 0
         self._stepping = False
         self._down = False
+        self._cron_seen: tuple[int, int] | None = None
+        self._cron_wanted = False
 
     # what the driver puts in
     def receive(self, data: bytes) -> None:
@@ -151,6 +156,8 @@ class KernelJob:
         pace = self.pace
         pace.pass_time(kernel.clock, bool(self._ready))
         self._wake_sleepers()
+        if self.terminal is not None and self._exit_status is None and not self._down:
+            self._keep_time()
         if self._go_on_at is not None and kernel.clock >= self._go_on_at:
             self._go_on_at = None
         used = 0
@@ -175,6 +182,7 @@ class KernelJob:
             self._stepping = False
         if self.terminal is not None:
             self.terminal.flush()
+            self._look_for_tables()
         self._tell_changes()
         effects, self.effects = self.effects, []
         return effects
@@ -193,6 +201,8 @@ class KernelJob:
         power = self.kernel.tree.overlay.power
         if power is not None and not self._down:
             times.append(power.at)
+        if self._cron_wanted and self._exit_status is None:
+            times.append((self.kernel.minute + 1) * MINUTE + _CRON_AT)
         return min(times) if times else None
 
     @property
@@ -351,6 +361,22 @@ class KernelJob:
             mine = others
         for process in mine:
             self.kernel.signal(process, SIGKILL)
+
+    def _keep_time(self) -> None:
+        """Let cron run what is due, once in a minute."""
+        kernel = self.kernel
+        minute = int((kernel.clock - _CRON_AT) // MINUTE)
+        if minute > kernel.minute:
+            before, kernel.minute = kernel.minute, minute
+            if before:
+                run_due(self, minute)
+
+    def _look_for_tables(self) -> None:
+        """Wake each minute where cron has something to do."""
+        overlay = self.kernel.tree.overlay
+        seen = (overlay.next_number, overlay.used)
+        if seen != self._cron_seen:
+            self._cron_seen, self._cron_wanted = seen, bool(tables(self.kernel))
 
     def _wake_sleepers(self) -> None:
         clock = self.kernel.clock

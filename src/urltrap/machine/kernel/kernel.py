@@ -52,7 +52,7 @@ class Kernel:
 
     __slots__ = (
         "_fifos", "_inode", "_noise", "_noise_seed", "_pid", "_programs", "accounts", "architectures",
-        "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "heard", "hostname",
+        "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "heard", "hostname", "minute",
         "passwords", "persona", "pipe_bytes", "processes", "rows", "terminals", "tree", "watchers",
     )  # fmt: skip
 
@@ -72,6 +72,7 @@ class Kernel:
         self.hostname = persona.hostname
         self.down = False
         self.clock = boot_time
+        self.minute = 0
         self.processes: dict[int, KernelProcess] = {}
         self.rows: dict[int, ProcessInfo] = {}
         self.gone: set[int] = set()
