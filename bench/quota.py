@@ -17,7 +17,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from urltrap.pipeline.asking import SLOTS
+from urltrap.pipeline.outgoing import SLOTS
 from urltrap.store import Store, lookups, open_store, windows
 from urltrap.store.types import to_micros
 
