@@ -13,7 +13,11 @@ from typing import Any
 import asyncssh
 import pytest
 
+from urltrap.journal import JournalReader
 from urltrap.machine.persona import generate
+from urltrap.model.admission_settings import AdmissionSettings
+from urltrap.model.canary import Canary
+from urltrap.model.event import Connected
 from urltrap.model.settings import CredentialSettings, SensorSettings, Settings, SshSettings, TelnetSettings
 from urltrap.sensors.ssh.server import HOST_KEY_FILES, HostKeyError
 from urltrap.sensors.trap import TrapError, run_trap
@@ -34,7 +38,9 @@ def folder(tmp_path: Path, host_keys: list[Any]) -> Path:
 
 SETTINGS = Settings(
     sensors=SensorSettings(
-        ssh=SshSettings(listen=["127.0.0.1:0"]), telnet=TelnetSettings(listen=["127.0.0.1:0"])
+        ssh=SshSettings(listen=["127.0.0.1:0"]),
+        telnet=TelnetSettings(listen=["127.0.0.1:0"]),
+        admission=AdmissionSettings(memory_bytes=0),  # the memory of this process is that of the tests before, too
     ),
     credentials=CredentialSettings(accept=["root:pw"]),
 )
@@ -144,4 +150,35 @@ async def test_granted_credentials_are_kept_over_a_restart(folder: Path) -> None
         with pytest.raises(asyncssh.PermissionDenied):
             await trap.ssh(password="other")
         async with trap.ssh(password="mine"):
+            pass
+
+
+async def test_the_synthetic_attacker_gets_in_by_address_and_password_and_its_session_is_marked(
+    folder: Path,
+) -> None:
+    canary = Canary.of(b"s" * 32)
+    word = canary.password.decode()
+    async with running(folder) as trap:
+        async with trap.ssh(password=word, local_addr=(canary.address(3), 0)) as client:
+            assert (await client.run("echo in")).stdout == "in\n"
+        with pytest.raises(asyncssh.PermissionDenied):
+            await trap.ssh(password="pw", local_addr=(canary.address(3), 0))  # which opens to attackers
+        with pytest.raises(asyncssh.PermissionDenied):
+            await trap.ssh(password=word)
+    with JournalReader(folder / "journal") as reader:
+        sessions = {
+            event.src_ip: event.session
+            for _, event in reader.read("trap-0", None, 10_000)
+            if isinstance(event, Connected)
+        }
+    assert sessions[canary.address(3)].startswith("CANARY")
+    assert not sessions["127.0.0.1"].startswith("CANARY")
+
+
+async def test_a_trap_does_not_start_where_few_files_may_be_open(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 1024))
+    with pytest.raises(TrapError, match="only 1024 files may be open.*LimitNOFILE"):
+        async with running(folder):
             pass

@@ -28,7 +28,7 @@ class AdmissionSettings(Model):
         default=1_000_000, ge=65_536, description="bytes that a connection may send without logging in"
     )
     memory_bytes: int = Field(
-        default=400_000_000,
+        default=600_000_000,
         ge=0,
         description="resident memory of a trap process above which newcomers only take others' places; 0: no limit",
     )

@@ -15,7 +15,7 @@ from urltrap.model.output_settings import OutputSettings
 from urltrap.model.proxies import Proxy
 from urltrap.model.public_settings import PublicSettings, stands_on
 from urltrap.model.sandbox_settings import SandboxSettings
-from urltrap.model.watch_settings import AlertSettings, MetricsSettings
+from urltrap.model.watch_settings import AlertSettings, CanarySettings, MetricsSettings
 
 ListenAddress = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\[\]:\s]*):\d{1,5}$")]
 """``HOST:PORT``, IPv6 in brackets, an empty host for all addresses; port 0 takes a free one (tests)."""
@@ -287,6 +287,7 @@ class Settings(Model):
     outputs: OutputSettings = OutputSettings()
     metrics: MetricsSettings = MetricsSettings()
     alerts: AlertSettings = AlertSettings()
+    canary: CanarySettings = CanarySettings()
     site: SiteSettings = SiteSettings()
     fleet: FleetSettings = FleetSettings()
     supervisor: SupervisorSettings = SupervisorSettings()

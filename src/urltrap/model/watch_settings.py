@@ -16,6 +16,13 @@ class MetricsSettings(Model):
     listen: str = Field(default="127.0.0.1:9464", pattern=_ADDRESS, description="address to listen on")
 
 
+class CanarySettings(Model):
+    """The synthetic attacker, which shows that everything from the door to the database works."""
+
+    enabled: bool = Field(default=True, description="whether it comes")
+    every_seconds: float = Field(default=60, ge=5, le=300, description="time between two visits")
+
+
 class AlertSettings(Model):
     """Messages to the operator when something is wrong."""
 

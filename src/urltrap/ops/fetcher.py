@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -34,15 +33,10 @@ class CaptureRecorder:
         self._writer.append(event)
 
 
-def canary_host(secret: bytes) -> str:
-    """The name that the fetcher answers itself: another one on each installation, so that it gives nobody away."""
-    return hashlib.sha256(b"canary host\0" + secret).hexdigest()[:16] + ".invalid"
-
-
 async def run(
     settings: Settings, folder: DataFolder, canary: str, stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
-    """Run the fetcher until `stop`; `canary` is the name of `canary_host`."""
+    """Run the fetcher until `stop`; `canary` is the name that it answers itself."""
     quarantine = Quarantine(folder.quarantine, settings.journal.free_bytes_reserve // 2)
     quarantine.sweep(time.time())
     writer = JournalWriter(folder.journal, "fetcher", settings.journal)

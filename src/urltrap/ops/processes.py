@@ -80,7 +80,7 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
         plans.append(ProcessPlan("pipeline", "pipeline"))
         if settings.site.enabled:
             plans.append(ProcessPlan("site", "site"))
-        if settings.public.enabled:
+        if settings.public.enabled or settings.public.export:
             plans.append(ProcessPlan("public", "public"))
         plans += _collectors(settings)
     if settings.sensors.ssh.enabled or settings.sensors.telnet.enabled:
@@ -92,7 +92,8 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
         plans.append(ProcessPlan("shipper", "shipper"))
     elif settings.backup.enabled:
         plans.append(ProcessPlan("backup", "backup"))
-    if settings.metrics.enabled or settings.alerts.targets or settings.backup.enabled:
+    comes = settings.canary.enabled and settings.sensors.ssh.enabled
+    if settings.metrics.enabled or settings.alerts.targets or settings.backup.enabled or comes:
         plans.append(ProcessPlan("watch", "watch"))
     if settings.outputs.any:
         plans.append(ProcessPlan("outputs", "outputs"))

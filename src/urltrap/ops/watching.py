@@ -12,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from urltrap.model.canary import Canary
 from urltrap.model.settings import Settings
 from urltrap.ops import metrics
 from urltrap.ops.alerts import Alerts, sender
+from urltrap.ops.canary import run_canary
 from urltrap.ops.data_folder import DataFolder
+from urltrap.pipeline.line_state import line_state
 from urltrap.store.backups import backup_state
 
 _EVERY = 60.0
@@ -24,9 +27,13 @@ log = structlog.get_logger("urltrap.watch")
 
 
 async def run_watch(
-    settings: Settings, folder: DataFolder, ready: Callable[[list[str]], None], stop: asyncio.Event
+    settings: Settings,
+    folder: DataFolder,
+    ready: Callable[[list[str]], None],
+    stop: asyncio.Event,
+    canary: Canary | None = None,
 ) -> None:
-    """Watch a data folder until `stop`."""
+    """Watch a data folder until `stop`; `canary` is what the synthetic attacker comes with, None where none comes."""
     server = None
     listen: list[str] = []
     if settings.metrics.enabled:
@@ -43,15 +50,28 @@ async def run_watch(
         folder.run / "alerts.json", sender(settings.alerts), timedelta(hours=settings.alerts.repeat_hours)
     )
     since = datetime.now(UTC)
+    visits: asyncio.Task[None] | None = None
+    if canary is not None and settings.canary.enabled and settings.sensors.ssh.enabled:
+        visits = asyncio.ensure_future(run_canary(settings.canary, canary, folder.root, folder.status, stop))
     ready(listen)
     try:
         while not stop.is_set():
             now = datetime.now(UTC)
             troubles = backup_state(folder.root).overdue(settings.backup, now, since)
-            await asyncio.to_thread(alerts.look, {"the backups": troubles}, now)
+            found = {"the backups": troubles}
+            if visits is not None:
+                if visits.done() and not stop.is_set():
+                    visits.result()  # an error of ours ends this process, which is started again
+                stores = not settings.journal.ship
+                found["the visits of the synthetic attacker"] = line_state(folder.root).troubles(
+                    now, since, stores=stores
+                )
+            await asyncio.to_thread(alerts.look, found, now)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _EVERY)
     finally:
+        if visits is not None:
+            visits.cancel()
         if server is not None:
             server.shutdown()
             server.server_close()

@@ -132,7 +132,8 @@ async def _box(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
 
 
 async def _fetcher(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
-    from urltrap.ops.fetcher import canary_host, run
+    from urltrap.model.canary import canary_host
+    from urltrap.ops.fetcher import run
 
     canary = canary_host((folder.keys / "secret").read_bytes())
     become(launch.user)
@@ -193,10 +194,12 @@ async def _backup(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> No
 
 
 async def _watch(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.model.canary import Canary
     from urltrap.ops.watching import run_watch
 
+    canary = Canary.of((folder.keys / "secret").read_bytes())
     become(launch.user)
-    await run_watch(launch.settings, folder, ready=_ready, stop=stop)
+    await run_watch(launch.settings, folder, ready=_ready, stop=stop, canary=canary)
 
 
 async def _outputs(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:

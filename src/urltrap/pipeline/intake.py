@@ -22,8 +22,11 @@ from urltrap.journal import (
 from urltrap.journal.folder import list_segments, writer_folder
 from urltrap.journal.format import unframe
 from urltrap.journal.source import open_source
+from urltrap.model.canary import is_canary
 from urltrap.model.decisions import WRITER as DECISIONS
+from urltrap.model.event import Disconnected
 from urltrap.model.settings import JournalSettings
+from urltrap.pipeline.line_state import Arrivals
 from urltrap.store import Store, spans, words
 from urltrap.store.intake import DeadLetter, ingest, rewind, watermark
 
@@ -45,6 +48,7 @@ class Intake:
         self._store = store
         self._settings = settings
         self._now = now
+        self._arrivals = Arrivals(reader.directory.parent)
         self._positions: dict[str, Position] = {}
         self._complained: set[tuple[str, str]] = set()
         self._segments: dict[str, int] = {}
@@ -116,13 +120,16 @@ class Intake:
                             do="nothing: it is read from its beginning; a backup may have what is missing")  # fmt: skip
             return 0
         position = found[-1][0]
-        done = ingest(self._store, writer, [event for _, event in found], position)
+        done = ingest(self._store, writer, [event for _, event in found if not is_canary(event)], position)
         if done.ahead:
             self._complain(
                 writer, "read-twice", "another urltrap reads a journal of this name into the same database: this data "
                 "folder was copied. Stop one of the two, and give it a database and a secret of its own (urltrap init)"
             )  # fmt: skip
         self._positions[writer] = position
+        self._arrivals.saw(
+            event.at for _, event in found if isinstance(event, Disconnected) and is_canary(event)
+        )
         return len(found)
 
     def _set_aside(

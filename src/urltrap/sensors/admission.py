@@ -160,6 +160,8 @@ class Admission:
         self._inside: dict[str, int] = {}
         self._count = 0
         self._counts: dict[str, int] = {}
+        self.let_in = self.turned_away = 0
+        """How many so far."""
         self._since = clock()
         self._id = new_ulid(int(self._since * 1000), os.urandom(10))
         self._seq = 0
@@ -185,6 +187,7 @@ class Admission:
             return None
         ticket = Ticket(self, key, network)
         self._count += 1
+        self.let_in += 1
         self._places.taken += 1
         self._inside[key] = self._inside.get(key, 0) + 1
         self.crowd.add(ticket)
@@ -227,6 +230,7 @@ class Admission:
 
     def shed(self, source: str) -> None:
         """Count a connection that nobody serves."""
+        self.turned_away += 1
         key = source if source in self._counts or len(self._counts) < MAX_SOURCES else OTHERS
         self._counts[key] = self._counts.get(key, 0) + 1
 

@@ -8,6 +8,7 @@ have never get in.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
 import time
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from urltrap.model.canary import Canary
 from urltrap.model.settings import CredentialSettings
 
 PROBES = frozenset({b"345gs5662d34", b"3245gs5662d34"})
@@ -50,6 +52,7 @@ class Credentials:
         *,
         authority: Authority = lambda _address, _user, _password: None,
         keys: Keys = lambda _address, _user: (),
+        canary: Canary | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -57,14 +60,21 @@ class Credentials:
         self._users = frozenset(user.encode() for user in users)
         self._authority = authority
         self._keys = keys
+        self._canary = canary
         self._clock = clock
         self._accept = [tuple(entry.encode().split(b":", 1)) for entry in settings.accept if ":" in entry]
         self._refuse = PROBES | {entry.encode() for entry in settings.refuse}
         self._sources: OrderedDict[str, _Source] = OrderedDict()
         self._changed = False
 
+    def is_canary(self, address: str) -> bool:
+        """Whether the synthetic attacker comes from this address."""
+        return self._canary is not None and self._canary.comes_from(address)
+
     def password_opens(self, address: str, user: bytes, password: bytes) -> bool:
         """Whether `address` gets in; counts the try."""
+        if self._canary is not None and self._canary.comes_from(address):
+            return hmac.compare_digest(password, self._canary.password)
         if any(user == name and password == word for name, word in self._accept):
             # Unless he has changed it there himself: nobody who did gets in with the old one.
             return self._authority(address, user, password) is not False

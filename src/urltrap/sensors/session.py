@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from urltrap.model.canary import canary_session
 from urltrap.model.event import (
     BudgetSpent,
     CloseReason,
@@ -91,10 +92,19 @@ class Session:
     """One connection's record. `record` journals an event of a kind with its fields; `close` ends it, once."""
 
     def __init__(
-        self, journal: Journal, sensor: str, protocol: Protocol, endpoints: Endpoints, persona: str = ""
+        self,
+        journal: Journal,
+        sensor: str,
+        protocol: Protocol,
+        endpoints: Endpoints,
+        persona: str = "",
+        *,
+        canary: bool = False,
     ) -> None:
         self.started = time.time()
         self.id = new_ulid(int(self.started * 1000), os.urandom(10))
+        if canary:
+            self.id = canary_session(self.id)
         self.endpoints = endpoints
         self.bytes_in = 0
         self.bytes_out = 0

@@ -60,6 +60,13 @@ class SparingJournal:
         self._id = new_ulid(int(self._since * 1000), os.urandom(10))
         self._seq = 0
         self._level = 0
+        self.left_out: dict[str, int] = dict.fromkeys(LEVELS, 0)
+        """Records left out so far, by class."""
+
+    @property
+    def pressure(self) -> int:
+        """How many classes are left out now."""
+        return self._journal.pressure
 
     def append(self, event: EventBase) -> None:
         """Journal an event, or count it; raises what the journal raises."""
@@ -71,13 +78,13 @@ class SparingJournal:
             self._tell(level)
         kind = _CLASS.get(getattr(event, "kind", ""))
         if kind is not None and LEVELS.index(kind) < level:
-            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            self._leave_out(kind, 1)
         elif isinstance(event, Connected) and level > 1 and len(self._held) < MAX_HELD:
             self._held[event.session] = event
         elif (connected := self._held.pop(event.session, None)) is None:
             self._journal.append(event)
         elif isinstance(event, Disconnected) and level > 1:
-            self._left_out["connections"] = self._left_out.get("connections", 0) + 2
+            self._leave_out("connections", 2)
         else:
             self._journal.append_all([connected, event])
 
@@ -103,6 +110,10 @@ class SparingJournal:
             self._seq += 1
             del self._left_out[what]
         self._since = now
+
+    def _leave_out(self, what: LeftOutClass, count: int) -> None:
+        self._left_out[what] = self._left_out.get(what, 0) + count
+        self.left_out[what] += count
 
     def _tell(self, level: int) -> None:
         if level > self._level:

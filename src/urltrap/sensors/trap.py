@@ -20,6 +20,7 @@ import structlog
 from urltrap.egress.client import FetcherClient
 from urltrap.journal.writer import JournalWriter
 from urltrap.machine.persona import Persona, with_telnet
+from urltrap.model.canary import Canary
 from urltrap.model.settings import Settings
 from urltrap.quarantine.quarantine import Quarantine
 from urltrap.sandbox.messages import SOCKET
@@ -27,6 +28,7 @@ from urltrap.sensors.admission import Admission, Places
 from urltrap.sensors.boxed import BoxedMachines
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.emulated import EmulatedMachines, load_base_image
+from urltrap.sensors.figures import TrapFigures
 from urltrap.sensors.jobs import Services
 from urltrap.sensors.listener import BACKLOG
 from urltrap.sensors.machines import Machines
@@ -135,6 +137,7 @@ async def _run(
                     machines.peek(address), user, word
                 ),
                 keys=lambda address, user: maker.authorized_keys(machines.peek(address), user),
+                canary=Canary.of(secret),
             )
             credentials.load(sorted(overlays.glob("credentials-*.json")))
             profile, groups = shipped_profile(profile_name(persona.sshd_version))
@@ -186,6 +189,8 @@ async def _run(
                 + [f"telnet {_name(sock)}" for sock in telnet_sockets]
             )
             kept = overlays / f"credentials-{worker}.json"
+            doors = {"ssh": ssh.admission, "telnet": telnet.shared.admission}
+            figures = TrapFigures(data / "run", worker, doors, journal)
             memory = MemoryWatch(places, settings.sensors.admission.memory_bytes)
             looks = 0
             try:
@@ -197,8 +202,9 @@ async def _run(
                         break
                     looks += 1
                     if looks % _HOUSEKEEPING_LOOKS == 0 or stop.is_set():
-                        doors = (ssh.admission, telnet.shared.admission)
-                        _housekeeping(credentials, kept, machines, (*doors, journal), errors)
+                        _housekeeping(
+                            credentials, kept, machines, (*doors.values(), journal), figures, errors
+                        )
             finally:
                 await ssh.stop()
                 await telnet.stop()
@@ -212,9 +218,11 @@ def _housekeeping(
     kept: Path,
     machines: Machines,
     counted: tuple[Admission | SparingJournal, ...],
+    figures: TrapFigures,
     errors: ErrorLog,
 ) -> None:
     try:
+        figures.write()
         credentials.save(kept)
         machines.sweep()
         for each in counted:

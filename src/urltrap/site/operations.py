@@ -13,6 +13,7 @@ from urltrap.egress.switch import KillSwitch
 from urltrap.journal.folder import list_segments, list_writers, segment_path, writer_folder
 from urltrap.journal.format import HEADER_LIMIT, decode_header
 from urltrap.model.backup import BackupState
+from urltrap.pipeline.line_state import LineState, line_state
 from urltrap.store.backups import backup_state
 from urltrap.store.queries.operations import WriterRow
 
@@ -109,6 +110,11 @@ def _header(folder: Path, number: int) -> int:
 def backups(data: Path) -> BackupState:
     """The newest backup, the newest that was restored for a try, what went wrong."""
     return backup_state(data)
+
+
+def line(data: Path) -> LineState:
+    """The last visit of the synthetic attacker, at either end of the line."""
+    return line_state(data)
 
 
 def disk(data: Path) -> Disk:

@@ -18,6 +18,7 @@ from urltrap.journal import (
 )
 from urltrap.journal.folder import list_segments, writer_folder
 from urltrap.journal.source import open_source
+from urltrap.model.canary import is_canary
 
 BATCH = 200
 _QUIET = ("terminal.frames",)
@@ -60,7 +61,9 @@ class Delivery:
             if self._reader.is_begun_anew(writer, after):
                 self._move(writer, BEGINNING)
             return 0
-        self._output.deliver([event for _, event in found if event.kind not in _QUIET])
+        self._output.deliver(
+            [event for _, event in found if event.kind not in _QUIET and not is_canary(event)]
+        )
         self._move(writer, found[-1][0])
         return len(found)
 

@@ -17,12 +17,16 @@ from urltrap.ops.cli.common import (
     program,
 )
 from urltrap.ops.data_folder import running
+from urltrap.pipeline.line_state import line_state
 from urltrap.store.backups import backup_state
 
 
 @app.command()
 def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
-    """Show the running processes of a data folder, and how old its backups are."""
+    """Show the running processes of a data folder, how old its backups are, and the last visit of the synthetic
+
+    attacker.
+    """
     folder, settings = open_folder(data)
     body = running(folder)
     if body is None:
@@ -32,6 +36,7 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
     since = datetime.fromtimestamp(folder.status.stat().st_mtime, UTC)
     overdue = state.overdue(settings.backup, now, since)
     body["backup"] = {**state.model_dump(mode="json"), "overdue": overdue}
+    body["canary"] = line_state(folder.root).model_dump(mode="json")
     body["egress"] = "off" if folder.egress_off.exists() else "on"
     if as_json:
         print_json(body)
@@ -62,6 +67,13 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
         "backups: " + ("; ".join(lines) if settings.backup.enabled else "off (backup.enabled)"),
         highlight=False,
     )
+    line = line_state(folder.root)
+    if line.visit is not None:
+        ages = [_aged("got in", line.visit.well_at, now)]
+        if not settings.journal.ship:
+            ages.append(_aged("was in the store", line.stored_at, now))
+        console.print("synthetic attacker: " + "; ".join(ages), highlight=False)
+        overdue = overdue + line.troubles(now, since, stores=not settings.journal.ship)
     for words in overdue:
         console.print(f"overdue: {words}", style="red", markup=False, highlight=False, soft_wrap=True)
 

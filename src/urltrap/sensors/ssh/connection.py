@@ -43,7 +43,9 @@ class SshConnection(AuthenticatingConnection):
     """One connection of the SSH sensor."""
 
     def __init__(self, sensor: SshSensor, loop: asyncio.AbstractEventLoop, ticket: Ticket) -> None:
-        self.session = Session(sensor.journal, "ssh", "ssh", ticket.endpoints, persona=sensor.persona_name)
+        where = ticket.endpoints
+        canary = sensor.credentials.is_canary(where.src_ip)
+        self.session = Session(sensor.journal, "ssh", "ssh", where, sensor.persona_name, canary=canary)
         super().__init__(loop, sensor.options, sensor.profile, sensor.groups)
         self.sensor = sensor
         self.max_auth_tries = sensor.settings.max_auth_tries

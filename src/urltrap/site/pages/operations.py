@@ -43,6 +43,8 @@ def operations(request: Request, query: Annotated[NothingAsked, FromQuery()]) ->
         overdue=backup.overdue(settings.backup, now, site.started) if backup else [],
         backup_settings=settings.backup,
         disk=house.disk(data) if data else None,
+        line=house.line(data) if data else None,
+        line_troubles=house.line(data).troubles(now, site.started) if data else [],
         door=house.door_open(data) if data else None,
         mode=settings.egress.mode,
     )
