@@ -10,6 +10,7 @@ import pytest
 from urltrap.model.settings import Settings
 from urltrap.ops import doctor
 from urltrap.ops.data_folder import DataFolder
+from urltrap.pipeline.laboratory.upx import Upx
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,6 @@ def test_a_missing_upx_is_noted_with_the_command_that_installs_it(
     (tmp_path / "upx-ucl").chmod(0o755)
     (found,) = doctor._upx(DataFolder(tmp_path), Settings())
     assert found.state == "ok"
+    monkeypatch.setattr(Upx, "confined", lambda self: False)
+    (found,) = doctor._upx(DataFolder(tmp_path), Settings())
+    assert found.state == "note" and "neither Landlock" in found.words

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import hashlib
 import os
+import platform
 import random
 import shutil
 import struct
@@ -21,7 +24,9 @@ from urltrap.analysis import mended
 from urltrap.analysis.packers import packer
 from urltrap.model.artifact import Analysis
 from urltrap.pipeline.analysing import AGAIN
-from urltrap.pipeline.laboratory.upx import PROGRAMS, Opened, Upx
+from urltrap.pipeline.laboratory import limited
+from urltrap.pipeline.laboratory.upx import PROGRAMS, Opened, Upx, _lock
+from urltrap.pipeline.process import _unpacker
 from urltrap.pipeline.unpacking import DEEPEST, unpack
 from urltrap.store.queries import artifacts, urls
 
@@ -48,18 +53,22 @@ def fake(tmp_path: Path) -> Fake:
             f"assert sys.argv[1] == '-d'\n{body}\n"
         )
         program.chmod(0o755)
-        return Upx(program, **{"seconds": 1, "memory": 200_000_000, "largest": 2_000_000, **limits})
+        # A script's interpreter, which the unpacker's own libraries are not.
+        python = (Path(sys.prefix), Path(sys.base_prefix))
+        limits = {"seconds": 1, "memory": 200_000_000, "largest": 2_000_000, **limits}
+        return Upx(program, tmp_path / "scratch", readable=python, **limits)
 
     return make
 
 
 @pytest.fixture(autouse=True)
 def no_scratch_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    scratch, elsewhere = tmp_path / "scratch", tmp_path / "elsewhere"
+    for folder in (scratch, elsewhere):
+        folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
     yield
-    assert list(scratch.iterdir()) == []
+    assert list(scratch.iterdir()) == list(elsewhere.iterdir()) == []
 
 
 COPY = "open(out, 'wb').write(open(packed, 'rb').read()[::-1])"
@@ -100,21 +109,142 @@ def test_the_unpacker_gets_no_network_no_process_and_none_of_our_environment(
 ) -> None:
     monkeypatch.setenv("URLTRAP_SECRET", "x")
     body = """
-import resource, socket
-said = [sorted(set(os.environ) - {'LC_CTYPE'}) == ['LC_ALL'], sorted(map(int, os.listdir('/proc/self/fd')))[-1] < 5]
+import ctypes, resource, socket
+def is_open(number):
+    try:
+        return bool(os.fstat(number))
+    except OSError:
+        return False
+said = [sorted(set(os.environ) - {'LC_CTYPE'}) == ['LC_ALL'], not any(map(is_open, range(5, 16)))]
 for kind in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
     try:
         socket.socket(kind)
     except OSError as error:
         said.append(error.errno == 1)
 said += [resource.getrlimit(what)[0] == 0 for what in (resource.RLIMIT_NPROC, resource.RLIMIT_CORE)]
-said.append('NoNewPrivs:\\t1' in open('/proc/self/status').read())
+said.append(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0) == 1)  # PR_GET_NO_NEW_PRIVS
 open(out, 'w').write(repr(said))"""
     assert fake(body).open(b"x").data.decode() == repr([True] * 8)
 
 
+def kernel_has_landlock() -> bool:
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+
+
+@pytest.mark.skipif(not kernel_has_landlock(), reason="this kernel has no Landlock")
+def test_the_unpacker_reads_and_writes_nothing_but_its_work(fake: Fake, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a key")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "scratch" / "of-another").mkdir()
+    (tmp_path / "scratch" / "of-another" / "packed").write_text("another payload")
+    body = f"""
+def refused(do, *given):
+    try:
+        do(*given)
+    except OSError as error:
+        return error.errno in (1, 13)
+    return False
+said = [refused(open, name) for name in (
+    '{tmp_path}/secret', '../of-another/packed', '/etc/passwd', '/etc/hostname', '/proc/self/environ', '/dev/zero')]
+said += [refused(os.listdir, name) for name in ('{tmp_path}', '..', '/', '/etc', '/root', '/proc')]
+said += [refused(open, name, 'w') for name in ('{tmp_path}/new', '../new', '/tmp/urltrap-unpacked', '/dev/shm/x')]
+said += [refused(os.mkdir, '{tmp_path}/folder/x'), refused(os.rmdir, '{tmp_path}/folder')]
+said += [refused(os.unlink, '{tmp_path}/secret'), refused(os.rename, packed, '../moved')]
+said += [refused(os.truncate, '{tmp_path}/secret', 0), refused(os.execv, '/usr/bin/env', ['env'])]
+open('more', 'w').write('x'); os.unlink('more')
+open(out, 'w').write(repr([i for i, right in enumerate(said) if not right]))"""
+    assert fake(body).open(b"x") == Opened(b"[]")
+    assert (tmp_path / "secret").read_text() == "a key"
+    shutil.rmtree(tmp_path / "scratch" / "of-another")
+
+
+WITHOUT = """
+import ctypes, os, platform, struct, sys
+landlock, prctl = {"x86_64": (444, 157), "aarch64": (444, 167)}[platform.machine()]
+step = lambda code, yes, no, value: struct.pack("HBBI", code, yes, no, value)
+program = step(0x20, 0, 0, 0)  # the call's number
+program += step(0x15, 0, 1, landlock if "landlock" in sys.argv[1] else 0xFFFF) + step(0x06, 0, 0, 0x00050000 | 38)
+program += step(0x15, 0, 3, prctl if "seccomp" in sys.argv[1] else 0xFFFF)
+program += step(0x20, 0, 0, 16) + step(0x15, 0, 1, 22) + step(0x06, 0, 0, 0x00050000 | 22)
+program += step(0x06, 0, 0, 0x7FFF0000)
+buffer = ctypes.create_string_buffer(program, len(program))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer)), 0, 0) == 0
+os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv[2:]])
+"""
+"""Becomes a Python program on a kernel without what its first argument names."""
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "aarch64") or not kernel_has_landlock(),
+    reason="takes a filter of our own for this machine, and Landlock",
+)
+@pytest.mark.parametrize(
+    ("without", "runs"),
+    [("nothing", True), ("landlock", True), ("seccomp", True), ("landlock,seccomp", False)],
+)
+def test_where_the_kernel_holds_it_back_from_nothing_no_unpacker_is_executed(
+    tmp_path: Path, without: str, runs: bool
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    program = tmp_path / "program"
+    program.write_text(f"#!{sys.executable} -IS\nopen('ran', 'w')\n")
+    program.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, without, limited.__file__, "5", "300000000", "1000", sys.prefix,
+         sys.base_prefix, "--", str(program)],
+        cwd=work, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == (0 if runs else limited.NOT_CONFINED)
+    assert (work / "ran").exists() is runs
+
+
+def test_a_program_of_the_system_finds_its_libraries_and_its_work(tmp_path: Path) -> None:
+    copy = shutil.which("cp")
+    assert copy is not None
+    (tmp_path / "packed").write_bytes(b"payload")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", limited.__file__, "5", "300000000", "1000", "--", str(Path(copy).resolve()),
+         "packed", "unpacked"],
+        cwd=tmp_path, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0 and (tmp_path / "unpacked").read_bytes() == b"payload"
+
+
+def test_what_is_not_confined_is_said_and_is_no_payload_s_fault(
+    fake: Fake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upx = fake(f"sys.exit({limited.NOT_CONFINED})")
+    outer = Analysis(sha256="a" * 64, kind="elf", packer="upx")
+    assert unpack(upx, EXAMINER, packed(), outer) == outer
+    assert "neither Landlock" in capsys.readouterr().out
+    monkeypatch.setattr(Upx, "installed", classmethod(lambda cls, scratch: upx))
+    assert _unpacker(Path("unused")) is upx
+    monkeypatch.setattr(
+        upx, "_command", lambda limit, command: [sys.executable, "-c", f"exit({limited.NOT_CONFINED})"]
+    )
+    assert _unpacker(Path("unused")) is None and "neither Landlock" in capsys.readouterr().out
+
+
+def test_what_a_killed_process_left_is_removed_at_the_start_and_never_under_anybody_s_hands(
+    fake: Fake, tmp_path: Path
+) -> None:
+    upx = fake(COPY)
+    left = tmp_path / "scratch" / "upx-left"
+    left.mkdir()
+    (left / "packed").write_bytes(b"MZ")
+    (tmp_path / "scratch" / "link").symlink_to("/etc")
+    with _lock(tmp_path / "scratch", fcntl.LOCK_SH):  # as one does that is unpacking
+        assert upx.sweep() == 0 and left.exists()
+        assert upx.open(b"abc") == Opened(b"cba"), "several may unpack at once"
+    assert upx.sweep() == 2 and not left.exists() and Path("/etc/passwd").exists()
+    assert Upx(upx.program, tmp_path / "nowhere").sweep() == 0
+
+
 def test_a_program_that_is_not_there_any_more_is_no_payloads_fault(tmp_path: Path) -> None:
-    gone = Upx(tmp_path / "gone")
+    gone = Upx(tmp_path / "gone", tmp_path / "scratch")
     assert gone.open(b"x").problem == "not-started"
     outer = Analysis(sha256="a" * 64, kind="elf", packer="upx")
     assert unpack(gone, EXAMINER, packed(), outer) == outer
@@ -191,13 +321,16 @@ def test_urls_and_hosts_of_what_was_packed_are_the_payloads_own(bench: Bench, fa
 
 
 def test_what_was_seen_before_upx_was_installed_is_unpacked_then_and_nothing_else_is(
-    bench: Bench, fake: Fake
+    bench: Bench, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.visit(uploads=[packed(), elf(b"another")])
     bench.settle()
-    bench.workshop.upx = fake(f"open('{bench.folder}/calls', 'a').write('x')\nopen(out, 'w').write('x')")
+    upx = bench.workshop.upx = fake("open(out, 'w').write('x')")
+    calls: list[bytes] = []
+    really = upx.open
+    monkeypatch.setattr(upx, "open", lambda data: (calls.append(data), really(data))[1])
     bench.settle()
-    assert (bench.folder / "calls").read_text() == "x"
+    assert calls == [packed()]
     bench.workshop.upx = None
     bench.settle()
     found = artifacts.detail(bench.store, hashlib.sha256(packed()).hexdigest())
@@ -205,7 +338,7 @@ def test_what_was_seen_before_upx_was_installed_is_unpacked_then_and_nothing_els
     assert AGAIN == "-/0/"
 
 
-REAL = Upx.installed()
+REAL = Upx.installed(Path(tempfile.gettempdir()) / f"urltrap-unpacking-{os.getpid()}")
 
 
 needs_upx = pytest.mark.skipif(

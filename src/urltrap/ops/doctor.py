@@ -20,7 +20,7 @@ from urltrap.model.settings import Settings
 from urltrap.ops.data_folder import DataFolder, running
 from urltrap.ops.processes import reachable_by
 from urltrap.ops.system_user import NoSuchUser, target_user
-from urltrap.pipeline.laboratory.upx import Upx
+from urltrap.pipeline.laboratory.upx import UNCONFINED, Upx
 from urltrap.sandbox.process import image_folder, probes
 
 State = Literal["ok", "note", "bad"]
@@ -78,8 +78,16 @@ def _libmagic(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
         yield Finding("libmagic", "ok", "payload types are named by it")
 
 
-def _upx(_folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
-    found = Upx.installed()
+def _upx(folder: DataFolder, _settings: Settings) -> Iterator[Finding]:
+    found = Upx.installed(folder.quarantine / "unpacking")
+    if found is not None and not found.confined():
+        yield Finding(
+            "UPX",
+            "note",
+            f"installed and not used: {UNCONFINED}",
+            "run a kernel with Landlock or seccomp",
+        )
+        return
     if found is not None:
         yield Finding("UPX", "ok", f"payloads packed by it are unpacked, never run ({found.program})")
         return

@@ -18,7 +18,7 @@ from urltrap.journal.shipping.chunk import COLLECTED
 from urltrap.model.settings import Settings
 from urltrap.pipeline.freshening import keep_fresh, open_dumps, open_lists
 from urltrap.pipeline.laboratory import Laboratory
-from urltrap.pipeline.laboratory.upx import Upx
+from urltrap.pipeline.laboratory.upx import UNCONFINED, Upx
 from urltrap.pipeline.line import Line
 from urltrap.pipeline.stages import stages
 from urltrap.pipeline.workshop import Workshop
@@ -92,11 +92,24 @@ def make_workshop(settings: Settings, data: Path, store: Store) -> Workshop:
         providers=open_dumps(settings.intel, data),
         known_hosts=lists,
         laboratory=Laboratory(data / "yara.d", settings.analysis.memory_bytes, settings.analysis.seconds),
-        upx=Upx.installed(),
+        upx=_unpacker(data / "quarantine" / "unpacking"),
         own_addresses=frozenset(str(address) for address in own_addresses()),
         lists=lists,
         shut=KillSwitch.of(data).thrown,
     )
+
+
+def _unpacker(scratch: Path) -> Upx | None:
+    """UPX, where it is installed and this kernel holds it back."""
+    found = Upx.installed(scratch)
+    if found is None:
+        return None
+    if (left := found.sweep()) > 0:
+        log.info("upx.swept", folders=left)
+    if not found.confined():
+        log.error("upx.unconfined", program=str(found.program), why=UNCONFINED)
+        return None
+    return found
 
 
 def _work(

@@ -10,7 +10,7 @@ from urltrap import recover
 from urltrap.analysis import HEAD_BYTES, analyse, mended
 from urltrap.model.artifact import Analysis, FoundText, Unpacked
 from urltrap.pipeline.laboratory import Examiner
-from urltrap.pipeline.laboratory.upx import Opened, Upx
+from urltrap.pipeline.laboratory.upx import UNCONFINED, Opened, Upx
 
 DEEPEST = 3
 """Times that one payload is unpacked: what is still packed then was packed to keep us busy."""
@@ -40,6 +40,9 @@ def unpack(upx: Upx, examiner: Examiner, data: bytes, outer: Analysis) -> Analys
         opened, repaired = _open(upx, content, inner.packer)
         if opened.problem == "not-started":
             log.warning("upx.unusable", program=str(upx.program), do="payloads are analysed without it")
+            return told
+        if opened.problem == "not-confined":
+            log.error("upx.unconfined", program=str(upx.program), why=UNCONFINED)
             return told
         if opened.problem:
             failed = Unpacked(packer="upx", repaired=repaired, problem=opened.problem)
