@@ -357,7 +357,7 @@ def test_a_dispute_reaches_the_operators_inbox(evil_store: Store) -> None:
     }
     answer = client.post("/dispute", data={**fields, "token": token(client)})
     assert answer.status_code == 200
-    rows, _ = disputes.page(evil_store, "open")
+    rows = [row for row in disputes.page(evil_store, "open")[0] if row.kind == "host"]
     assert [(row.kind, row.subject, row.contact) for row in rows] == [
         ("host", "site.example", "ada@site.example")
     ]

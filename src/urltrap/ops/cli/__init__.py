@@ -21,6 +21,7 @@ COMMANDS = {
     "judge": "judge",
     "artifacts": "artifacts",
     "export": "export",
+    "publish": "publish",
     "import": "cowrie",
     "tail": "cowrie",
     "check": "check",

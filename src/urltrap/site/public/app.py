@@ -57,8 +57,8 @@ def create_public_app(
     listen: str = "",
     own: frozenset[str] = frozenset(),
 ) -> FastAPI:
-    """The site for everyone over an open store. `secret`: the installation's; `own`: addresses of this machine;
-    `listen`: HOST:PORT that it is reached at, where it is not that of the settings. Raises AssetsMissing."""
+    """The site for everyone over an open store. `secret`: the installation's; `own`: addresses and names of this
+    machine; `listen`: HOST:PORT that it is reached at, if it is not that of the settings. Raises AssetsMissing."""
     public = settings.public
     pages = Pages(settings, live=True)
     source = Source(store, settings, secret, now, own)

@@ -38,6 +38,8 @@ LEAST_ADDRESSES = 5
 
 _STEPS = (100, 50, 10, 5)
 _WORDS = 20
+_ANYBODYS = frozenset({"localhost", "localdomain"})
+"""Names that machines have by themselves: they tell nothing of whose it is."""
 _PLAIN_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){0,80}")
 
 log = structlog.get_logger("public")
@@ -114,7 +116,7 @@ def _grouped(pairs: Iterable[tuple[str, PublicUrl]]) -> dict[str, list[PublicUrl
 
 @dataclass
 class Source:
-    """Makes snapshots of a store. `secret`: the installation's; `own`: addresses of this machine."""
+    """Makes snapshots of a store. `secret`: the installation's; `own`: addresses and names of this machine."""
 
     store: Store
     settings: Settings
@@ -122,6 +124,8 @@ class Source:
     now: Callable[[], datetime]
     own: frozenset[str] = frozenset()
     kept: float = KEPT
+    known: tuple[str, datetime] | None = None
+    """Digest of an earlier snapshot, and when it came to be so."""
     kept_up: bool = False
     """Whether somebody asks for snapshots in the background: then readers take the one that there is."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -184,14 +188,17 @@ class Source:
         if before is not None and before.digest == digest.hexdigest():
             return before
         made = self.now().replace(microsecond=0)
+        if self.known is not None and self.known[0] == digest.hexdigest():
+            made = self.known[1]
         return Snapshot(found.urls, found.payloads, self._figures, made, digest.hexdigest())
 
     def unmasking(self) -> Unmasking:
         """What must stand in nothing that is published: addresses of this machine and of sensors, names of both."""
         settings = self.settings
         listens = [*settings.sensors.ssh.listen, *settings.sensors.telnet.listen]
-        addresses = {*self.own, *(text.rpartition(":")[0] for text in listens), *settings.public.hidden}
-        return Unmasking(addresses, settings.public.hidden)
+        known = {*self.own, *settings.public.hidden}
+        names = {text for text in known if ":" not in text and not text.replace(".", "").isdigit()}
+        return Unmasking({*known, *(text.rpartition(":")[0] for text in listens)}, names - _ANYBODYS)
 
     def _make_figures(self, hidden: Unmasking) -> PublicFigures:
         total, by_country = queries.address_counts(self.store)
