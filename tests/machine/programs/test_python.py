@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.machine.programs.support import Box, reply
 
-from urltrap.model.event import ProgramRun
+from urltrap.machine.effects import FetchReply
+from urltrap.model.capture import CaptureOutcome, FetchRequest
+from urltrap.model.event import ForwardAsked, ProgramRun
 
 RECORDED = json.loads((Path(__file__).parent / "python_recorded.json").read_text("utf-8"))
 
@@ -78,6 +80,71 @@ def test_what_is_fetched_is_asked_of_the_network() -> None:
     gone = Box(network=lambda request: reply(request, None, status=404, reason=b"Not Found"))
     told = gone.run("python3 -c \"import urllib.request as u; u.urlopen('http://192.0.2.9/s')\"")
     assert told.status == 1 and told.err.endswith(b"urllib.error.HTTPError: HTTP Error 404: Not Found\n")
+
+
+def test_answers_of_the_web_are_what_the_real_library_gives() -> None:
+    """The script and what it printed were recorded with a server that answers as `answer` does."""
+
+    def answer(request: FetchRequest) -> FetchReply:
+        if request.url.endswith(b"/gone"):
+            return reply(request, b"nope\n", status=404, reason=b"Not Found")
+        return reply(request, b"line one\nline two\n")
+
+    box = Box(network=answer)
+    recorded = json.loads((Path(__file__).parent / "python_web.json").read_text("ascii"))
+    box.put("/tmp/w.py", recorded["script"].encode())
+    done = box.run("python3 /tmp/w.py")
+    assert (done.out.decode(), done.err) == (recorded["out"], b"")
+    assert {request.user_agent for request in done.requests} == {b"Python-urllib/3.11", b"agent", b""}
+
+
+@pytest.mark.parametrize(
+    ("host", "outcome", "detail", "said"),
+    [
+        ("a.example", "dns-failure", "", "<urlopen error [Errno -2] Name or service not known>"),
+        ("192.0.2.9", "connect-failed", "refused", "<urlopen error [Errno 111] Connection refused>"),
+        ("192.0.2.9", "connect-failed", "unreachable", "<urlopen error [Errno 113] No route to host>"),
+        ("192.0.2.9", "timed-out", "", "<urlopen error [Errno 110] Connection timed out>"),
+        ("a.example", "recorded", "", "<urlopen error [Errno -3] Temporary failure in name resolution>"),
+    ],
+)
+def test_what_does_not_answer_is_a_url_error(
+    host: str, outcome: CaptureOutcome, detail: str, said: str
+) -> None:
+    box = Box(network=lambda request: reply(request, outcome=outcome, detail=detail))
+    script = f"import urllib.request as u\ntry: u.urlopen('http://{host}/x')\nexcept OSError as e: print(e, e.reason.errno)"
+    box.put("/tmp/w.py", script.encode())
+    assert (
+        box.run("python3 /tmp/w.py").out.decode()
+        == f"{said} {said.partition('Errno ')[2].partition(']')[0]}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("s.connect(('192.0.2.9', 4444))", "OSError [Errno 113] No route to host"),
+        ("s.settimeout(1); s.connect(('192.0.2.9', 4444))", "TimeoutError timed out"),
+        ("print(s.connect_ex(('192.0.2.9', 4444)))", "113"),
+        ("s.connect(('nosuch.example', 4444))", "gaierror [Errno -3] Temporary failure in name resolution"),
+        ("socket.create_connection(('192.0.2.9', 31337), timeout=2)", "TimeoutError timed out"),
+        ("s.bind(('', 8080)); s.listen(5); s.accept()", "TimeoutError timed out"),
+        ("d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); d.connect(('192.0.2.9', 53)); print(d.getsockname()[0])", "203.0.113.5"),
+        ("d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); print(d.sendto(b'x', ('192.0.2.9', 53)))", "1"),
+    ],
+)  # fmt: skip
+def test_sockets_reach_nobody_and_their_targets_are_journalled(script: str, said: str) -> None:
+    box = Box()
+    body = (
+        f"import socket\ns = socket.socket()\ntry: {script}\nexcept OSError as e: print(type(e).__name__, e)"
+    )
+    box.put("/tmp/s.py", body.encode())
+    done = box.run("python3 /tmp/s.py")
+    assert done.out.decode() == f"{said}\n" and done.requests == []
+    asked = [(fact["host"], fact["port"]) for fact in done.facts(ForwardAsked)]
+    assert asked == (
+        [] if "192.0.2.9" not in script or "53)); print(d.get" in script else [(b"192.0.2.9", asked[0][1])]
+    )
 
 
 def test_what_is_not_known_crashes_and_is_counted(box: Box) -> None:

@@ -8,11 +8,13 @@ host's interpreter. What is outside of it ends as a crash does and is counted (`
 from __future__ import annotations
 
 import errno
+import posixpath
 import re
 from typing import Any
 
 from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.errors import SysError
+from urltrap.machine.kernel.signals import SIGPIPE
 from urltrap.machine.programs._paths import join
 from urltrap.machine.programs.python import (
     _addresses,
@@ -117,16 +119,15 @@ def _script(p: Process, words: list[str], flags: dict[str, bool]) -> Run:
         yield from p.err(f"{p.argv[0]}: can't open file '{place}': [Errno {problem.errno}] {problem.words}\n")
         return 2
     vm = start(p, words, flags)
-    vm.path.insert(0, name.rpartition("/")[0] or p.cwd)
+    vm.path.insert(0, posixpath.normpath(join(p.cwd, name.rpartition("/")[0])))
     try:
         text = source.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = source.count(b"\n", 0, problem.start) + 1
         shown = name if name.startswith("/") else join(p.cwd, name)
         yield from p.err(
-            f'  File "{shown}", line {line}\nSyntaxError: Non-UTF-8 code starting with '
-            f"'\\x{source[problem.start]:02x}' in file {shown} on line {line}, but no encoding declared; see "
-            "https://peps.python.org/pep-0263/ for details\n"
+            f"SyntaxError: Non-UTF-8 code starting with '\\x{source[problem.start]:02x}' in file {shown} on line "
+            f"{line}, but no encoding declared; see https://peps.python.org/pep-0263/ for details\n"
         )
         return 1
     shown = (
@@ -145,6 +146,7 @@ def start(p: Process, argv: list[str], flags: dict[str, bool]) -> Vm:
     parts = [int(each) for each in re.findall(r"\d+", p.persona.tools.python)[:3]]
     version = (parts[0], parts[1], parts[2]) if len(parts) == 3 else (3, 11, 2)
     vm = Vm(p, version)
+    p.trap_signal(SIGPIPE, "catch")
     vm.argv = argv
     library = f"/usr/lib/python{version[0]}.{version[1]}"
     zipped = f"/usr/lib/python{version[0]}{version[1]}.zip"
@@ -210,6 +212,8 @@ def finish(vm: Vm, body: Gen) -> Run:
     except SysError as problem:
         if problem.errno != errno.EPIPE:
             raise
+        shown = vm.stdout.shown()
+        yield from vm.p.err(f"Exception ignored in: {shown}\nBrokenPipeError: [Errno 32] Broken pipe\n")
         return 120
     return status
 

@@ -310,8 +310,21 @@ def _import(vm: Vm, name: str, *rest: Any, **given: Any) -> Gen:
     )
 
 
-def _leave(vm: Vm, code: Any = None) -> Any:
-    raise error("SystemExit", *(() if code is None else (code,)))
+class Quitter(Thing):
+    """exit and quit, which say how to use them."""
+
+    type_name, module = "Quitter", "_sitebuiltins"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def m___call__(self, vm: Vm, code: Any = None) -> None:
+        """Leave."""
+        raise error("SystemExit", code)
+
+    def shown(self) -> str:
+        """repr."""
+        return f"Use {self.name}() or Ctrl-D (i.e. EOF) to exit"
 
 
 def _super(vm: Vm, *args: Any) -> Any:
@@ -386,8 +399,8 @@ def table() -> dict[str, Any]:
         "getattr": _getattr, "hasattr": _hasattr, "setattr": _setattr, "callable": _callable, "iter": _iter,
         "next": _next, "map": _map, "zip": _zip, "filter": _filter, "enumerate": _enumerate, "reversed": _reversed,
         "sorted": _sorted, "sum": _sum, "any": _any, "all": _all, "round": _round, "dir": _dir, "vars": _vars,
-        "eval": evaluate, "exec": execute, "compile": compile_, "__import__": _import, "exit": _leave,
-        "quit": _leave, "open": open_file, "chr": _chr, "pow": _pow, "repr": _represent, "ascii": _ascii,
+        "eval": evaluate, "exec": execute, "compile": compile_, "__import__": _import, "open": open_file,
+        "chr": _chr, "pow": _pow, "repr": _represent, "ascii": _ascii,
         "format": _format, "divmod": _divmod, "super": _super,
         "abs": lambda vm, value: abs(value), "ord": lambda vm, value: ord(value),
         "hex": lambda vm, value: hex(value), "oct": lambda vm, value: oct(value),
@@ -397,6 +410,7 @@ def table() -> dict[str, Any]:
         "help": _help, "delattr": lambda vm, value, name: _access.delete_attribute(value, name),
     }  # fmt: skip
     names: dict[str, Any] = {name: Builtin(name, call) for name, call in functions.items()}
+    names["exit"], names["quit"] = Quitter("exit"), Quitter("quit")
     names["max"], names["min"] = _extreme(True), _extreme(False)
     for kind in CLASSES.values():
         if kind.name not in ("NoneType", "ellipsis", "NotImplementedType"):

@@ -9,7 +9,7 @@ from typing import Any
 from urltrap.machine.api import decode, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs.python import _statements
-from urltrap.machine.programs.python._imports import load
+from urltrap.machine.programs.python._imports import MODULES, load
 from urltrap.machine.programs.python._objects import (
     EXCEPTIONS,
     Gen,
@@ -31,15 +31,12 @@ def run_module(vm: Vm, name: str, words: list[str]) -> Gen:
         "http.server": _serve,
         "json.tool": _json_tool,
         "base64": _base64,
-        "this": None,
-        "SimpleHTTPServer": None,
     }
     p = vm.p
     does = known.get(name)
     if does is not None:
         yield from does(vm, words)
         return
-    library = f"/usr/lib/python{vm.version[0]}.{vm.version[1]}"
     base = name.replace(".", "/")
     for folder in (p.cwd, *vm.path[1:]):
         for file in (f"{folder}/{base}.py", f"{folder}/{base}/__main__.py"):
@@ -49,6 +46,7 @@ def run_module(vm: Vm, name: str, words: list[str]) -> Gen:
                 continue
             if file.startswith("/usr/lib/python"):
                 raise Unsupported(f"-m {name}")
+            vm.argv[0] = file
             yield from load(vm, "sys")
             vm.path.insert(0, p.cwd)
             main = Module("__main__", {"__name__": "__main__", "__file__": file})
@@ -68,10 +66,12 @@ def run_module(vm: Vm, name: str, words: list[str]) -> Gen:
     top = name.partition(".")[0]
     why = ""
     if "." in name:
-        why = f"Error while finding module specification for '{name}' (ModuleNotFoundError: No module named '{top}')"
+        problem = f"No module named '{top}'"
+        if top in MODULES:
+            problem = f"__path__ attribute not found on '{top}' while trying to find '{name}'"
+        why = f"Error while finding module specification for '{name}' (ModuleNotFoundError: {problem})"
     yield from p.err(f"{_executable(vm)}: {why or f'No module named {name}'}\n")
-    if library:
-        _leave(1)
+    _leave(1)
 
 
 def _executable(vm: Vm) -> str:
@@ -127,7 +127,8 @@ def _json_tool(vm: Vm, words: list[str]) -> Gen:
         data = vm.p.fs.read(files[0], _MOST) if files else (yield from vm.p.read_all(0, _MOST))
     except SysError as problem:
         yield from vm.p.err(
-            "usage: python -m json.tool [-h] [--sort-keys] [--no-ensure-ascii] [--json-lines]\n"
+            "usage: python -m json.tool [-h] [--sort-keys] [--no-ensure-ascii]\n"
+            "                           [--json-lines]\n"
             "                           [--indent INDENT | --tab | --no-indent | --compact]\n"
             "                           [infile] [outfile]\n"
             f"python -m json.tool: error: argument infile: can't open '{files[0]}': [Errno {problem.errno}] "
@@ -172,17 +173,18 @@ def interactive(vm: Vm, built: str) -> Gen:
     main = Module("__main__", {"__name__": "__main__", "__doc__": None})
     vm.modules["__main__"] = main
     vm.interactive = True
+    say = p.out if p.is_tty(0) else p.err  # readline writes to stdout, what stands in for it to stderr
     lines: list[str] = []
     pending = b""
     while True:
         yield from vm.stdout.m_flush(vm)
-        yield from p.out("... " if lines else ">>> ")
+        yield from say("... " if lines else ">>> ")
         while b"\n" not in pending:
             piece = yield from p.read(0, 4096)
-            if not piece:
-                yield from p.out("\n")
+            if not piece and not pending:
+                yield from say("\n")
                 return
-            pending += piece
+            pending += piece or b"\n"
         raw, _, pending = pending.partition(b"\n")
         lines.append(decode(raw).rstrip("\r"))
         source = "\n".join(lines)
@@ -212,7 +214,13 @@ def _goes_on(source: str) -> bool:
         at_end = (problem.lineno or 0) >= source.count("\n") + 1
         return any(
             each in words for each in ("was never closed", "unterminated triple", "unexpected EOF")
-        ) or (at_end and words.startswith(("expected an indented block", "expected 'except'")))
+        ) or (
+            at_end
+            and (
+                words.startswith(("expected an indented block", "expected 'except'"))
+                or source.rpartition("\n")[2].startswith("@")
+            )
+        )
     except (ValueError, MemoryError, RecursionError):
         return False
     if not tree.body or source.endswith("\n"):

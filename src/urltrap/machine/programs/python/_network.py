@@ -21,6 +21,7 @@ from urltrap.machine.programs.python._objects import (
 from urltrap.machine.programs.python._vm import Vm, os_error
 
 _WEB = frozenset({80, 81, 88, 8000, 8008, 8080, 8081, 8088, 8888})
+_DATAGRAMS = 2
 _GAI_ERROR = Class("gaierror", (EXCEPTIONS["OSError"],), module="socket")
 
 
@@ -29,7 +30,8 @@ def gai_error(number: int, words: str) -> PyError:
     return PyError(Instance(_GAI_ERROR, {"args": (number, words), "errno": number, "strerror": words}))
 
 
-def _resolve(vm: Vm, host: str) -> Gen:
+def _known(vm: Vm, host: str) -> str | None:
+    """The address of what needs nobody to be asked; None for other names."""
     if not host or host == "0.0.0.0":
         return "0.0.0.0"
     if all(part.isdecimal() for part in host.split(".")) and host.count(".") == 3:
@@ -38,6 +40,13 @@ def _resolve(vm: Vm, host: str) -> Gen:
         words = line.partition("#")[0].split()
         if host in words[1:] and ":" not in words[0]:
             return words[0]
+    return None
+
+
+def _resolve(vm: Vm, host: str) -> Gen:
+    place = _known(vm, host)
+    if place is not None:
+        return place
     yield from vm.p.sleep(PATIENCE)
     raise gai_error(-3, "Temporary failure in name resolution")
 
@@ -95,14 +104,16 @@ class Socket(Thing):
                 "TypeError", f"'{class_of(address[1]).name}' object cannot be interpreted as an integer"
             )
         host, port = str(address[0]), address[1]
-        place = yield from _resolve(vm, host)
-        if self.kind == 2:
+        web = port in _WEB and self.kind != _DATAGRAMS
+        # A name of a web server is the fetcher's to look up.
+        place = (_known(vm, host) or host) if web else (yield from _resolve(vm, host))
+        if self.kind == _DATAGRAMS:
             here = "127.0.0.1" if place.startswith("127.") else vm.p.connection.server_ip
             self.bound = (here, self.bound[1] or 30_000 + vm.p.random(20_000))
             return
         if place.startswith("127.") or place == "0.0.0.0":
             raise os_error(111, "Connection refused")
-        if port in _WEB:
+        if web:
             self._let_go(vm)
             self.fd = vm.p.connect(host, port)
             self.connected = True

@@ -49,7 +49,8 @@ class Class:
     @property
     def shown(self) -> str:
         """The name with its module, as repr gives it."""
-        return self.name if self.module == "builtins" else f"{self.module}.{self.name}"
+        place = self.attributes.get("__module__", self.module)
+        return self.name if place == "builtins" else f"{place}.{self.name}"
 
 
 def _linear(made: Class) -> tuple[Class, ...]:

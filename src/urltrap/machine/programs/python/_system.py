@@ -33,12 +33,18 @@ def _sys(vm: Vm) -> dict[str, Any]:
     info = Record("version_info", "sys", {
         "major": major, "minor": minor, "micro": micro, "releaselevel": "final", "serial": 0,
     })  # fmt: skip
+    flags = Record("flags", "sys", {
+        "debug": 0, "inspect": 0, "interactive": 0, "optimize": 0, "dont_write_bytecode": 0, "no_user_site": 0,
+        "no_site": 0, "ignore_environment": 0, "verbose": 0, "bytes_warning": 0, "quiet": 0, "hash_randomization": 1,
+        "isolated": 0, "dev_mode": False, "utf8_mode": 0, "warn_default_encoding": 0, "safe_path": False,
+        "int_max_str_digits": 4300,
+    })  # fmt: skip
     return {
         "argv": vm.argv, "path": vm.path, "stdin": vm.stdin, "stdout": vm.stdout, "stderr": vm.stderr,
         "version": f"{major}.{minor}.{micro} (main, {built}]", "version_info": VersionInfo(info), "platform": "linux",
         "executable": f"/usr/bin/python{major}", "prefix": "/usr", "exec_prefix": "/usr", "byteorder": "little",
         "maxsize": 9_223_372_036_854_775_807, "maxunicode": 1_114_111, "modules": vm.modules, "hexversion":
-        major << 24 | minor << 16 | micro << 8 | 0xF0, "flags": None, "api_version": 1013, "copyright":
+        major << 24 | minor << 16 | micro << 8 | 0xF0, "flags": flags, "api_version": 1013, "copyright":
         "Copyright (c) 2001-2023 Python Software Foundation.\nAll Rights Reserved.", "__stdout__": vm.stdout,
         "__stderr__": vm.stderr, "__stdin__": vm.stdin, "ps1": ">>> ", "ps2": "... ", "dont_write_bytecode": False,
         **functions(

@@ -125,7 +125,7 @@ def last_line(vm: Vm, value: Instance) -> Gen:
         )
     except PyError:
         text = "<exception str() failed>"
-    name = value.cls.name if value.cls.module == "__main__" else value.cls.shown
+    name = value.cls.shown.removeprefix("__main__.")
     text += _hint(vm, value)
     return f"{name}: {text}\n" if text else f"{name}\n"
 

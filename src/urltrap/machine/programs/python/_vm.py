@@ -253,7 +253,8 @@ class Vm:
         if isinstance(problem, PyError):
             return problem
         if isinstance(problem, SysError):
-            return os_error(problem.errno, problem.words, problem.path or None)
+            nameless = problem.path.startswith(("pipe:[", "socket:["))
+            return os_error(problem.errno, problem.words, None if nameless else problem.path or None)
         lent = LENT.get(type(problem))
         if lent is not None:
             return PyError(Instance(lent, {"args": problem.args}))

@@ -122,7 +122,7 @@ class Request(Thing):
 
     def __init__(self, url: str, data: Any = None, headers: Any = None, *rest: Any, **given: Any) -> None:
         self.url = url
-        self.headers = dict(headers or {})
+        self.headers = {str(name).capitalize(): value for name, value in dict(headers or {}).items()}
 
     def attribute(self, name: str) -> Any:
         """full_url, headers."""
@@ -132,7 +132,7 @@ class Request(Thing):
 
     def m_add_header(self, vm: Vm, name: str, value: str) -> None:
         """add_header."""
-        self.headers[name] = value
+        self.headers[name.capitalize()] = value
 
     def m_get_full_url(self, vm: Vm) -> str:
         """get_full_url."""
