@@ -109,3 +109,47 @@ def test_scripts_and_marks_of_the_board_are_there(kind: Kind) -> None:
     assert said(kind, "mtd erase nosuch").startswith("Could not open mtd device: nosuch\n")
     assert said(kind, "[ -L /sbin/init ]; echo $?") == "1\n"
     assert "/ubusd " in said(kind, "netstat -xlp") and "/init" not in said(kind, "netstat -xlp")
+
+
+@pytest.mark.parametrize("kind", DEVICES)
+def test_every_view_knows_the_same_interfaces_ports_and_guests(kind: Kind) -> None:
+    names = said(kind, "ls /sys/class/net").split()
+    assert {"lo", "eth0", "br-lan", "wlan0"} <= set(names)
+    assert sorted(said(kind, "sed -n 's/ *\\(.*\\): .*/\\1/p' /proc/net/dev").split()) == names
+    assert said(kind, "ifconfig | grep -o '^[a-z0-9.-]*'").split() == names
+    shown = said(kind, "ip link | sed -n 's/^[0-9]*: \\([^:@]*\\).*/\\1/p'").split()
+    assert sorted(shown) == names
+    ports = said(kind, "uci get network.@device[0].ports").split()
+    assert said(kind, "brctl show | sed 1d | grep -o '[a-z0-9.]*$'").split() == [*ports, "wlan0"]
+    assert said(kind, "ip link | grep -c 'master br-lan'") == f"{len(ports) + 1}\n"
+    mac, address = said(kind, "cut -d' ' -f2,3 /tmp/dhcp.leases").split()
+    for line in ("cat /proc/net/arp", "arp", "ip neigh"):
+        assert any(mac in row and address in row and "br-lan" in row for row in said(kind, line).splitlines())
+    assert f"STA {mac} IEEE 802.11: associated" in said(kind, "logread")
+
+
+def test_busyboxs_ip_leaves_out_states_and_origins() -> None:
+    out = said("busybox-mips", "ip addr show br-lan; ip route")
+    assert out.startswith(
+        "7: br-lan: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue qlen 1000\n    link/ether "
+    )
+    assert "192.168.1.0/24 dev br-lan scope link  src 192.168.1.1 \n" in out and "proto" not in out
+    assert said("busybox-mips", "ip addr show nope") == "ip: can't find device 'nope'\n"
+
+
+def test_flashing_refuses_what_is_no_image_and_backs_up_the_configuration() -> None:
+    assert said("busybox-mips", "sysupgrade").startswith(
+        "Usage: /sbin/sysupgrade [<upgrade-option>...] <image"
+    )
+    assert said("busybox-mips", "sysupgrade /nope; echo $?") == "1\nImage file '/nope' not found.\n"
+    assert "Image check failed.\n" in said("busybox-mips", "sysupgrade -n /etc/passwd")
+    assert "etc/config/network\n" in said(
+        "busybox-mips", "sysupgrade -b /tmp/b.tgz; tar tzf /tmp/b.tgz; rm /tmp/b.tgz"
+    )
+    assert said("busybox-mips", "echo n | firstboot").endswith("Are you sure? [N/y]\n")
+
+
+def test_the_log_names_the_process_of_a_visitors_connection() -> None:
+    shown = said("busybox-mips", "logread -e dropbear | tail -n 1; ps w | grep '[d]ropbear -F' | tail -n 1")
+    log, row = shown.splitlines()
+    assert f"dropbear[{row.split()[0]}]" in log

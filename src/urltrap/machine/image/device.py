@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from urltrap.machine.image.flashing import FIRSTBOOT, SYSUPGRADE
 from urltrap.machine.image.record import Entry
 from urltrap.machine.image.tree import Tree
 from urltrap.machine.persona import Persona
 from urltrap.machine.persona.dice import Dice
+from urltrap.machine.persona.lan import station, switch_ports
 from urltrap.machine.programs.busybox.usages import DEVICE_APPLETS
 
 ARCHITECTURES = {"mips": "mips", "armv7l": "arm"}
@@ -82,6 +84,8 @@ _SCRIPTS = {
     "/sbin/wifi": '#!/bin/sh\ncase "${1:-up}" in\n\tstatus) ubus call network.wireless status ;;\n'
     '\tup|down|reload|config) ;;\n\t*) echo "Usage: $0 [config|up|down|reconf|reload|status|isup]"; exit 1 ;;\nesac\n',
     "/sbin/reload_config": "#!/bin/sh\nexit 0\n",
+    "/sbin/sysupgrade": SYSUPGRADE,
+    "/sbin/firstboot": FIRSTBOOT,
 }
 _PROFILE = """\
 #!/bin/sh
@@ -190,11 +194,15 @@ def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:
     )
     _packages(tree, persona, value)
     lan, wan = persona.network.interfaces[1], persona.network.interfaces[2]
+    ports = "".join(f"\tlist ports '{name}'\n" for name in switch_ports(persona))
+    guest = station(persona)
+    tree.put("/tmp/dhcp.leases", f"0 {guest.mac} {guest.address} {guest.name} 01:{guest.mac}\n",
+             mtime=persona.boot_time + 12_200)  # fmt: skip
     tree.put(
         "/etc/config/network",
         "\nconfig interface 'loopback'\n\toption device 'lo'\n\toption proto 'static'\n\toption ipaddr '127.0.0.1'\n"
         "\toption netmask '255.0.0.0'\n\nconfig device\n\toption name 'br-lan'\n\toption type 'bridge'\n"
-        "\tlist ports 'eth0.1'\n\nconfig interface 'lan'\n\toption device 'br-lan'\n\toption proto 'static'\n"
+        f"{ports}\nconfig interface 'lan'\n\toption device 'br-lan'\n\toption proto 'static'\n"
         f"\toption ipaddr '{lan.address}'\n\toption netmask '255.255.255.0'\n\toption ip6assign '60'\n\n"
         f"config interface 'wan'\n\toption device '{wan.name}'\n\toption proto 'dhcp'\n",
         mtime=persona.boot_time - 86_400 * 3,
@@ -210,7 +218,7 @@ def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:
         "\toption local '/lan/'\n\toption domain 'lan'\n\toption expandhosts '1'\n\toption authoritative '1'\n"
         "\toption readethers '1'\n\toption leasefile '/tmp/dhcp.leases'\n\n"
         "config dhcp 'lan'\n\toption interface 'lan'\n"
-        "\toption start '100'\n\toption limit '150'\n\toption leasetime '12h'\n\toption dhcpv4 'server'\n\n"
+        "\toption start '100'\n\toption limit '150'\n\toption leasetime 'infinite'\n\toption dhcpv4 'server'\n\n"
         "config dhcp 'wan'\n\toption interface 'wan'\n\toption ignore '1'\n",
     )
     tree.put(

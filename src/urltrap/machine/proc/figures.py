@@ -12,6 +12,7 @@ from urltrap.machine.fs.mounts import ProcessView
 
 if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
+from urltrap.machine.persona.lan import all_interfaces
 
 PAGE_KB = 4
 HERTZ = 100
@@ -126,7 +127,7 @@ def traffic(view: ProcessView) -> Mapping[str, tuple[int, int, int, int]]:
             int(persona.grown(each.tx_bytes, boot, now)),
             int(persona.grown(each.tx_packets, boot, now)),
         )
-        for each in persona.network.interfaces
+        for each in all_interfaces(persona)
     }
 
 

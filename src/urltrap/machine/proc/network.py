@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from urltrap.machine.fs.mounts import ProcessView
 from urltrap.machine.persona import addressing
+from urltrap.machine.persona.lan import station
 from urltrap.machine.persona.network import Addressing
 from urltrap.machine.proc import figures
 from urltrap.machine.proc.lesser import snmp, sockstat
@@ -50,9 +51,15 @@ def arp(view: ProcessView) -> bytes:
     """/proc/net/arp: the router is always known."""
     own, network = own_addressing(view), view.persona.network
     name = view.persona.primary.name
+    rows = [(own.gateway, network.gateway_mac, name)]
+    if not view.persona.is_server:
+        guest = station(view.persona)
+        rows.append((guest.address, guest.mac, "br-lan"))
     return (
         "IP address       HW type     Flags       HW address            Mask     Device\n"
-        f"{own.gateway:<16} 0x1         0x2         {network.gateway_mac}     *        {name}\n"
+        + "".join(
+            f"{ip:<16} 0x1         0x2         {mac}     *        {device}\n" for ip, mac, device in rows
+        )
     ).encode()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from urltrap.machine.api import S_IFDIR, S_IFLNK, S_IFREG
 from urltrap.machine.fs.mounts import GeneratedNode, ProcessView
 from urltrap.machine.persona import Disk, Interface, Persona
+from urltrap.machine.persona.lan import all_interfaces
 from urltrap.machine.proc import figures
 from urltrap.machine.proc.flash import ERASE_BLOCK, partitions
 from urltrap.machine.proc.pci import devices, disk_slot, network_slot, sys_path
@@ -68,8 +69,12 @@ def _build(persona: Persona) -> dict[tuple[str, ...], Value]:
     for directory in ("block", "bus", "class", "dev", "devices", "firmware", "fs", "fs/cgroup", "hypervisor", "kernel",
                       "kernel/debug", "kernel/security", "module", "power", "class/block", "class/tty"):  # fmt: skip
         flat[directory] = None
-    for each in persona.network.interfaces:
-        place = "devices/virtual/net" if each.name in ("lo", "br-lan") else f"{_card(persona)}/net"
+    for each in all_interfaces(persona):
+        place = (
+            "devices/virtual/net"
+            if each.name in ("lo", "br-lan") or "." in each.name
+            else f"{_card(persona)}/net"
+        )
         flat[f"class/net/{each.name}"] = f"->../../{place}/{each.name}"
         _interface(flat, f"{place}/{each.name}", each)
     for disk in persona.disks:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from urltrap.machine.api import Process
 from urltrap.machine.persona import Interface, addressing
+from urltrap.machine.persona.lan import all_interfaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class Shown:
         return self.interface.name
 
     @property
+    def running(self) -> bool:
+        """False for a port in which no cable is."""
+        return any(self.counters)
+
+    @property
     def loopback(self) -> bool:
         """True for lo."""
         return self.interface.name == "lo"
@@ -41,12 +47,14 @@ def interfaces(p: Process) -> list[Shown]:
         cells = rest.split()
         rows[name.strip()] = (int(cells[0]), int(cells[1]), int(cells[8]), int(cells[9]))
     shown = []
-    for each in persona.network.interfaces:
+    for each in all_interfaces(persona):
         counters = rows.get(each.name, (0, 0, 0, 0))
         if each.name == "lo":
             shown.append(Shown(each, "127.0.0.1", 8, "", "255.0.0.0", counters))
-        elif each is persona.primary:
+        elif each.name == persona.primary.name:
             shown.append(Shown(each, own.address, own.prefix, own.broadcast, own.netmask, counters))
+        elif not each.address:
+            shown.append(Shown(each, "", 0, "", "", counters))
         else:
             head = each.address.rpartition(".")[0]
             shown.append(Shown(each, each.address, each.prefix, f"{head}.255", "255.255.255.0", counters))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from urltrap.machine.api import Process, Run
 from urltrap.machine.persona import addressing
+from urltrap.machine.persona.lan import station
 from urltrap.machine.programs._interfaces import Shown, interfaces, outer_name
 from urltrap.machine.programs._system import is_device
 from urltrap.machine.programs.registry import program
@@ -27,13 +30,21 @@ def ifconfig(p: Process) -> Run:
                 return 255
             return 0
         found = chosen
-    found = sorted(found, key=lambda each: (each.loopback, each.interface.index)) if not words else found
+    if not words:
+        found.sort(
+            key=lambda each: _natural(each.name) if is_device(p) else (each.loopback, each.interface.index)
+        )
     if "-s" in p.argv and not is_device(p):
         yield from p.out(f"Iface      MTU    {SHORT_COUNTERS}{''.join(short_line(each) for each in found)}")
         return 0
     for each in found:
         yield from p.out(_old(each) if is_device(p) else _new(each))
     return 0
+
+
+def _natural(name: str) -> tuple[str | int, ...]:
+    """The order of names in which BusyBox shows them: numbers count as such."""
+    return tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name))
 
 
 SHORT_COUNTERS = "RX-OK RX-ERR RX-DRP RX-OVR    TX-OK TX-ERR TX-DRP TX-OVR Flg\n"
@@ -86,11 +97,12 @@ def _old(each: Shown) -> str:
     rx, rx_packets, tx, tx_packets = each.counters
     kind = "Local Loopback  " if each.loopback else f"Ethernet  HWaddr {each.interface.mac.upper()}  "
     broadcast = "" if each.loopback else f"Bcast:{each.broadcast}  "
-    flags = "UP LOOPBACK RUNNING" if each.loopback else "UP BROADCAST RUNNING MULTICAST"
+    running = "RUNNING " if each.running else ""
+    flags = "UP LOOPBACK RUNNING" if each.loopback else f"UP BROADCAST {running}MULTICAST"
     six = ["          inet6 addr: ::1/128 Scope:Host"] if each.loopback else []
     lines = [
-        f"{each.name:<9} Link encap:{kind}", f"          inet addr:{each.address}  "
-        f"{broadcast}Mask:{each.netmask}", *six,
+        f"{each.name:<9} Link encap:{kind}",
+        *([f"          inet addr:{each.address}  {broadcast}Mask:{each.netmask}"] if each.address else []), *six,
         f"          {flags}  MTU:{each.interface.mtu}  Metric:1",
         f"          RX packets:{rx_packets} errors:0 dropped:0 overruns:0 frame:0",
         f"          TX packets:{tx_packets} errors:0 dropped:0 overruns:0 carrier:0", "          collisions:0 "
@@ -138,6 +150,9 @@ def arp(p: Process) -> Run:
         host = "?" if "n" in flags or is_device(p) else "_gateway"
         tail = "  " if is_device(p) else " "
         yield from p.out(f"{host} ({own.gateway}) at {mac} [ether]{tail}on {name}\n")
+        if not p.persona.is_server:
+            guest = station(p.persona)
+            yield from p.out(f"{host} ({guest.address}) at {guest.mac} [ether]{tail}on br-lan\n")
         return 0
     yield from p.out("Address                  HWtype  HWaddress           Flags Mask            Iface\n")
     host = own.gateway if "n" in flags else "_gateway"

@@ -8,6 +8,8 @@ from typing import Any
 from urltrap.machine.api import Process, Run
 from urltrap.machine.persona import addressing
 from urltrap.machine.programs._interfaces import Shown, interfaces, outer_name
+from urltrap.machine.programs._system import is_device
+from urltrap.machine.programs.busybox._ip import busybox_ip
 from urltrap.machine.programs.registry import program
 
 _USAGE = """\
@@ -46,6 +48,8 @@ _OBJECTS = (
 @program("ip")
 def ip(p: Process) -> Run:
     """Show the network's configuration, or take a change without a word where root asks for it."""
+    if is_device(p):
+        return (yield from busybox_ip(p))
     words = list(p.argv[1:])
     flags: set[str] = set()
     while words and words[0].startswith("-"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
+from urltrap.machine.persona.lan import station
 from urltrap.machine.proc.figures import noise
+from urltrap.machine.proc.sockets import sockets
 from urltrap.machine.programs._bootlog import boot_lines
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._zone import local
@@ -65,7 +67,7 @@ def lines(p: Process) -> list[tuple[float, str]]:
         (start + 12, "daemon.notice hostapd: wlan0: AP-ENABLED"),
         (start + 14, "daemon.info procd: - init complete -"),
     ]  # fmt: skip
-    station = ":".join(f"{int(noise(persona, f'station {n}', 0) * 256):02x}" for n in range(6))
+    guest = station(persona).mac
     day = 0
     while (at := start + 9 + day * _DAY / 2 + noise(persona, "renew", day) * 60) < p.now():
         if at > p.now() - 20 * _DAY and day:
@@ -73,13 +75,15 @@ def lines(p: Process) -> list[tuple[float, str]]:
             found.append((at, f"daemon.notice netifd: wan (1190): udhcpc: lease of {wan.address} obtained from "
                           f"{gateway}, lease time 86400"))  # fmt: skip
             joined = at + 3 * 3600 * (1 + noise(persona, "station", day))
-            text = f"daemon.info hostapd: wlan0: STA {station}"
+            text = f"daemon.info hostapd: wlan0: STA {guest}"
             found += [(joined, f"{text} IEEE 802.11: authenticated"),
                       (joined + 0.1, f"{text} IEEE 802.11: associated (aid 1)"),
                       (joined + 0.3, f"{text} WPA: pairwise key handshake completed (RSN)")]  # fmt: skip
         day += 1
+    rows = sockets(persona, p.processes(), p.connections)
     for number, each in enumerate(p.connections):
-        pid = persona.first_pid + number
+        mine = (row.pid for row in rows if row.remote_port == each.client_port and row.pid)
+        pid = next(mine, persona.first_pid + number)
         if each.protocol == "ssh":
             found.append((each.since - 1, f"authpriv.info dropbear[{pid}]: Child connection from {each.client_ip}:"
                           f"{each.client_port}"))  # fmt: skip
