@@ -102,7 +102,7 @@ $(STAMPS)/project: pyproject.toml hatch_build.py $(STAMPS)/lock $(ASSETS)
 test: setup-test
 	@$(MAKE) --no-print-directory check
 
-setup-test: setup $(STAMPS)/dev $(STAMPS)/peers system-packages
+setup-test: setup $(STAMPS)/dev $(STAMPS)/peers $(STAMPS)/axe system-packages
 
 $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/lock
 	@echo "development tools"
@@ -112,6 +112,11 @@ $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/lock
 # Programs that the tests talk to; apart, for one of them installs a package that is called `tests`.
 $(STAMPS)/peers: tests/peers.lock $(STAMPS)/lock
 	@$(PIP) install --require-hashes --no-deps --upgrade --target $(VENV)/peers -r tests/peers.lock
+	@touch $@
+
+# What finds problems of accessibility in the pages.
+$(STAMPS)/axe: tests/site/axe/package-lock.json | $(STAMPS)/node
+	@$(BIN)/python frontend/npm.py ci tests/site/axe
 	@touch $@
 
 system-packages:
@@ -146,8 +151,8 @@ lock: $(STAMPS)/venv
 	$(UV_COMPILE) pyproject.toml --group build --output-file requirements.lock
 	$(UV_COMPILE) pyproject.toml --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	$(UV_COMPILE) --group node --output-file frontend/node.lock
-	for folder in frontend geodata; do (cd $$folder && npm install --package-lock-only); done
+	for folder in frontend geodata tests/site/axe; do (cd $$folder && npm install --package-lock-only); done
 
 clean:
-	rm -rf $(VENV) $(dir $(ASSETS)) frontend/node_modules geodata/node_modules
+	rm -rf $(VENV) $(dir $(ASSETS)) frontend/node_modules geodata/node_modules tests/site/axe/node_modules
 	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -84,10 +84,19 @@ def _node_from_wheel() -> Node | None:
     return Node(executable, (str(executable), str(cli)))
 
 
-def main() -> int:
-    """Exit with 0 when a usable Node.js is there, with 1 otherwise (asked by the Makefile)."""
-    return 0 if find_node() else 1
+def main(arguments: list[str]) -> int:
+    """Without arguments: 0 when a usable Node.js is there, else 1 (asked by the Makefile).
+
+    `ci FOLDER` installs what FOLDER's lock file names, and runs none of its scripts.
+    """
+    if not arguments:
+        return 0 if find_node() else 1
+    command, folder = arguments
+    require_node().run_npm(
+        command, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", cwd=Path(folder)
+    )
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

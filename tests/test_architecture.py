@@ -245,7 +245,7 @@ def test_every_module_is_read_in_one_sitting() -> None:
 
 def test_lock_files_carry_no_addresses() -> None:
     locks = [path for path in tracked_files() if path.suffix == ".lock" or path.name == "package-lock.json"]
-    assert len(locks) == 6
+    assert len(locks) == 7
     assert matches(r"https?://|\"resolved\"|--(extra-)?index-url|--find-links", locks) == []
 
 

@@ -16,6 +16,7 @@ from urltrap.model.event import (
     ClientIdentified,
     CommandEntered,
     Connected,
+    Decided,
     Disconnected,
     DownloadAnswered,
     DownloadAsked,
@@ -30,7 +31,7 @@ from urltrap.model.event import (
     TerminalRequested,
     Uploaded,
 )
-from urltrap.store import Store, open_store
+from urltrap.store import Store, disputes, open_store
 from urltrap.store.intake import ingest
 from urltrap.store.rollups import place_addresses
 from urltrap.store.rows import url_key
@@ -102,6 +103,9 @@ def fill(path: Path, now: datetime) -> Store:
     )  # fmt: skip
     ingest(store, "w", [*events, Captured(session="fetcher-1", seq=0, at=now, capture=capture)], (1, 1))
     _derive(store, now)
+    decided = Decided(session="site-1", seq=0, at=now, by=TEXT, subject=URL, decision="leave", reason=TEXT)
+    ingest(store, "site", [decided], (1, 1))
+    disputes.file(store, now, "url", TEXT + URL, TEXT, TEXT + "x" * 3000)
     return store
 
 

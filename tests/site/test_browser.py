@@ -20,7 +20,7 @@ from tests.store.conftest import visit
 
 from urltrap.model.settings import Settings
 from urltrap.site.app import create_app
-from urltrap.store import Store, open_store
+from urltrap.store import Store, disputes, open_store
 from urltrap.store.intake import ingest
 from urltrap.store.queries import artifacts, intel, sessions, urls
 
@@ -28,10 +28,10 @@ WIDTHS = {"desktop": (1360, 900), "phone": (390, 844)}
 
 
 @contextmanager
-def served(store: Store, secret: bytes | None = None) -> Iterator[str]:
+def served(store: Store, secret: bytes | None = None, data: Path | None = None) -> Iterator[str]:
     """The site on a free loopback port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(store, Settings(), now=lambda: NOW, secret=secret)
+    app = create_app(store, Settings(), now=lambda: NOW, secret=secret, data=data)
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, ws="none", lifespan="on", timeout_graceful_shutdown=1)
     )
@@ -81,7 +81,8 @@ def pages_of(store: Store) -> list[str]:
         f"/artifacts/{artifact}", "/feeds", "/api", "/urls?role=payload", "/families", f"/families/{quote(url.family)}",
         "/campaigns", f"/campaigns/{url.campaign}", f"/hosts/{quote(url.host)}", f"/addresses/{session.src_ip}",
         f"/networks/{session.asn}", "/domains", f"/domains/{quote(domain)}", "/operations",
-        "/login", "/account", "/audit",
+        "/login", "/account", "/audit", "/review", "/review?state=left", "/allow-list", "/disputes",
+        *(f"/disputes/{one.id}" for one in disputes.page(store)[0][:1]),
     ]  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from urltrap.model.settings import Settings
@@ -28,6 +27,7 @@ from urltrap.site.auth.onetime import Sealer
 from urltrap.site.auth.rules import flat
 from urltrap.site.context import Clock, Site, make_templates, utc_now
 from urltrap.site.desk import Desk
+from urltrap.site.kept import KeptFiles
 from urltrap.site.live import LiveUpdates
 from urltrap.site.pages import ROUTERS, errors
 from urltrap.site.publishing import Editions
@@ -37,17 +37,6 @@ from urltrap.store.queries import overview
 
 THREADS = 6
 """Store calls at once. A page may hold two connections; twice this stays below the pools of all databases."""
-
-
-class _KeptFiles(StaticFiles):
-    """Files whose names carry a hash of their content: a browser never needs to ask for them again."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, with leave to keep it for a year."""
-        response = await super().get_response(path, scope)
-        if response.status_code in (200, 304):
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return response
 
 
 def create_app(
@@ -112,7 +101,7 @@ def create_app(
     site = Site(store, settings, now, templates, live, Editions(now), data, now(), desk, KeyLimits(), sealer)
     app.state.site = site
     app.mount(PREFIX, create_api(site))
-    app.mount("/static/build", _KeptFiles(directory=BUILD))
+    app.mount("/static/build", KeptFiles(BUILD))
     app.mount("/static", StaticFiles(directory=STATIC))
     for router in (*ROUTERS, manual.router, account_pages.router):
         app.include_router(router)
