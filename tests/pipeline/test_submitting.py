@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,10 @@ def malicious(
     *,
     settle: bool = True,
 ) -> None:
-    """Let attackers fetch and run it, until it is published."""
+    """Let attackers fetch and run it, until it is published. (In a `bench` URL is so already.)"""
     bench.fetcher.bodies[url] = body
+    bench.workshop.settings = bench.settings  # nobody outside is asked meanwhile
+    bench.workshop.__post_init__()
     for number, address in enumerate(visitors):
         name = f"x{number}".encode()
         session = bench.visit(
@@ -139,6 +142,40 @@ def kept(bench: Bench, subject: str = URL, kind: str = "url") -> Submission:
     return submissions.of_subject(bench.store, kind, subject)[0]  # type: ignore[arg-type]
 
 
+SETTINGS = {
+    "testing": {"public_networks": ["198.51.100.0/24"]},
+    "egress": {"siblings": 0, "other_clients": False},
+}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, datetime]:
+    """A data folder in which URL is published, and when that was."""
+    made = Bench(tmp_path_factory.mktemp("published") / "data", **SETTINGS)
+    malicious(made)
+    assert row(made).published_at is not None
+    made.close()
+    return made.folder, made.time
+
+
+@pytest.fixture
+def bench(published: tuple[Path, datetime], tmp_path: Path) -> Iterator[Bench]:
+    folder, time = published
+    made = Bench(Path(shutil.copytree(folder, tmp_path / "data")), **SETTINGS)
+    made.time, made.visits = time, 10
+    made.fetcher.bodies[URL] = ELF
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Bench]:
+    """A data folder with nothing in it."""
+    made = Bench(tmp_path / "fresh", **SETTINGS)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def stage_of(bench: Bench) -> Iterator[object]:
     made: list[SubmitStage] = []
@@ -157,7 +194,6 @@ def stage_of(bench: Bench) -> Iterator[object]:
 
 
 def test_what_an_operator_asked_for_is_sent_once_and_its_receipt_kept(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     service = Scripted(RECEIPT)
     stage = stage_of(service)
@@ -181,7 +217,6 @@ def test_what_an_operator_asked_for_is_sent_once_and_its_receipt_kept(bench: Ben
 
 
 def test_a_second_submission_is_refused_until_enough_days_have_gone_by(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     service = Scripted(RECEIPT)
     stage = stage_of(service)
@@ -206,7 +241,6 @@ def test_a_second_submission_is_refused_until_enough_days_have_gone_by(bench: Be
 
 
 def test_what_failed_or_was_refused_may_be_asked_for_again(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     service = Scripted(errors.Unaskable("it does not scan this URL"), RECEIPT)
     stage = stage_of(service)
@@ -220,7 +254,6 @@ def test_what_failed_or_was_refused_may_be_asked_for_again(bench: Bench, stage_o
 
 
 def test_a_service_that_fails_is_tried_a_few_times_and_no_more(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     service = Scripted(errors.Unavailable("no answer within 20 seconds"))
     stage = stage_of(service)
@@ -233,7 +266,6 @@ def test_a_service_that_fails_is_tried_a_few_times_and_no_more(bench: Bench, sta
 
 
 def test_too_much_is_waited_out_and_a_refused_key_waits_for_another(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     until = bench.time + timedelta(hours=3)
     service = Scripted(errors.Limited("too many", until), errors.Refused("the key is not accepted"), RECEIPT)
@@ -255,7 +287,6 @@ def test_too_much_is_waited_out_and_a_refused_key_waits_for_another(bench: Bench
 
 
 def test_a_worker_that_dies_has_its_submission_sent_again_and_no_other(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     service = Scripted(RECEIPT)
     turn(bench, stage_of(service))
@@ -271,7 +302,6 @@ def test_a_worker_that_dies_has_its_submission_sent_again_and_no_other(bench: Be
 
 
 def test_a_submission_uses_up_the_key_s_quota_of_look_ups(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     service = Sharing(RECEIPT)
     stage = stage_of(service)
@@ -292,7 +322,6 @@ def test_a_submission_uses_up_the_key_s_quota_of_look_ups(bench: Bench, stage_of
 
 
 def test_who_is_told_too_much_is_not_asked_meanwhile_with_the_same_key(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     until = bench.time + timedelta(hours=3)
     service = Sharing(errors.Limited("too many", until))
@@ -307,7 +336,6 @@ def test_who_is_told_too_much_is_not_asked_meanwhile_with_the_same_key(bench: Be
 
 @pytest.mark.parametrize("how", ["offline", "record", "shut"])
 def test_a_closed_door_keeps_submissions_in_and_loses_none(bench: Bench, stage_of, how: str) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     service = Scripted(RECEIPT)
     ask(bench, service)
@@ -327,7 +355,6 @@ def test_a_closed_door_keeps_submissions_in_and_loses_none(bench: Bench, stage_o
 
 
 def test_what_no_longer_may_leave_is_not_sent_although_it_waits(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     service = Scripted(RECEIPT)
     ask(bench, service)
@@ -344,7 +371,6 @@ def test_what_no_longer_may_leave_is_not_sent_although_it_waits(bench: Bench, st
 
 
 def test_a_malicious_url_that_is_published_may_be_submitted(bench: Bench) -> None:
-    malicious(bench)
     settings(bench)
     assert row(bench).published_at is not None
     assert refused(bench, Scripted(RECEIPT)) == refused(bench, Reporting(RECEIPT)) == ""
@@ -391,14 +417,13 @@ def test_an_address_of_the_sensor_in_the_url_keeps_it_here(bench: Bench) -> None
     assert "an address or a name of ours" in refused(bench, Scripted(RECEIPT), url)
 
 
-def test_a_url_that_was_shown_with_a_log_in_is_not_told(bench: Bench) -> None:
-    malicious(bench, "http://root:toor@evil.cc/bins/bot.mips")
-    settings(bench)
-    assert refused(bench, Scripted(RECEIPT)) == "it was shown with a log-in before its host"
+def test_a_url_that_was_shown_with_a_log_in_is_not_told(fresh: Bench) -> None:
+    malicious(fresh, "http://root:toor@evil.cc/bins/bot.mips")
+    settings(fresh)
+    assert refused(fresh, Scripted(RECEIPT)) == "it was shown with a log-in before its host"
 
 
 def test_the_operator_s_own_tests_and_hosts_are_not_told(bench: Bench) -> None:
-    malicious(bench)
     settings(
         bench, publish={"operator_addresses": ["203.0.113.0/24", "192.0.2.0/24"], "delay_minutes": [0, 0]}
     )
@@ -409,22 +434,21 @@ def test_the_operator_s_own_tests_and_hosts_are_not_told(bench: Bench) -> None:
     assert "its host is one of your own addresses" in refused(bench, Scripted(RECEIPT), url)
 
 
-def test_what_publication_withholds_is_not_submitted_either(bench: Bench) -> None:
-    malicious(bench, visitors=("203.0.113.77", "203.0.113.78"))
-    settings(bench)
-    assert "before 2 networks have shown it" in refused(bench, Scripted(RECEIPT))
-    malicious(bench, visitors=("192.0.2.200",))
-    settings(bench, publish={"delay_minutes": [600, 600]})
-    with bench.store.begin() as connection:
-        found = gate.refusal(bench.workshop, connection, Scripted(RECEIPT), wanted(bench, Scripted(RECEIPT)))
+def test_what_publication_withholds_is_not_submitted_either(fresh: Bench) -> None:
+    malicious(fresh, visitors=("203.0.113.77", "203.0.113.78"))
+    settings(fresh)
+    assert "before 2 networks have shown it" in refused(fresh, Scripted(RECEIPT))
+    malicious(fresh, visitors=("192.0.2.200",))
+    settings(fresh, publish={"delay_minutes": [600, 600]})
+    with fresh.store.begin() as connection:
+        found = gate.refusal(fresh.workshop, connection, Scripted(RECEIPT), wanted(fresh, Scripted(RECEIPT)))
     assert found is not None and "withholds it until" in found.why
-    assert found.until is not None and found.until > bench.time + timedelta(hours=9)
-    settings(bench, publish={"delay_minutes": [0, 0], "min_confidence": 100})
-    assert "its confidence is" in refused(bench, Scripted(RECEIPT))
+    assert found.until is not None and found.until > fresh.time + timedelta(hours=9)
+    settings(fresh, publish={"delay_minutes": [0, 0], "min_confidence": 100})
+    assert "its confidence is" in refused(fresh, Scripted(RECEIPT))
 
 
 def test_a_host_of_the_allow_list_is_not_told_of(bench: Bench) -> None:
-    malicious(bench)
     settings(bench)
     with bench.store.begin() as connection:
         item = gather(bench.workshop, connection, [url_key(URL)])[url_key(URL)]
@@ -450,15 +474,14 @@ def test_a_reverse_name_and_what_nobody_showed_are_not_told(bench: Bench) -> Non
     assert "no attacker has shown this URL" in refused(bench, Scripted(RECEIPT), "http://elsewhere.cc/x")
 
 
-def test_what_was_not_fetched_here_is_not_burnt_by_others(bench: Bench) -> None:
-    bench.visit(b"wget " + URL.encode())
-    bench.settle()
-    settings(bench)
-    assert "it has not been fetched here yet" in refused(bench, Scripted(RECEIPT))
+def test_what_was_not_fetched_here_is_not_burnt_by_others(fresh: Bench) -> None:
+    fresh.visit(b"wget " + URL.encode())
+    fresh.settle()
+    settings(fresh)
+    assert "it has not been fetched here yet" in refused(fresh, Scripted(RECEIPT))
 
 
 def test_verdicts_that_do_not_qualify_are_named(bench: Bench) -> None:
-    malicious(bench)
     settings(bench)
     change(bench, verdict="suspicious")
     assert refused(bench, Scripted(RECEIPT)) == (
@@ -471,16 +494,17 @@ def test_verdicts_that_do_not_qualify_are_named(bench: Bench) -> None:
     assert "benign-context" in refused(bench, Scripted(RECEIPT))
 
 
-def test_only_malware_with_a_path_is_reported(bench: Bench) -> None:
-    malicious(bench, body=b"<html><body>hello there, this is a page</body></html>")
-    settings(bench)
-    change(bench, verdict="malicious-confirmed", confidence=99)
-    assert refused(bench, Scripted(RECEIPT)) == ""
-    assert "no program, script or archive was fetched" in refused(bench, Reporting(RECEIPT))
+def test_only_malware_with_a_path_is_reported(fresh: Bench) -> None:
+    malicious(fresh, body=b"<html><body>hello there, this is a page</body></html>")
+    settings(fresh)
+    change(fresh, verdict="malicious-confirmed", confidence=99)
+    assert refused(fresh, Scripted(RECEIPT)) == ""
+    assert "no program, script or archive was fetched" in refused(fresh, Reporting(RECEIPT))
     url = "http://evil.cc/"
-    malicious(bench, url)
-    change(bench, url, verdict="malicious-confirmed", confidence=99)
-    assert "it has no path" in refused(bench, Reporting(RECEIPT), url)
+    malicious(fresh, url)
+    settings(fresh)
+    change(fresh, url, verdict="malicious-confirmed", confidence=99)
+    assert "it has no path" in refused(fresh, Reporting(RECEIPT), url)
 
 
 # --- payloads -------------------------------------------------------------------------------------------------------
@@ -491,7 +515,6 @@ def virustotal() -> Submitter:
 
 
 def test_payloads_that_a_url_served_are_submitted_and_others_are_not(bench: Bench) -> None:
-    malicious(bench)
     bench.visit(uploads=[ELF + b"uploaded"])
     bench.settle()
     settings(bench)
@@ -505,18 +528,17 @@ def test_payloads_that_a_url_served_are_submitted_and_others_are_not(bench: Benc
     assert "it is kept back here" in refused(bench, virustotal(), served, "sha256")
 
 
-def test_a_payload_with_the_sensor_s_address_in_it_stays_here(bench: Bench) -> None:
-    bench.workshop.own_addresses = frozenset(["192.0.2.10", "127.0.0.1"])
-    malicious(bench, body=ELF + b"\0connect 192.0.2.10\0")
-    settings(bench)
-    assert "an address of a sensor" in refused(bench, virustotal(), row(bench).sha256, "sha256")
+def test_a_payload_with_the_sensor_s_address_in_it_stays_here(fresh: Bench) -> None:
+    fresh.workshop.own_addresses = frozenset(["192.0.2.10", "127.0.0.1"])
+    malicious(fresh, body=ELF + b"\0connect 192.0.2.10\0")
+    settings(fresh)
+    assert "an address of a sensor" in refused(fresh, virustotal(), row(fresh).sha256, "sha256")
 
 
 # --- by itself ------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_is_submitted_by_itself_unless_it_is_asked_for(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     service = next(item for item in registry.submitters() if item.to == "urlscan")
     for submit in ({}, {"providers": ["urlscan"]}, {"automatic": True}):
         settings(bench, submit=submit)
@@ -532,7 +554,6 @@ def test_automatic_submissions_take_what_is_published_once_and_privately(
     fake: FakeHttp = loop.submit(context.__aenter__()).result(20)
     try:
         fake.body = b'{"uuid": "0196d976-07f6-7aae-8a57-aa019145f31c"}'
-        malicious(bench)
         malicious(bench, "http://evil.cc/u/joe@corp.cc/x.mips")
         settings(bench, submit={"automatic": True, "providers": ["urlscan"]})
         service = next(item for item in registry.submitters() if item.to == "urlscan")
@@ -556,7 +577,6 @@ def test_automatic_submissions_take_what_is_published_once_and_privately(
 
 
 def test_only_verdicts_that_qualify_are_submitted_by_themselves(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     verdict = row(bench).verdict
     other = next(item for item in ("malicious-confirmed", "malicious-observed") if item != verdict)
     service = next(item for item in registry.submitters() if item.to == "urlscan")
@@ -568,7 +588,6 @@ def test_only_verdicts_that_qualify_are_submitted_by_themselves(bench: Bench, st
 def test_a_store_that_is_made_anew_keeps_submissions_and_what_waits(
     bench: Bench, stage_of, tmp_path: Path
 ) -> None:  # type: ignore[no-untyped-def]
-    malicious(bench)
     settings(bench)
     done, waits = Scripted(RECEIPT), Reporting(RECEIPT)
     ask(bench, done)
@@ -588,6 +607,5 @@ def test_a_store_that_is_made_anew_keeps_submissions_and_what_waits(
 def test_submissions_hold_up_no_job_of_the_line(bench: Bench) -> None:
     """The stage has none: what is submitted waits in the queue of questions."""
     assert "submit" in [stage.name for stage in bench.line._stages]
-    malicious(bench)
     with bench.store.connect() as connection:
         assert "submit" not in set(connection.execute(select(jobs.c.stage)).scalars())
