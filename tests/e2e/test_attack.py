@@ -170,3 +170,14 @@ def test_pages_answer_and_show_attackers_text_escaped(trap: RunningTrap) -> None
         page = trap.get(path)
         assert "<script>alert(1)" not in page
         assert not re.search(r"<a [^>]*href=\"http://198\.51", page)
+
+
+def test_the_synthetic_attacker_comes_through_and_is_in_no_list(trap: RunningTrap) -> None:
+    state = eventually(
+        lambda: (now := trap.json("status")["canary"])["visit"] and now["stored_at"] and now,
+        "it got in, and its session is in the store",
+        60,
+    )
+    assert state["visit"]["problem"] == "" and state["visit"]["well_at"]
+    assert not any(row["id"].startswith("CANARY") for row in trap.json("sessions"))
+    assert '"canary_stored_age_seconds"' in trap.get("/healthz")

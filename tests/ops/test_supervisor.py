@@ -213,3 +213,20 @@ def test_up_refuses_a_path_that_is_too_long_for_a_socket(made: Path, tmp_path: P
     folder = shutil.copytree(made, tmp_path / ("x" * 100))
     done = command("up", "--data", folder)
     assert done.exit_code == 1 and "use a folder with a shorter path" in done.output
+
+
+def test_a_process_that_says_nothing_any_more_is_killed_and_started_again(scripted: Any) -> None:
+    up = scripted({"trap": [[READY, "stay"], [READY, "stay"]]})
+    up.hung_after = 0.05
+    logged = run(up, lambda: up.states[0].restarts == 1 and up.is_up)
+    assert up.failure == ""
+    assert [line["event"] for line in logged][:2] == [
+        "process does not answer and is killed",
+        "process ended, starting it again",
+    ]
+
+
+def test_a_process_that_says_that_it_is_alive_is_left_alone(scripted: Any) -> None:
+    up = scripted({"site": [[READY, "stay"]], "trap": [[READY, '{"alive": true}', "stay"]]})
+    up.hung_after = 60.0
+    assert run(up, lambda: up.is_up) == [] and up.states[1].heard > 0

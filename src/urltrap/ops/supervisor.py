@@ -24,6 +24,7 @@ from urltrap.ops.data_folder import DataFolder
 from urltrap.ops.failure import Failure, explain_os
 from urltrap.ops.nursery import Child, Nursery
 from urltrap.ops.processes import Launch, ProcessPlan, environment_for, plan_processes, settings_for
+from urltrap.ops.service import ServiceManager
 
 log = structlog.get_logger()
 
@@ -32,6 +33,10 @@ PATIENCE = 5.0
 """Seconds for which a start is tried again: the processes of a supervisor that was killed let go of ports and files."""
 SLOW_START = 10.0
 """Seconds after which a start that is still under way is told."""
+HUNG_AFTER = 90.0
+"""Seconds without a sign of life after which a process that was ready is killed, to be started again."""
+WATCHED = ("trap", "fetcher")
+"""Kinds whose event loop never stands still for long."""
 OPTIONAL = ("public", "backup", "watch", "outputs")
 """Kinds without which attackers are caught and URLs published."""
 
@@ -47,6 +52,8 @@ class ProcessState:
     restarts: int = 0
     since: float = 0.0
     was_ready: bool = False
+    heard: float = 0.0
+    """When it last said anything (monotonic)."""
     said: Failure | None = None
     failed: Failure | None = None
 
@@ -70,6 +77,8 @@ class Supervisor:
         kinds = dict.fromkeys(state.plan.kind for state in self.states)
         self.nursery: Nursery = Nursery(list(kinds), environment_for("trap", os.environ))
         self.patience = PATIENCE
+        self.hung_after = HUNG_AFTER
+        self.manager = ServiceManager(os.environ)
         self.failure = ""
         """Name of the process that could not start, and why; "" where all did."""
         self._status_failed = False
@@ -84,6 +93,8 @@ class Supervisor:
             for state in self.states:
                 group.create_task(self._keep(state))
             group.create_task(self._tell_slow_start())
+            group.create_task(self._end_hung())
+            group.create_task(self.manager.keep_told(self.stop, lambda: self.is_up, self._summary))
         await self.nursery.close()
         self.folder.status.unlink(missing_ok=True)
 
@@ -133,6 +144,29 @@ class Supervisor:
         if waiting and not self.stop.is_set():
             log.info("still starting; what was recorded before may have to be worked on first", names=waiting)
 
+    async def _end_hung(self) -> None:
+        """Kill processes that are there and do nothing any more; they are started again as those that died."""
+        while not self.stop.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), self.hung_after / 6)
+            now = time.monotonic()
+            for state in self.states:
+                silent = now - state.heard
+                if state.plan.kind in WATCHED and state.ready and state.pid and silent > self.hung_after:
+                    log.error(
+                        "process does not answer and is killed", name=state.plan.name, seconds=round(silent)
+                    )
+                    state.ready = False
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(state.pid, signal.SIGKILL)
+
+    def _summary(self) -> str:
+        """One line for the service manager."""
+        if self.missing:
+            return "; ".join(f"missing {name}: {reason}" for name, reason in self.missing.items())[:500]
+        waiting = [state.plan.name for state in self.states if not state.ready]
+        return f"starting {', '.join(waiting)}" if waiting else "all processes are ready"
+
     async def _run_once(self, state: ProcessState) -> int:
         reading, writing = os.pipe()
         try:
@@ -177,6 +211,7 @@ class Supervisor:
 
     async def _watch(self, state: ProcessState, stdout: asyncio.StreamReader) -> None:
         while line := await stdout.readline():
+            state.heard = time.monotonic()
             try:
                 message = json.loads(line)
             except ValueError:

@@ -26,6 +26,8 @@ from urltrap.ops.processes import Launch, become
 
 log = structlog.get_logger()
 
+_BEAT_SECONDS = 10.0
+
 Ready = Callable[[list[str]], None]
 """Called once, with the addresses that the process listens on."""
 
@@ -91,6 +93,7 @@ async def _run(launch: Launch, descriptor: int) -> None:
     loop.add_reader(descriptor, stop.set)  # nothing more is ever written: readable means closed
     task = asyncio.ensure_future(_RUNNERS[launch.plan.kind](launch, DataFolder(launch.data), stop))
     stopped = asyncio.ensure_future(stop.wait())
+    beat = asyncio.ensure_future(_beat())
     await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if not task.done():
         # Each runner watches `stop` itself where it has something to put in order; this is the bound on it.
@@ -98,8 +101,16 @@ async def _run(launch: Launch, descriptor: int) -> None:
             await asyncio.wait_for(asyncio.shield(task), 8)
         task.cancel()
     stopped.cancel()
+    beat.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def _beat() -> None:
+    """Say now and then that the event loop turns; who is silent for long is killed by the supervisor."""
+    while True:
+        await asyncio.sleep(_BEAT_SECONDS)
+        _say(json.dumps({"alive": True}))
 
 
 async def _trap(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
@@ -228,14 +239,14 @@ _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None
 _MODULES = {
     "trap": ("urltrap.sensors.trap",),
     "box": ("urltrap.sandbox.process", "urltrap.sensors.ssh.server"),
-    "fetcher": ("urltrap.ops.fetcher",),
+    "fetcher": ("urltrap.model.canary", "urltrap.ops.fetcher"),
     "pipeline": ("urltrap.pipeline.process",),
     "site": ("urltrap.site.process",),
     "public": ("urltrap.site.public.process",),
     "collector": ("urltrap.pipeline.fleet.process",),
     "shipper": ("urltrap.journal.shipping.process",),
     "backup": ("urltrap.ops.backup.process",),
-    "watch": ("urltrap.ops.watching",),
+    "watch": ("urltrap.model.canary", "urltrap.ops.watching"),
     "outputs": ("urltrap.exchange.outputs",),
 }
 """What the runners import."""
