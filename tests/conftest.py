@@ -16,7 +16,7 @@ import pytest
 import structlog
 from hypothesis import settings
 from tests.support.databases import stop_temporary_servers
-from tests.support.stores import close_stores
+from tests.support.stores import close_stores, copied_sqlite_schema
 
 # A slow machine is no failure; a submission is judged by the same examples each time.
 settings.register_profile("urltrap", deadline=None, derandomize="CI" in os.environ)
@@ -54,8 +54,9 @@ def _loggers_are_made_anew() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _servers() -> Iterator[None]:
-    yield
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with copied_sqlite_schema(tmp_path_factory.mktemp("schema")):
+        yield
     close_stores()
     stop_temporary_servers()
 

@@ -1,14 +1,16 @@
-"""One store per database server and test worker: making a schema takes such a server a second, emptying it does not."""
+"""Stores whose schema is made once per test worker: for a server that takes a second, for a file a tenth."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from tests.support.databases import database
 
-from urltrap.store import Store, newest_schema, open_store
+from urltrap.store import Store, engine, newest_schema, open_store
 from urltrap.store.schema import metadata
 
 _open: dict[str, Store] = {}
@@ -35,6 +37,29 @@ def empty_store(kind: str, folder: Path) -> Iterator[Store]:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())
             connection.exec_driver_sql(f"UPDATE alembic_version SET version_num='{newest_schema()}'")
+
+
+@contextlib.contextmanager
+def copied_sqlite_schema(folder: Path) -> Iterator[None]:
+    """Within it a new SQLite file begins as a copy of one that the migrations made; one that exists is left to them."""
+    made = folder / "migrated.db"
+    open_store(str(made)).close()
+    upgrade = engine._upgrade
+
+    def copy_first(store: Store, migrate: bool) -> None:
+        file = store.engine.url.database
+        if store.dialect == "sqlite" and migrate and file and _is_new(Path(file)):
+            with contextlib.suppress(OSError):  # where it cannot be made, the store says so
+                shutil.copyfile(made, file)
+        upgrade(store, migrate)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_upgrade", copy_first)
+        yield
+
+
+def _is_new(file: Path) -> bool:
+    return not file.exists() and file.parent.is_dir()
 
 
 def close_stores() -> None:
