@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import select, update
 from tests.intel.fakes import FakeHttp, http_server
 from tests.pipeline.conftest import ELF, START, Bench
@@ -17,6 +18,7 @@ from urltrap.intel.loop import Background
 from urltrap.intel.reputation import registry
 from urltrap.intel.reputation.asked import Tools
 from urltrap.intel.reputation.submitting import Parcel, Receipt, Submitter
+from urltrap.model.intel_settings import IntelKeys
 from urltrap.model.settings import Settings
 from urltrap.model.submission import Submission
 from urltrap.pipeline import submission_gate as gate
@@ -540,7 +542,7 @@ def test_a_payload_with_the_sensor_s_address_in_it_stays_here(fresh: Bench) -> N
 
 def test_nothing_is_submitted_by_itself_unless_it_is_asked_for(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
     service = next(item for item in registry.submitters() if item.to == "urlscan")
-    for submit in ({}, {"providers": ["urlscan"]}, {"automatic": True}):
+    for submit in ({}, {"providers": ["urlscan"]}, {"automatic": True, "providers": ["virustotal"]}):
         settings(bench, submit=submit)
         turn(bench, stage_of(service))
     assert submissions.of_subject(bench.store, "url", URL) == []
@@ -574,6 +576,24 @@ def test_automatic_submissions_take_what_is_published_once_and_privately(
     finally:
         loop.submit(context.__aexit__(None, None, None)).result(20)
         loop.close()
+
+
+def test_automatic_submissions_to_nobody_are_a_mistake_and_without_a_key_are_complained_of(
+    bench: Bench,
+    stage_of,  # type: ignore[no-untyped-def]
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ValidationError, match="providers names nobody"):
+        settings(bench, submit={"automatic": True})
+    settings(bench, submit={"automatic": True, "providers": ["urlhaus", "urlscan"]})
+    unset = IntelKeys.model_validate({"urlscan": KEY})
+    intel = bench.workshop.settings.intel.model_copy(update={"keys": unset})
+    bench.workshop.settings = bench.workshop.settings.model_copy(update={"intel": intel})
+    stage = stage_of(Scripted(RECEIPT))
+    turn(bench, stage)
+    turn(bench, stage)
+    said = capsys.readouterr().out
+    assert said.count("submit.unusable") == 1 and "intel.keys.abuse_ch" in said and KEY not in said
 
 
 def test_only_verdicts_that_qualify_are_submitted_by_themselves(bench: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer, SecretStr, SerializationInfo, WithJsonSchema
+from pydantic import Field, PlainSerializer, SecretStr, SerializationInfo, WithJsonSchema, model_validator
 
 from urltrap.model.base import Model
 
@@ -123,6 +123,14 @@ class SubmitSettings(Model):
     again_days: float = Field(
         default=30, gt=0, description="the same URL is not submitted to the same service again before"
     )
+
+    @model_validator(mode="after")
+    def _to_somebody(self) -> SubmitSettings:
+        if self.automatic and not self.providers:
+            raise ValueError(
+                'automatic is on, but providers names nobody; for example providers = ["urlscan"]'
+            )
+        return self
 
 
 class IntelSettings(Model):

@@ -112,6 +112,8 @@ class SubmitStage(Outgoing[Submitter, Receipt]):
         now, wanted = workshop.now(), workshop.settings.intel.submit
         if self._looked is not None and now < self._looked + _LOOK_EVERY:
             return
+        if self._looked is None:
+            _complain(workshop)
         self._looked = now
         for service in self._providers if self._providers is not None else self._to_whom(workshop):
             if service.to in wanted.providers and "url" in service.kinds:
@@ -121,6 +123,16 @@ class SubmitStage(Outgoing[Submitter, Receipt]):
 
     def _to_whom(self, workshop: Workshop) -> list[Submitter]:
         return self._given if self._given is not None else self.usable(workshop)
+
+
+def _complain(workshop: Workshop) -> None:
+    """Say to whom nothing goes by itself although the settings say so."""
+    intel = workshop.settings.intel
+    for service in registry.submitters():
+        if service.to in intel.submit.providers and (why := service.usable(intel)):
+            log.error(
+                "submit.unusable", service=service.to, why=why, do="nothing is submitted there by itself"
+            )
 
 
 def wanted_by_operator(
