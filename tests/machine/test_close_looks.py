@@ -64,3 +64,13 @@ def test_interrupts_are_counted_alike_in_both_files(box: Box) -> None:
             abs(int(totals[int(number)]) - sum(map(int, counts.split())))
             <= 1 + int(totals[int(number)]) // 1000
         )
+
+
+@pytest.mark.parametrize("kind", [*SERVERS, "busybox-mips", "busybox-arm"])
+def test_every_setting_of_the_kernel_that_is_listed_can_be_read_by_its_name(kind: Kind) -> None:
+    box = Box(kind)
+    rows = said(box, "sysctl -a 2> /dev/null").splitlines()
+    assert len(rows) > 700 and all(re.match(r"[a-z0-9_.*/-]+ = ", row, re.I) for row in rows)
+    own = said(box, "ls /sys/class/net").split()
+    assert sorted(["all", "default", *own]) == said(box, "ls /proc/sys/net/ipv4/conf").split()
+    assert "nope" in said(box, "sysctl kernel.nope 2>&1")

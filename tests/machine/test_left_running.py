@@ -93,3 +93,14 @@ def test_no_more_than_some_are_kept() -> None:
         leave(left, [ProcessInfo(pid, pid - 1, ["x"], "x", 0, "R+", NOW, tty="pts/0")])
     assert list(left) == list(range(905, 905 + LEFT_MAX))
     assert {(row.state, row.tty) for row in left.values()} == {("S", "?")}
+
+
+def test_settings_of_the_kernel_are_kept_until_the_next_start(owner: Owner) -> None:
+    owner.visit(
+        "sysctl -w net.ipv4.ip_forward=1 vm.swappiness=10; echo 1024  2000 > /proc/sys/net/ipv4/ip_local_port_range"
+    )
+    names = "net.ipv4.ip_forward net.ipv4.conf.lo.forwarding vm.swappiness net.ipv4.ip_local_port_range"
+    assert owner.visit(f"sysctl -n {names}") == "1\n1\n10\n1024\t2000\n"
+    owner.visit("reboot")
+    owner.now += 600
+    assert owner.visit(f"sysctl -n {names}") == "0\n0\n60\n32768\t60999\n"

@@ -225,6 +225,9 @@ class Process(Protocol):
     def hostname(self) -> str: ...  # as it is now; starts as persona.hostname
     def sethostname(self, name: str) -> None: ...
 
+    @property
+    def settings(self) -> dict[str, str]: ...  # what was written to /proc/sys since the start
+
     # time and chance
     def now(self) -> float: ...
     def slowed(self) -> float: ...  # seconds in which this session had work to do and was made to wait

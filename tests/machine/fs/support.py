@@ -31,6 +31,7 @@ class Somebody:
         self.persona: Any = None
         self.connections: list[Connection] = []
         self.boot_time = NOW - 1_000
+        self.settings: dict[str, str] = {}
 
     def now(self) -> float:
         return self.clock

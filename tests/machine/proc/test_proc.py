@@ -29,6 +29,7 @@ class View:
         self.cwd = "/root"
         self.boot_time = self.persona.boot_time
         self.clock = now
+        self.settings: dict[str, str] = {}
         self.connections = [
             Connection("ssh", "198.51.100.7", 51_234, "172.17.0.2", 2222, "root", now - 60, "pts/0")
         ]

@@ -38,7 +38,8 @@ class Overlay:
     `max_bytes` bounds the memory of contents and nodes, `max_nodes` their number; `used` is what is taken now.
     `refused` counts how often a quota said no (the kernel tells it once). `power` is what he planned with
     ``shutdown`` and the like, `boot_time` when the machine was last started by that (None: not by him), `units` what
-    systemd knows of the units that he started and stopped, `left` the processes that go on without him (`left.py`).
+    systemd knows of the units that he started and stopped, `left` the processes that go on without him (`left.py`),
+    `settings` what he wrote to /proc/sys.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Overlay:
         "power",
         "refused",
         "saved_at",
+        "settings",
         "units",
         "used",
     )
@@ -71,11 +73,20 @@ class Overlay:
         self.power: PowerPlan | None = None
         self.units: dict[str, UnitRun] = {}
         self.left: dict[int, ProcessInfo] = {}
+        self.settings: dict[str, str] = {}
 
     @property
     def changed(self) -> bool:
         """True where there is something to keep."""
-        return bool(self.nodes or self.entries or self.boot_time or self.power or self.units or self.left)
+        return bool(
+            self.nodes
+            or self.entries
+            or self.boot_time
+            or self.power
+            or self.units
+            or self.left
+            or self.settings
+        )
 
     def charge(self, amount: int) -> None:
         """Take `amount` bytes of the quota (negative: give back); SysError ENOSPC where it is used up."""
@@ -152,6 +163,7 @@ class Overlay:
                 "power": self.power and [self.power.kind, self.power.at, self.power.back],
                 "units": dump_units(self.units),
                 "left": dump_left(self.left),
+                "settings": self.settings,
             },
             separators=(",", ":"),
         ).encode()
@@ -204,6 +216,7 @@ class Overlay:
             overlay.power = PowerPlan(power[0], float(power[1]), float(power[2])) if power else None
             overlay.units = load_units(meta.get("units", {}))
             overlay.left = load_left(meta.get("left", []))
+            overlay.settings = {str(path): str(value) for path, value in meta.get("settings", {}).items()}
             over = meta["over"]
         except (zlib.error, ValueError, KeyError, IndexError, TypeError) as problem:
             raise OverlayError(f"the kept overlay is damaged ({problem}): begin with a new one") from problem

@@ -47,6 +47,11 @@ class Onlooker:
         """The host name as it is now."""
         return self._kernel.hostname
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What was written to /proc/sys."""
+        return self._kernel.tree.overlay.settings
+
     def now(self) -> float:
         """The machine's clock."""
         return self._kernel.clock

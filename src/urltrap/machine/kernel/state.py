@@ -139,6 +139,11 @@ class ProcessState:
         return self.job.connection
 
     @property
+    def settings(self) -> dict[str, str]:
+        """What was written to /proc/sys since the start."""
+        return self.kernel.tree.overlay.settings
+
+    @property
     def boot_time(self) -> float:
         """When the machine started, unix seconds."""
         return self.kernel.boot_time

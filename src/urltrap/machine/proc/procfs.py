@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import struct
+from collections import OrderedDict
 
 from urltrap.machine.api import S_IFDIR, S_IFLNK, S_IFREG, ProcessInfo
 from urltrap.machine.fs.mounts import GeneratedNode, ProcessView
-from urltrap.machine.proc import network, pids, system
+from urltrap.machine.proc import network, pids, sysctls, system
 
 _FILE, _DIR = S_IFREG | 0o444, S_IFDIR | 0o555
+_TREES_KEPT = 8
 _CONSTANT = frozenset(
     {"kernel/random/boot_id", "kernel/random/uuid", "kernel/osrelease", "kernel/ostype", "kernel/version"}
 )
@@ -30,10 +32,13 @@ def _discard(data: bytes) -> None:
 
 
 class ProcMount:
-    """The tree at /proc; it has no state, so one serves all machines."""
+    """The tree at /proc. What depends on the persona alone is made once for each and kept; one serves all machines."""
 
     device = 20
     refusal = errno.ENOENT
+
+    def __init__(self) -> None:
+        self._trees: OrderedDict[str, sysctls.Tree] = OrderedDict()
 
     def lookup(self, parts: tuple[str, ...], viewer: ProcessView) -> GeneratedNode | None:
         """The node, not following it where it is a link; None where there is none."""
@@ -86,10 +91,8 @@ class ProcMount:
                 fixed.add("kcore")
             return sorted(fixed) + numbers
         if parts[0] == "sys":
-            prefix = "/".join(parts[1:]) + "/" if len(parts) > 1 else ""
-            return sorted(
-                {path[len(prefix) :].split("/")[0] for path in system.SYSCTL if path.startswith(prefix)}
-            )
+            tree = self._settings(viewer)
+            return tree.folders.get("/".join(parts[1:]), [])
         row = _row(parts[0], viewer)
         if row is None:
             return []
@@ -105,15 +108,27 @@ class ProcMount:
             return None
         return GeneratedNode(_FILE, lambda: maker(viewer))
 
+    def _settings(self, viewer: ProcessView) -> sysctls.Tree:
+        found = self._trees.get(viewer.persona.fingerprint)
+        if found is None:
+            found = self._trees[viewer.persona.fingerprint] = sysctls.tree_of(viewer.persona, system.SYSCTL)
+            if len(self._trees) > _TREES_KEPT:
+                self._trees.popitem(last=False)
+        return found
+
     def _sysctl(self, path: str, viewer: ProcessView) -> GeneratedNode | None:
-        maker = system.SYSCTL.get(path)
-        if maker is not None:
-            if path in _CONSTANT:
-                return GeneratedNode(_FILE, lambda: maker(viewer))
-            return GeneratedNode(S_IFREG | 0o644, lambda: maker(viewer), write=_discard)
-        if not path or any(known.startswith(path + "/") for known in system.SYSCTL):
+        tree = self._settings(viewer)
+        if path in tree.folders:
             return GeneratedNode(_DIR, mtime=viewer.boot_time)
-        return None
+        if path not in tree.values:
+            return None
+
+        def shown() -> bytes:
+            return sysctls.read(viewer, path, tree, system.SYSCTL)
+
+        if path in _CONSTANT:
+            return GeneratedNode(_FILE, shown)
+        return GeneratedNode(S_IFREG | 0o644, shown, write=lambda data: sysctls.write(viewer, path, data))
 
 
 def _row(name: str, viewer: ProcessView) -> ProcessInfo | None:

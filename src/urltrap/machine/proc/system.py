@@ -255,6 +255,21 @@ def _fixed(text: str) -> Maker:
     return lambda view: f"{text}\n".encode()
 
 
+def _limits(view: ProcessView, share: int) -> bytes:
+    """The three marks of the memory for TCP or UDP, in pages (net/ipv4/tcp.c, udp.c)."""
+    limit = view.persona.memory.total_kb * 97 // 400 // share
+    return f"{limit * 3 // 4}\t{limit}\t{limit * 3 // 2}\n".encode()
+
+
+def _threads_half(view: ProcessView) -> bytes:
+    return f"{view.persona.memory.total_kb // 264}\n".encode()
+
+
+def _processors(view: ProcessView) -> str:
+    last = view.persona.cpu.count - 1
+    return f"0-{last}" if last else "0"
+
+
 SYSCTL: dict[str, Maker] = {
     "kernel/hostname": _hostname,
     "kernel/domainname": _fixed("(none)"),
@@ -299,6 +314,29 @@ SYSCTL: dict[str, Maker] = {
     "vm/max_map_count": _fixed("65530"),
     "vm/drop_caches": _fixed("0"),
     "vm/dirty_ratio": _fixed("20"),
+    "net/ipv4/tcp_mem": lambda view: _limits(view, 16),
+    "net/ipv4/udp_mem": lambda view: _limits(view, 8),
+    "fs/epoll/max_user_watches": lambda view: f"{view.persona.memory.total_kb * 1024 // 4600}\n".encode(),
+    "fs/fanotify/max_user_marks": lambda view: f"{view.persona.memory.total_kb // 117}\n".encode(),
+    "user/max_fanotify_marks": lambda view: f"{view.persona.memory.total_kb // 117}\n".encode(),
+    "user/max_inotify_watches": lambda view: f"{view.persona.memory.total_kb // 128}\n".encode(),
+    **{
+        f"user/max_{kind}_namespaces": _threads_half
+        for kind in ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
+    },
+    "vm/user_reserve_kbytes": lambda view: (
+        f"{min(131_072, view.persona.memory.total_kb * 3 // 100)}\n".encode()
+    ),
+    "kernel/watchdog_cpumask": lambda view: f"{_processors(view)}\n".encode(),
+    "kernel/pty/nr": lambda view: f"{sum(1 for each in view.connections if each.tty)}\n".encode(),
+    "kernel/ns_last_pid": lambda view: f"{max(row.pid for row in view.processes())}\n".encode(),
+    "kernel/bootloader_type": lambda view: b"114\n",
+    "fs/inode-nr": lambda view: f"{view.persona.root.inodes_used + 1_900}\t210\n".encode(),
+    "fs/inode-state": lambda view: f"{view.persona.root.inodes_used + 1_900}\t210\t0\t0\t0\t0\t0\n".encode(),
+    "fs/dentry-state": lambda view: (
+        f"{view.persona.root.inodes_used + 9_700}\t{view.persona.root.inodes_used}"
+        f"\t45\t0\t{view.persona.root.inodes_used // 9}\t0\n".encode()
+    ),
     "vm/min_free_kbytes": lambda view: f"{int((view.persona.memory.total_kb * 16) ** 0.5)}\n".encode(),
     "net/core/somaxconn": _fixed("4096"),
     "net/core/rmem_max": _fixed("212992"),

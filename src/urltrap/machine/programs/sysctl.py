@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._system import option_problem, text_of
+from urltrap.machine.programs._system import is_device, option_problem, text_of
 from urltrap.machine.programs.registry import program
 
 _USAGE = """
@@ -80,7 +80,10 @@ def sysctl(p: Process) -> Run:
             found = p.fs.stat(path)
         except SysError as error:
             if "e" not in flags:
-                yield from p.err(f"sysctl: cannot stat {path}: {error.words}\n")
+                unknown = f"error: '{name.strip()}' is an unknown key"
+                yield from p.err(
+                    f"sysctl: {unknown if is_device(p) else f'cannot stat {path}: {error.words}'}\n"
+                )
                 status = 1
             continue
         if not equals:
