@@ -6,6 +6,7 @@ from sqlalchemy import or_, select, update
 
 from urltrap.judge import RULES
 from urltrap.judge.publication import VERSION
+from urltrap.model.settings import Settings
 from urltrap.pipeline.judging import policy_of
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import work
@@ -14,6 +15,11 @@ from urltrap.store.schema import facts, urls, verdicts
 from urltrap.store.upsert import upsert
 
 _BATCH = 1000
+
+
+def gate_of(settings: Settings) -> str:
+    """What stands for the gate's rules and the operator's choices: another one judges what is malicious again."""
+    return f"{VERSION} {policy_of(settings)} {sorted(settings.public.hidden)}"
 
 
 class PublishStage:
@@ -59,7 +65,7 @@ class PublishStage:
                 )
                 .values(published_at=None)
             )
-            gate = f"{VERSION} {policy_of(workshop.settings)} {sorted(workshop.settings.public.hidden)}"
+            gate = gate_of(workshop.settings)
             known = connection.execute(select(facts.c.value).where(facts.c.name == "gate")).scalar()
             if known != gate:
                 malicious = select(urls.c.key).where(urls.c.verdict.like("malicious-%"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -25,16 +25,17 @@ from urltrap.model.settings import Settings
 from urltrap.site.auth.forms import form_of, token_of, with_cookie
 from urltrap.site.auth.limits import KeyLimits
 from urltrap.site.context import Clock, utc_now
-from urltrap.site.public.pages import Page, Pages
+from urltrap.site.public.pages import FIXED, Page, Pages
 from urltrap.site.public.search import search
 from urltrap.site.public.shield import Ready, Shelf, Shield, send_ready
-from urltrap.site.public.snapshot import Source
+from urltrap.site.public.snapshot import Snapshot, Source
 from urltrap.site.security import Hosts
 from urltrap.store import Store, StoreError, disputes
 
 log = structlog.get_logger("public")
 
 THREADS = 4
+_PREPARED = 100
 DISPUTES_A_MINUTE = 3
 """From one address (of IPv6: one /64); the store bounds what is taken a day."""
 
@@ -71,11 +72,24 @@ def create_public_app(
             return static[path]
         return shelf.find(path, source.digest) if source.is_fresh else None
 
+    def made(name: str, snapshot: Snapshot) -> Ready | None:
+        page = pages.page(name, snapshot)
+        return Ready.of(page, snapshot.made) if page is not None and page.status == 200 else None
+
+    def prepare(snapshot: Snapshot) -> None:
+        """Make what people look at before anybody can ask for it."""
+        wanted = dict.fromkeys(("/", *(f"/{name}" for name in FIXED), *shelf.names()[-_PREPARED:]))
+        held = {
+            path: found for path in wanted if (found := made(path[1:] or "index.html", snapshot)) is not None
+        }
+        shelf.replace(snapshot.digest, held)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
+        await _look(source, prepare)  # before the first reader comes
         source.kept_up = True
-        keeping = asyncio.create_task(_keep_up(source))
+        keeping = asyncio.create_task(_keep_up(source, prepare))
         yield
         keeping.cancel()
         source.kept_up = False
@@ -169,26 +183,31 @@ def create_public_app(
         name = path or "index.html"
         found = shelf.find(f"/{path}", snapshot.digest)
         if found is None:
-            page = pages.page(name, snapshot)
-            if page is None or page.status != 200:
-                missing = pages.page("404.html", snapshot)
-                assert missing is not None
-                return HTMLResponse(missing.body, 404)
-            found = Ready.of(page, snapshot.made)
-            shelf.put(f"/{path}", snapshot.digest, found)
-        return _Sent(found)
+            with shelf.making:
+                found = shelf.find(f"/{path}", snapshot.digest) or made(name, snapshot)
+                if found is not None:
+                    shelf.put(f"/{path}", snapshot.digest, found)
+        if found is not None:
+            return _Sent(found)
+        missing = pages.page("404.html", snapshot)
+        assert missing is not None
+        return HTMLResponse(missing.body, 404)
 
     return app
 
 
-async def _keep_up(source: Source) -> None:
+async def _keep_up(source: Source, prepare: Callable[[Snapshot], None]) -> None:
     """Read the store now and then, so that no reader waits for it."""
     while True:
         await asyncio.sleep(source.kept)
-        try:
-            await to_thread.run_sync(source.snapshot)
-        except StoreError as error:
-            log.warning("the store does not answer", problem=str(error))
+        await _look(source, prepare)
+
+
+async def _look(source: Source, prepare: Callable[[Snapshot], None]) -> None:
+    try:
+        await to_thread.run_sync(source.snapshot, prepare)
+    except StoreError as error:
+        log.warning("the store does not answer", problem=str(error))
 
 
 class _Sent(Response):

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -107,7 +107,11 @@ def _encoded(headers: dict[str, str]) -> tuple[tuple[bytes, bytes], ...]:
 
 
 class Shelf:
-    """Answers that are ready, of one snapshot: the ones asked for last, within a bound of memory."""
+    """Answers that are ready, of one snapshot: the ones asked for last, within a bound of memory.
+
+    `making` is held while one is made, so that of many who ask for the same page one waits for the machine and the
+    others for him.
+    """
 
     def __init__(self, most: int = _KEPT_BYTES) -> None:
         self._most = most
@@ -115,6 +119,18 @@ class Shelf:
         self._digest = ""
         self._held: OrderedDict[str, Ready] = OrderedDict()
         self._bytes = 0
+        self.making = threading.Lock()
+
+    def names(self) -> list[str]:
+        """What is held, the ones asked for last at the end."""
+        with self._lock:
+            return list(self._held)
+
+    def replace(self, digest: str, held: Mapping[str, Ready]) -> None:
+        """Hold these of another snapshot, and no others."""
+        with self._lock:
+            self._digest, self._held = digest, OrderedDict(held)
+            self._bytes = sum(len(ready.page.body) + len(ready.packed) for ready in held.values())
 
     def find(self, name: str, digest: str) -> Ready | None:
         """The answer of that name, if it is of this snapshot."""

@@ -134,10 +134,11 @@ class Source:
     _figures: PublicFigures | None = None
     _figures_at: float = float("-inf")
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, prepare: Callable[[Snapshot], None] = lambda made: None) -> Snapshot:
         """The newest one, KEPT seconds old at most. One thread makes it anew; the others get the one before meanwhile.
 
-        Where the store is away the one before is given; raises StoreError where there is none yet.
+        `prepare` is called with a new one before anybody else gets it. Where the store is away the one before is given;
+        raises StoreError where there is none yet.
         """
         found = self._snapshot
         if found is not None and time.monotonic() - self._read_at < self.kept:
@@ -149,7 +150,10 @@ class Source:
             if self._snapshot is not None and time.monotonic() - self._read_at < self.kept:
                 return self._snapshot
             try:
-                self._snapshot = self._read()
+                made = self._read()
+                if made is not self._snapshot:
+                    prepare(made)
+                self._snapshot = made
             except StoreError as error:
                 if self._snapshot is None:
                     raise
