@@ -121,7 +121,7 @@ class SubmitSettings(Model):
         "everybody, whoever runs the attack included",
     )
     again_days: float = Field(
-        default=30, gt=0, description="the same URL is not submitted to the same service again before"
+        default=30, gt=0, description="days before the same URL is submitted to the same service again"
     )
 
     @model_validator(mode="after")
