@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 
 from fidelity.reference import Result, Side
@@ -85,6 +86,8 @@ def mask(result: Result, line: str, side: Side) -> tuple[bytes, bytes, int | Non
 
 def _masked(data: bytes, line: str, side: Side) -> bytes:
     data = _without_program_bytes(data, side)
+    if side == "ash":
+        data = _without_applets(data)
     for rule in RULES:
         data = rule.pattern.sub(rule.into, data)
     data = _LISTED.sub(lambda row: re.sub(rb" +", b" ", row[0]), data)
@@ -94,6 +97,25 @@ def _masked(data: bytes, line: str, side: Side) -> bytes:
         # The order of a directory's names is the file system's own.
         data = b"\n".join(sorted(data.split(b"\n")))
     return data
+
+
+def _without_applets(data: bytes) -> bytes:
+    """Which applets there are is its builder's choice, a router's another one than Debian's; how they are listed is
+    BusyBox's: the names in order, wrapped before column 80. What is listed otherwise stays and differs."""
+    head, mark, listed = data.partition(b"Currently defined functions:\n")
+    paragraph, end, rest = (
+        listed.partition(b"\n\n") if b"\n\n" in listed else (listed.rstrip(b"\n"), b"\n", b"")
+    )
+    rows = [row for row in paragraph.split(b"\n") if row.startswith(b"\t")]
+    names = b" ".join(row.strip() for row in rows).split(b", ")
+    if not mark or len(names) < 50 or names != sorted(names):
+        return data
+    other = [row for row in paragraph.split(b"\n") if not row.startswith(b"\t")]
+    wrapped = textwrap.wrap(", ".join(name.decode("latin-1") for name in names), 71, break_long_words=False,
+                            break_on_hyphens=False)  # fmt: skip
+    if [row.strip().decode("latin-1") for row in rows] != wrapped:
+        return data
+    return head + mark + b"\t<applets>\n" + b"\n".join(other) + end + rest
 
 
 def _without_program_bytes(data: bytes, side: Side) -> bytes:

@@ -121,6 +121,19 @@ def test_the_order_of_a_directory_is_folded_only_for_programs_that_show_it() -> 
     assert mask(first, "ls", "bash") != mask(second, "ls", "bash")
 
 
+def test_which_applets_a_busybox_has_is_folded_but_not_how_it_lists_them() -> None:
+    names = [f"n{number:02d}abcd" for number in range(64)]
+
+    def listing(words: list[str], each_row: int) -> bytes:
+        rows = [", ".join(words[at : at + each_row]) for at in range(0, len(words), each_row)]
+        return ("Usage: busybox\n\nCurrently defined functions:\n\t" + ",\n\t".join(rows) + "\n").encode()
+
+    listed, fewer, narrow = listing(names, 8), listing(names[:-9], 8), listing(names, 7)
+    assert mask(answer(listed), "busybox", "ash") == mask(answer(fewer), "busybox", "ash")
+    assert mask(answer(listed), "busybox", "ash") != mask(answer(narrow), "busybox", "ash")
+    assert mask(answer(listed), "busybox", "bash") != mask(answer(fewer), "busybox", "bash")
+
+
 def test_of_a_programs_bytes_only_the_header_is_compared() -> None:
     header = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\x3e\x00"
     first, second = header + b"a" * 5000, header + b"b" * 9000

@@ -66,6 +66,8 @@ def test_an_http_error_gives_the_exit_status_of_the_real_program(line: str, stat
         ("wget http://no.example/x", 4, b"unable to resolve host address"),
         ("curl -sS http://no.example/x", 6, b"curl: (6) Could not resolve host: no.example\n"),
         ("busybox wget http://no.example/x", 1, b"wget: bad address 'no.example'\n"),
+        ("busybox wget http://http://198.51.100.9/x", 1, b"wget: bad port ''\n"),
+        ("busybox wget http://a:99999999/x", 1, b"wget: bad port '99999999'\n"),
     ],
 )
 def test_a_name_that_does_not_resolve(line: str, status: int, words: bytes) -> None:

@@ -18,7 +18,8 @@ _NOT_ON_DEVICES = (
     "abi/", "debug/", "dev/cdrom/", "dev/hpet/", "dev/scsi/", "fs/quota/", "fs/mqueue/", "kernel/yama/", "kernel/numa",
     "kernel/unprivileged_userns_clone", "kernel/ftrace", "kernel/hardlockup", "kernel/nmi", "kernel/io_delay",
     "kernel/bootloader", "kernel/unknown_nmi", "kernel/panic_on_io", "kernel/panic_on_unrec", "kernel/acct",
-    "net/mptcp", "net/ipv4/cipso", "net/ipv6/calipso", "vm/numa", "vm/zone_reclaim", "vm/nr_huge", "vm/nr_overcommit", "user/",
+    "net/mptcp", "net/ipv4/cipso", "net/ipv6/calipso", "vm/numa", "vm/zone_reclaim", "vm/nr_huge", "vm/nr_overcommit",
+    "user/",
     "kernel/perf", "kernel/kexec", "kernel/soft", "kernel/watchdog", "kernel/trace", "kernel/split",
 )  # fmt: skip
 """Beginnings of what the small kernel of a device is built without."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from urltrap.machine.api import Process, Run, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd, Gen
@@ -48,8 +50,11 @@ def _one(c: Cmd, url: str, target: str | None) -> Gen:
     if mark and scheme not in ("http", "https", "ftp", "ftps"):
         return (yield from _die(c, f"not an http or ftp url: {url}"))
     place = split_url(url)
+    host = url.partition("://")[2] or url
+    authority = re.split("[/?#]", host, maxsplit=1)[0]
+    if place == "port" or (authority.count(":") == 1 and authority.endswith(":")):
+        return (yield from _die(c, f"bad port '{authority.rpartition(':')[2]}'"))
     if isinstance(place, str):
-        host = url.partition("://")[2] or url
         return (yield from _die(c, f"bad address '{host}'"))
     headers = [
         (key.strip(), value.strip()) for key, _, value in (each.partition(":") for each in c.values("header"))
