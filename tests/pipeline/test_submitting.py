@@ -578,6 +578,23 @@ def test_automatic_submissions_take_what_is_published_once_and_privately(
         loop.close()
 
 
+def test_what_a_second_network_shows_days_later_is_submitted_then(fresh: Bench, stage_of) -> None:  # type: ignore[no-untyped-def]
+    malicious(fresh, visitors=("203.0.113.77", "203.0.113.78"))
+    assert row(fresh).published_at is not None, "for those with a log-in"
+    service = Scripted(RECEIPT)
+    service.to = "urlscan"  # type: ignore[misc]
+    submit = {"automatic": True, "providers": ["urlscan"]}
+    settings(fresh, submit=submit)
+    turn(fresh, stage_of(service))
+    fresh.time += timedelta(days=3)
+    turn(fresh, stage_of(service))
+    assert not service.taken and submissions.of_subject(fresh.store, "url", URL) == []
+    malicious(fresh, visitors=("192.0.2.200",))
+    settings(fresh, submit=submit)
+    turn(fresh, stage_of(service))
+    assert [parcel.value for parcel in service.taken] == [URL]
+
+
 def test_automatic_submissions_to_nobody_are_a_mistake_and_without_a_key_are_complained_of(
     bench: Bench,
     stage_of,  # type: ignore[no-untyped-def]

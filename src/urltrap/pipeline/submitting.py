@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, or_, select
 
 from urltrap.intel import questions
 from urltrap.intel.errors import Limited, Refused, Unaskable
@@ -23,6 +23,7 @@ from urltrap.quarantine import QuarantineError
 from urltrap.store import breakers, lookups, submissions
 from urltrap.store.schema import urls
 from urltrap.store.schema_intel import submissions as table
+from urltrap.store.schema_public import publications
 
 ATTEMPTS = 3
 """Times that one is sent to a service that fails: it may have arrived each time."""
@@ -151,12 +152,17 @@ def _published(
     asked = exists().where(
         table.c.service == service.to, table.c.subject_kind == "url", table.c.subject_sha256 == urls.c.key
     )
+    lately = now - _RECENT
     query = (
         select(urls.c.url)
+        .join(publications, publications.c.url_key == urls.c.key)
         .where(
-            urls.c.published_at > now - _RECENT,
-            urls.c.last_seen > now - 2 * _RECENT,  # a store that was made anew publishes everything once more
+            # For everyone, and for those with a log-in: the later of the two moments was lately.
+            publications.c.after <= now,
             urls.c.publish_after <= now,
+            or_(publications.c.after > lately, urls.c.published_at > lately),
+            urls.c.published_at.is_not(None),
+            urls.c.last_seen > now - 2 * _RECENT,  # a store that was made anew publishes everything once more
             urls.c.verdict.in_(wanted.verdicts),
             ~urls.c.held,
             ~asked,
