@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from urltrap.machine.shell.builtins.options import LETTERS, option_names
+from urltrap.machine.shell.builtins.options import LETTERS, SHOPTS, option_names
 
 if TYPE_CHECKING:
     from urltrap.machine.shell.interpreter.shell import Gen, Shell
@@ -66,21 +66,29 @@ def read_arguments(sh: Shell, words: list[str], found: Arguments) -> Gen[None]:
                 name = words[position]
                 position += 1
                 if letter == "O" and sh.dialect.bash:
+                    if name not in SHOPTS:
+                        found.done = 2
+                        yield from sh.p.err(f"{sh.arg0}: line 0: {name}: invalid shell option name\n")
+                        return
                     found.shopts.append((name, on))
                 elif name in option_names(sh):
                     found.options.append((name, on))
                 else:
-                    yield from _usage_error(
-                        sh, found, f"{name}: invalid option name", f"Illegal option -o {name}"
-                    )
+                    if sh.dialect.bash:
+                        found.done = 2
+                        yield from sh.p.err(f"{sh.arg0}: line 0: {sh.arg0}: {name}: invalid option name\n")
+                    else:
+                        yield from _illegal(sh, found, f"-o {name}")
                     return
             elif LETTERS.get(letter) in (*option_names(sh), "onecmd"):
                 found.options.append((LETTERS[letter], on))
             elif letter == "D" and sh.dialect.bash:
                 continue
             else:
-                yield from _usage_error(sh, found, f"{word[0]}{letter}: invalid option",
-                                        f"Illegal option {word[0]}{letter}")  # fmt: skip
+                if sh.dialect.bash:
+                    yield from _invalid(sh, found, f"{word[0]}{letter}")
+                else:
+                    yield from _illegal(sh, found, f"-{letter}")  # a plus is one of these, too
                 return
     rest = words[position:]
     if wants_command:
@@ -105,14 +113,17 @@ def _no_command(sh: Shell, found: Arguments) -> Gen[None]:
         yield from sh.p.err(f"{sh.arg0}: -c requires an argument\n")
 
 
-def _usage_error(sh: Shell, found: Arguments, bash: str, other: str) -> Gen[None]:
+def _illegal(sh: Shell, found: Arguments, what: str) -> Gen[None]:
+    """dash and ash."""
     found.done = 2
-    if not sh.dialect.bash:
-        number = "0: " if sh.dialect.name == "dash" else ""
-        text = other if sh.dialect.name == "dash" else other.replace("Illegal", "illegal")
-        yield from sh.p.err(f"{sh.arg0}: {number}{text}\n")
-        return
-    yield from sh.p.err(f"{sh.arg0}: {bash}\n{_bash_usage(sh)}")
+    words = "0: Illegal" if sh.dialect.name == "dash" else "illegal"
+    yield from sh.p.err(f"{sh.arg0}: {words} option {what}\n")
+
+
+def _invalid(sh: Shell, found: Arguments, what: str) -> Gen[None]:
+    """bash."""
+    found.done = 2
+    yield from sh.p.err(f"{sh.arg0}: {what}: invalid option\n{_bash_usage(sh)}")
 
 
 def _bash_usage(sh: Shell) -> str:
@@ -128,7 +139,7 @@ def _bash_usage(sh: Shell) -> str:
 
 def _long(sh: Shell, words: list[str], position: int, word: str, found: Arguments) -> Gen[int]:
     if not sh.dialect.bash:
-        yield from _usage_error(sh, found, "", f"Illegal option {'-' + word[1:2] + '-'}")
+        yield from _illegal(sh, found, "--")
         return position
     name = word[2:]
     if name == "login":
@@ -141,6 +152,8 @@ def _long(sh: Shell, words: list[str], position: int, word: str, found: Argument
         if position < len(words):
             found.rc_file = words[position]
             return position + 1
+        found.done = 2
+        yield from sh.p.err(f"{sh.arg0}: {name}: option requires an argument\n")
     elif name == "posix":
         found.options.append(("posix", True))
     elif name == "verbose":
@@ -148,13 +161,17 @@ def _long(sh: Shell, words: list[str], position: int, word: str, found: Argument
     elif name in (
         "noediting",
         "restricted",
-        "debugger",
         "debug",
         "pretty-print",
         "dump-strings",
         "dump-po-strings",
     ):
         pass
+    elif name == "debugger":
+        yield from sh.p.err(
+            f"{sh.arg0}: /usr/share/bashdb/bashdb-main.inc: No such file or directory\n"
+            f"{sh.arg0}: warning: cannot start debugger; debugging mode disabled\n"
+        )
     elif name == "version":
         machine = _machine_type(sh)
         yield from sh.p.out(
@@ -176,8 +193,7 @@ def _long(sh: Shell, words: list[str], position: int, word: str, found: Argument
         )
         found.done = 0
     else:
-        yield from sh.p.err(f"{sh.arg0}: {word}: invalid option\n{_bash_usage(sh)}")
-        found.done = 2
+        yield from _invalid(sh, found, word)
     return position
 
 

@@ -62,8 +62,7 @@ def _start_files(sh: Shell, home: str, *, profile: bool, rc: bool, rc_file: str 
         return
     if sh.dialect.bash:
         if rc and not sh.login:
-            if rc_file is None:
-                yield from _read(sh, "/etc/bash.bashrc")
+            yield from _read(sh, "/etc/bash.bashrc")  # Debian's reads it whatever --rcfile names
             yield from _read(sh, rc_file if rc_file is not None else home + "/.bashrc")
     else:
         path = sh.getvar("ENV")
@@ -77,6 +76,10 @@ def _read(sh: Shell, path: str) -> Gen[bool]:
         fd = sh.p.open(path)
     except SysError:
         return False
+    if sh.dialect.bash and sh.p.fstat(fd).is_dir:
+        sh.p.close(fd)
+        yield from sh.p.err(f"{sh.arg0}: {path}: is a directory\n")
+        return True
     try:
         data = yield from sh.p.read_all(fd, _MAX_FILE)
     except SysError:
@@ -149,29 +152,29 @@ def run_interactive(sh: Shell) -> Gen[None]:
         p.trap_signal(number, "catch")
     sh.extra["caught"] = True
     load_history(sh)
-    tty = p.is_tty(0)
     if sh.dialect.name == "ash" and p.persona.busybox:
         yield from p.out(
             f"\n\n{p.persona.busybox} built-in shell (ash)\nEnter 'help' for a list of built-in commands.\n\n"
         )
-    if not tty and sh.dialect.bash:
-        yield from p.err(
-            f"{sh.arg0}: cannot set terminal process group ({p.pid}): Inappropriate ioctl for device\n"
-            f"{sh.arg0}: no job control in this shell\n"
-        )
-        sh.options.discard("monitor")
-    elif not tty:
-        yield from p.err(
-            f"{sh.arg0}: can't access tty; job control turned off\n"
-            if sh.dialect.name == "ash"
-            else f"{sh.arg0}: 0: can't access tty; job control turned off\n"
-        )
-        sh.options.discard("monitor")
     try:
         yield from _loop(sh)
     finally:
         save_history(sh)
         _hang_up_jobs(sh)
+
+
+def without_terminal(sh: Shell) -> Gen[None]:
+    """What an interactive shell says where its input is no terminal: it controls no jobs then."""
+    if sh.dialect.bash:
+        group = sh.p.group
+        yield from sh.p.err(
+            f"{sh.arg0}: cannot set terminal process group ({group}): Inappropriate ioctl for device\n"
+            f"{sh.arg0}: no job control in this shell\n"
+        )
+    else:
+        number = "" if sh.dialect.name == "ash" else "0: "
+        yield from sh.p.err(f"{sh.arg0}: {number}can't access tty; job control turned off\n")
+    sh.options.discard("monitor")
 
 
 def _hang_up_jobs(sh: Shell) -> None:
@@ -196,21 +199,25 @@ def _loop(sh: Shell) -> Gen[None]:
         template = sh.getvar("PS2", "> ") if pending else sh.getvar("PS1", "$ ")
         prompt = yield from expand_prompt_text(sh, template)
         line = yield from read_line(sh, prompt)
+        if line and sh.dialect.bash and not p.is_tty(0):
+            yield from p.err(line)  # readline shows what it reads, whatever it reads from
         if line is None:  # ^C
             pending = ""
             sh.status = 130
             continue
         if line == "":  # the end of input
             if pending:
-                yield from _syntax_at_end(sh, pending)
+                again = yield from _syntax_at_end(sh, pending)
                 pending = ""
-                if not p.is_tty(0):
-                    return
-                continue
+                if not sh.dialect.bash or p.is_tty(0):
+                    continue
+                more = sh.getvar("PS2", "> ") if again else ""
+                yield from p.err(f"{more}exit\n")
+                return
             if p.is_tty(0) or sh.dialect.bash:
                 yield from p.err(("logout\n" if sh.login else "exit\n") if sh.dialect.bash else "\n")
             return
-        if sh.dialect.bash and "histexpand" in sh.options and "!" in line and not pending:
+        if sh.dialect.bash and "histexpand" in sh.options and not pending and ("!" in line or line[0] == "^"):
             from urltrap.machine.shell.histexpand import expand_history
 
             expanded = expand_history(sh, line)
@@ -314,13 +321,16 @@ def run_one(sh: Shell, node: object) -> Gen[bool]:
     return not interrupted
 
 
-def _syntax_at_end(sh: Shell, pending: str) -> Gen[None]:
+def _syntax_at_end(sh: Shell, pending: str) -> Gen[bool]:
+    """Complain of what the end of input cut off; whether the shell looks for more input then."""
     parser = open_parser(pending, sh.dialect, line=1)
     try:
         while next_command(parser) is not None:
             continue
     except ShellSyntaxError as problem:
         yield from syntax_failure(sh, problem, "interactive")
+        return problem.kind != "eof"
+    return True
 
 
 __all__ = ["ExitShell", "load_history", "remember", "run_interactive", "save_history", "start_files"]

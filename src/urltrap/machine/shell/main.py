@@ -18,7 +18,7 @@ from urltrap.machine.shell.errors import (
     ShellSyntaxError,
 )
 from urltrap.machine.shell.input import StdinScript
-from urltrap.machine.shell.interactive import run_interactive, start_files
+from urltrap.machine.shell.interactive import run_interactive, start_files, without_terminal
 from urltrap.machine.shell.interpreter.script import run_command, run_text, syntax_failure, warn_here
 from urltrap.machine.shell.interpreter.shell import Shell
 from urltrap.machine.shell.parser import next_command, open_parser
@@ -73,6 +73,8 @@ def shell(p: Process, dialect: DialectName) -> Run:
 
 def _run(sh: Shell, arguments: Arguments) -> Gen[int]:
     try:
+        if sh.interactive and not sh.p.is_tty(0):
+            yield from without_terminal(sh)
         if sh.login or sh.interactive:
             yield from start_files(sh, profile=sh.login and not arguments.no_profile, rc=not arguments.no_rc,
                                    rc_file=arguments.rc_file)  # fmt: skip
@@ -115,6 +117,8 @@ def _script_file(sh: Shell, path: str) -> Gen[None]:
                 raise
             real = found
         if p.fs.stat(real).is_dir:
+            if not sh.dialect.bash:
+                return  # they open it, and what cannot be read is at its end
             raise SysError(21, path)
         fd = p.open(real)
         try:
@@ -129,11 +133,8 @@ def _script_file(sh: Shell, path: str) -> Gen[None]:
             127 if problem.errno == 2 else 126,
         )
         if sh.dialect.bash:
-            yield from p.err(
-                f"{name}: {path}: {'Is a directory' if problem.errno == 21 else problem.words}\n"
-                if problem.errno != 21
-                else f"{path}: {path}: Is a directory\n"
-            )
+            shown = path if problem.errno == 21 else name
+            yield from p.err(f"{shown}: {path}: {problem.words}\n")
             raise ExitShell(127 if problem.errno == 2 else 126) from None
         if sh.dialect.name == "dash":
             words = "No such file" if problem.errno == 2 else problem.words

@@ -33,6 +33,8 @@ def syntax_message(sh: Shell, problem: ShellSyntaxError, origin: str) -> str:
 def _bash(sh: Shell, problem: ShellSyntaxError, origin: str) -> str:
     name = sh.message_name
     interactive = sh.interactive and origin == "interactive"
+    if sh.interactive and not interactive and name != sh.arg0:
+        name = f"{sh.arg0}: {name}"
     head = f"{name}: " if interactive else f"{name}: {_ORIGIN.get(origin, '')}line {problem.line}: "
     if problem.kind == "match":
         return f"{head}unexpected EOF while looking for matching `{problem.token}'\n"

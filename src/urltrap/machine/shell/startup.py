@@ -106,9 +106,10 @@ def _first_variables(sh: Shell) -> None:
         if sh.vars.get("TERM") is None:
             put("TERM", "dumb")
         if sh.interactive:
-            put("HISTFILE", f"{sh.getvar('HOME') or '/'}/.bash_history".replace("//", "/"))
-            put("HISTSIZE", "500")
-            put("HISTFILESIZE", "500")
+            kept = f"{sh.getvar('HOME') or '/'}/.bash_history".replace("//", "/")
+            for name, value in (("HISTFILE", kept), ("HISTSIZE", "500"), ("HISTFILESIZE", "500")):
+                if sh.vars.get(name) is None:
+                    put(name, value)
             columns, rows = p.window()
             put("COLUMNS", str(columns))
             put("LINES", str(rows))

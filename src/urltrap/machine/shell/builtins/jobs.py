@@ -70,7 +70,7 @@ def notify(sh: Shell) -> Gen[None]:
     for job in list(sh.jobs.jobs):
         if job.status is not None and not job.reported:
             job.reported = True
-            if not job.disowned:
+            if not job.disowned and ("monitor" in sh.options or not sh.dialect.bash):
                 yield from sh.p.err(job_line(sh, job))
     sh.jobs.remove_reported()
 

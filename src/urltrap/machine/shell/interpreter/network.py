@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import encode
-from urltrap.machine.reach import PATIENCE, WORDS, is_neighbour, is_own, reach, resolve4
+from urltrap.machine.reach import PATIENCE, WORDS, attempt, is_neighbour, is_own, resolve4
 from urltrap.model.event import DownloadAsked
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _refusal(sh: Shell, host: str, port: int) -> Gen[str]:
         yield from p.sleep(PATIENCE)
         return _UNRESOLVED
     if address and (is_own(p, address) or heard is not None or port in _NO_WEB or is_neighbour(p, address)):
-        verdict = reach(p, address, port)
+        verdict = attempt(p, address, port)
         if verdict in ("unreachable", "timeout"):
             yield from p.sleep(PATIENCE)
         return "" if verdict == "open" else WORDS[verdict]

@@ -111,6 +111,8 @@ def warn_here(sh: Shell, first: int, last: int, delimiter: str) -> Gen[None]:
 
 def run_command(sh: Shell, node: Node, top: bool) -> Gen[int]:
     """Run one complete command, as the shell's main loop does."""
+    if "noexec" in sh.options and not sh.interactive:
+        return sh.status
     try:
         sh.status = yield from sh.run(node)
     except DiscardLine as jump:

@@ -129,8 +129,11 @@ class Shell:
         """The beginning of a message, as the dialect writes it."""
         name = self.message_name
         if self.dialect.bash:
-            typed = self.interactive or "quiet_line" in self.extra
-            head = f"{name}: " if typed and not self._in_file() else f"{name}: line {self.line}: "
+            if self.interactive:
+                head = f"{self.arg0}: "  # of a file that it reads, too
+            else:
+                quiet = "quiet_line" in self.extra and not self._in_file()
+                head = f"{name}: " if quiet else f"{name}: line {self.line}: "
             return head + (f"{builtin}: " if builtin else "")
         if self.dialect.name == "dash":
             return f"{name}: {self.line}: " + (f"{builtin}: " if builtin else "")
