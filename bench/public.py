@@ -55,6 +55,17 @@ PATHS = (
 """Asked for in equal parts, together with pages of single URLs."""
 
 
+_TOLD = json.dumps(
+    {
+        "verdict": "malicious-observed",
+        "confidence": 82,
+        "reasons": ["run"],
+        "delivery": "ssh wget",
+        "techniques": [],
+    }
+)
+
+
 def fill(store: Store, count: int, settings: Settings) -> list[str]:
     """`count` URLs that are for everyone; their keys."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -78,7 +89,7 @@ def fill(store: Store, count: int, settings: Settings) -> list[str]:
             "url_key": key, "verdict": "malicious-observed", "confidence": 82, "at": seen, "rules": RULES,
             "reasons": [{"code": "run", "text": "it was run", "weight": 40}], "publish_after": seen, "classes": "{}",
         })  # fmt: skip
-        shown.append({"url_key": key, "after": seen, "first": day, "last": day})
+        shown.append({"url_key": key, "after": seen, "first": day, "last": day, "told": _TOLD})
     with store.begin() as connection:
         for table, found in ((urls, rows), (verdicts, judged), (publications, shown)):
             insert_rows(connection, table, found)

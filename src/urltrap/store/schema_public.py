@@ -13,6 +13,9 @@ publications = table(  # URLs that independent sources showed: those alone are f
     need("after", Micros),
     need("first", Micros),  # whole days
     need("last", Micros),
+    need(
+        "told", LongText
+    ),  # JSON of what hangs on sessions: verdict, confidence, reasons, delivery, techniques
     Index(None, "last", "url_key"),
 )
 

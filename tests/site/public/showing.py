@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from urltrap.model.settings import Settings
 from urltrap.store import Store
-from urltrap.store.schema import captures, urls
+from urltrap.store.schema import captures, urls, verdicts
 from urltrap.store.schema_intel import leads
 from urltrap.store.schema_public import publications
 
@@ -23,6 +25,17 @@ SETTINGS = Settings.model_validate(
         "sensors": {"ssh": {"listen": ["203.0.113.99:22"]}},
     }
 )
+
+
+def told_of(connection: Connection, row: Any) -> str:
+    """What the pipeline would have kept of a verdict for everyone."""
+    reasons = connection.execute(select(verdicts.c.reasons).where(verdicts.c.url_key == row.key)).scalar_one()
+    return json.dumps(
+        {
+            "verdict": row.verdict, "confidence": row.confidence, "reasons": [reason["code"] for reason in reasons],
+            "delivery": row.delivery, "techniques": ["T1105", "T1059.004"],
+        }
+    )  # fmt: skip
 
 
 def publish(store: Store, now: datetime) -> list[str]:
@@ -41,6 +54,7 @@ def publish(store: Store, now: datetime) -> list[str]:
                     after=min(row.last_seen, now - timedelta(hours=1)),
                     first=first,
                     last=last,
+                    told=told_of(connection, row),
                 )
             )
             connection.execute(

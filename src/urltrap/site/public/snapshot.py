@@ -124,6 +124,7 @@ class Source:
     now: Callable[[], datetime]
     own: frozenset[str] = frozenset()
     kept: float = KEPT
+    figures_kept: float = FIGURES_KEPT
     known: tuple[str, datetime] | None = None
     """Digest of an earlier snapshot, and when it came to be so."""
     kept_up: bool = False
@@ -181,7 +182,7 @@ class Source:
         hidden = self.unmasking()
         publish = self.settings.publish
         found = queries.read(self.store, self.now(), publish.min_confidence, hidden.carries)
-        if self._figures is None or time.monotonic() - self._figures_at >= FIGURES_KEPT:
+        if self._figures is None or time.monotonic() - self._figures_at >= self.figures_kept:
             self._figures, self._figures_at = self._make_figures(hidden), time.monotonic()
         digest = hashlib.sha256(self._figures.model_dump_json().encode())
         for url in found.urls:

@@ -61,7 +61,7 @@ def read(
 
 def _query(now: datetime, min_confidence: int) -> Select[Any]:
     return (
-        select(urls, publications.c.first, publications.c.last, verdicts.c.reasons, verdicts.c.classes)
+        select(urls, publications.c.first, publications.c.last, publications.c.told, verdicts.c.classes)
         .join(publications, publications.c.url_key == urls.c.key)
         .join(verdicts, verdicts.c.url_key == urls.c.key)
         .where(
@@ -81,14 +81,14 @@ def _query(now: datetime, min_confidence: int) -> Select[Any]:
 def _url(
     row: Any, listed: dict[str, int], first_listed: dict[str, datetime], served: dict[str, int]
 ) -> PublicUrl:
-    classes = json.loads(row.classes or "{}")
+    classes, told = json.loads(row.classes or "{}"), json.loads(row.told)
     others = first_listed.get(row.key)
     return PublicUrl(
         id=row.key, url=row.url, host=row.host, port=row.port, scheme=row.scheme, first=row.first, last=row.last,
-        verdict=row.verdict, confidence=row.confidence, reasons=[reason["code"] for reason in row.reasons],
-        action=row.action, role=row.role, target=row.target, delivery=row.delivery, hosting=row.hosting,
+        verdict=row.verdict, confidence=told["confidence"], reasons=told["reasons"],
+        action=row.action, role=row.role, target=row.target, delivery=told["delivery"], hosting=row.hosting,
         lifecycle=row.lifecycle, family=row.family, fp_risk=classes.get("fp_risk", "medium"),
-        techniques=classes.get("techniques", []), kind=row.kind, listed=listed.get(row.key, 0),
+        techniques=told["techniques"], kind=row.kind, listed=listed.get(row.key, 0),
         # A body that was given out once may be made for whoever asked.
         sha256=row.sha256 if served.get(row.sha256, 0) >= 2 else None,
         days_first=max(0, (others - row.first).days) if others and others > row.first else None,

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("after", types.Micros, nullable=False),
         sa.Column("first", types.Micros, nullable=False),
         sa.Column("last", types.Micros, nullable=False),
+        sa.Column("told", types.LongText, nullable=False),
         sa.PrimaryKeyConstraint("url_key", name=op.f("pk_publications")),
         **_OPTIONS,
     )
