@@ -154,6 +154,26 @@ def reach(p: Looker, address: str, port: int) -> Verdict:
     return next((each for each in entry.ports.values() if each in ("timeout", "unreachable")), "timeout")
 
 
+def attempt(p: Looker, address: str, port: int) -> Verdict:
+    """`reach`, remembered: whoever asks for the same host afterwards hears the same of it."""
+    verdict = reach(p, address, port)
+    if not is_own(p, address) and not is_neighbour(p, address):
+        hear(p.heard, address, address, port, verdict)
+    return verdict
+
+
+def gone(p: Looker, address: str) -> bool:
+    """True for a host of which nothing but silence was heard: it answers no echo request either."""
+    entry = p.heard.get(address)
+    return entry is not None and not {"open", "refused"} & set(entry.ports.values())
+
+
+def unreachable(p: Looker, address: str) -> bool:
+    """True for a host to which no way was found: a router on the way says so of every packet."""
+    entry = p.heard.get(address)
+    return gone(p, address) and entry is not None and "unreachable" in entry.ports.values()
+
+
 def is_neighbour(p: Looker, address: str) -> bool:
     """True for an address in the machine's own networks: the kernel asks for it by ARP."""
     try:

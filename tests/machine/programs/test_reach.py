@@ -150,3 +150,15 @@ def test_ssh_to_itself_asks_about_its_key_and_for_the_password() -> None:
     assert "ED25519 key fingerprint is SHA256:" in shown and shown.count("root@localhost's password: ") == 3
     assert "root@localhost: Permission denied (publickey,password)." in shown and result.status == 255
     assert machine.read("/root/.ssh/known_hosts") == b"localhost ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA\n"
+
+
+def test_what_was_heard_of_a_host_by_one_client_holds_for_an_echo_request() -> None:
+    box = Box("debian-12")
+    assert b"1 received, 0% packet loss" in box.run("ping -c 1 9.9.9.9").out
+    assert b"No route to host" in box.run("nc 9.9.9.9 4444").err
+    shown = box.run("ping -c 2 9.9.9.9; echo $?").out.decode()
+    gateway = box.run("ip route get 9.9.9.9 | cut -d' ' -f3").out.decode().split()[0]
+    assert f"From {gateway} icmp_seq=1 Destination Host Unreachable\n" in shown and shown.endswith("\n1\n")
+    assert b"No route to host" in box.run("wget http://8.8.4.4/").err
+    assert b"100% packet loss" in box.run("ping -c 1 8.8.4.4").out
+    assert b"1 received" in box.run("ping -c 1 1.1.1.1").out

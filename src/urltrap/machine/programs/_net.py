@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from urltrap.machine.api import Process, encode
 from urltrap.machine.effects import BytesContent, Content, FetchReply
-from urltrap.machine.reach import Verdict, hear, is_own, own_page, reach, resolve, resolve4
+from urltrap.machine.reach import Verdict, attempt, hear, is_own, own_page, reach, resolve, resolve4
 from urltrap.model.capture import Capture, FetchRequest
 
 Kind = Literal["answer", "dns", "dns-temporary", "refused", "unreachable", "timeout", "reset", "tls", "protocol",
@@ -230,6 +230,10 @@ _VERDICTS: dict[Kind, Verdict] = {"refused": "refused", "unreachable": "unreacha
 def _remember(p: Process, url: str, answer: Answer) -> None:
     """What the answer tells of the host, for the other programs that look at it (`reach`)."""
     place = split_url(url)
+    if not isinstance(place, str) and answer.kind == "unreachable" and place.is_address:
+        attempt(
+            p, place.host.strip("[]"), place.port
+        )  # nothing was sent: what is said of it now holds afterwards
     if (
         isinstance(place, str)
         or answer.capture.hops

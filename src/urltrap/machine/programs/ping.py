@@ -11,7 +11,7 @@ from urltrap.machine.proc.figures import noise
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._system import is_device
 from urltrap.machine.programs.registry import program
-from urltrap.machine.reach import PATIENCE, is_neighbour, is_own, resolve4
+from urltrap.machine.reach import PATIENCE, gone, is_neighbour, is_own, resolve4, unreachable
 
 
 @program("ping", "ping4", "ping6")
@@ -60,7 +60,7 @@ def _distance(p: Process, address: str) -> tuple[float, int]:
     parsed = ipaddress.ip_address(address)
     if address == own.gateway:
         return 0.4, 64
-    if not parsed.is_global:
+    if not parsed.is_global or gone(p, address):
         return 0.0, 0
     near = noise(p.persona, f"distance {address}", 0)
     return (
@@ -83,7 +83,8 @@ def _run(
     base, ttl = _distance(p, address)
     times: list[float] = []
     sent, began, errors = 0, p.now(), 0
-    own = addressing(p.persona, p.connection.server_ip).address
+    route = addressing(p.persona, p.connection.server_ip)
+    own = route.address
     p.trap_signal(2, "catch")
     try:
         while not count or sent < count:
@@ -103,13 +104,14 @@ def _run(
             if limit and p.now() - began + pause > limit:
                 break
             # Nobody answers the kernel's ARP requests in the own network: it says so itself after three of them.
-            lonely = not base and not device and is_neighbour(p, address)
+            lonely = not base and not device and (is_neighbour(p, address) or unreachable(p, address))
             yield from p.sleep(pause if base or sent != count else PATIENCE if lonely else 10.0)
             if 2 in p.pending_signals():
                 break
             if lonely:
                 errors += 1
-                yield from p.out(f"From {own} icmp_seq={sent} Destination Host Unreachable\n")
+                teller = own if is_neighbour(p, address) else route.gateway
+                yield from p.out(f"From {teller} icmp_seq={sent} Destination Host Unreachable\n")
     except SysError:
         pass  # ^C: the statistics follow
     spent = int((p.now() - began) * 1000)

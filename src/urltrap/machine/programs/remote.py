@@ -8,7 +8,7 @@ from urltrap.machine.programs._cmd import Cmd, Gen, command
 from urltrap.machine.programs._connecting import PATIENCE, port_of, service_name, told
 from urltrap.machine.programs._system import account
 from urltrap.machine.programs.passwd import ask
-from urltrap.machine.reach import WORDS, Verdict, is_own, names_of, numeric, reach, resolve4
+from urltrap.machine.reach import WORDS, Verdict, attempt, is_own, names_of, numeric, resolve4
 
 _BUSYBOX_PORT = 31_337
 _TELNET = 23
@@ -74,7 +74,7 @@ def nc(c: Cmd) -> Run:
         return 1
     status = 1
     for port in ports:
-        verdict = reach(p, address, port)
+        verdict = attempt(p, address, port)
         if verdict in ("unreachable", "timeout"):
             yield from p.sleep(patience)
             verdict = "timeout" if wait else verdict
@@ -177,7 +177,7 @@ def telnet(c: Cmd) -> Run:
         return 1
     if not c.bb:
         yield from p.out(f"Trying {address}...\n")
-    verdict = reach(p, address, port)
+    verdict = attempt(p, address, port)
     if verdict in ("unreachable", "timeout"):
         yield from p.sleep(PATIENCE)
     if verdict != "open":

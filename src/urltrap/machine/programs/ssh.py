@@ -13,7 +13,7 @@ from urltrap.machine.programs._connecting import PATIENCE, port_of, told
 from urltrap.machine.programs._paths import base_name, is_dir, join
 from urltrap.machine.programs._release import openssl_banner, package_version, upstream_version
 from urltrap.machine.programs._sshhome import at_home
-from urltrap.machine.reach import WORDS, is_own, reach, resolve4
+from urltrap.machine.reach import WORDS, attempt, is_own, reach, resolve4
 
 _SSH_USAGE = """\
 usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-B bind_interface]
@@ -73,7 +73,7 @@ def unreachable(p: Process, host: str, port: int) -> Generator[Any, Any, int]:
         yield from p.sleep(PATIENCE)
         yield from p.err(f"ssh: Could not resolve hostname {host}: Temporary failure in name resolution\r\n")
         return 255
-    verdict = reach(p, address, port)
+    verdict = attempt(p, address, port)
     if verdict == "open" and is_own(p, address):
         yield from p.err("Host key verification failed.\r\n" if port == 22 else
                          f"kex_exchange_identification: Connection closed by remote host\r\n"
