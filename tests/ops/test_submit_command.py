@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -211,3 +212,13 @@ def test_a_payload_is_submitted_by_its_hash_with_a_flag_of_its_own(data: Path) -
 def test_control_characters_of_a_url_do_not_reach_the_terminal(data: Path) -> None:
     done = run("submit", "http://evil.cc/\x1b[31mx", "--to", "urlscan", "--data", data)
     assert "\x1b" not in said(done)
+
+
+def test_a_rebuilt_store_still_knows_what_was_submitted_and_what_waits(data: Path, tmp_path: Path) -> None:
+    run("submit", URL, "--to", "urlscan", "--data", data)
+    copy = Path(shutil.copytree(data, tmp_path / "copy"))
+    rebuilt = run("rebuild", "--data", copy)
+    assert rebuilt.exit_code == 0, said(rebuilt)
+    before, after = (as_json("check", URL, "--data", each) for each in (data, copy))
+    assert after["submissions"] == before["submissions"] != []
+    assert "urlscan-submit" in [item["provider"] for item in after["waiting"] if item["kind"] == "url"]
