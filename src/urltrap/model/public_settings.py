@@ -61,6 +61,9 @@ class PublicSettings(Model):
         pattern=r"^((mailto:|https://)\S+)?$",
         description="for security.txt and disputes, e.g. mailto:abuse@example.org; nothing that names a sensor",
     )
+    refresh_seconds: float = Field(
+        default=30, ge=1, description="pages are at most so much older than the list"
+    )
     networks: int = Field(
         default=2,
         ge=2,

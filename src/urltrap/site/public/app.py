@@ -62,7 +62,7 @@ def create_public_app(
     machine; `listen`: HOST:PORT that it is reached at, if it is not that of the settings. Raises AssetsMissing."""
     public = settings.public
     pages = Pages(settings, live=True)
-    source = Source(store, settings, secret, now, own)
+    source = Source(store, settings, secret, now, own, kept=public.refresh_seconds)
     shelf = Shelf()
     limits = KeyLimits()
     static = _static(pages)
