@@ -142,6 +142,7 @@ tests:
 
 screenshots: setup-test
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/screenshots_public.py
 
 # Lock files hold versions and hashes, never addresses: whoever installs uses their own package source.
 # Versions stay as they are where they can; `make lock UPGRADE=--upgrade` takes the newest.
