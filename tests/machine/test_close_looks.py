@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.machine.loaders.dialogue import Visit
+from tests.machine.loaders.dialogue import Talk, Visit
 from tests.machine.programs.support import Box
 
 from urltrap.machine.persona import Kind
@@ -74,3 +74,32 @@ def test_every_setting_of_the_kernel_that_is_listed_can_be_read_by_its_name(kind
     own = said(box, "ls /sys/class/net").split()
     assert sorted(["all", "default", *own]) == said(box, "ls /proc/sys/net/ipv4/conf").split()
     assert "nope" in said(box, "sysctl kernel.nope 2>&1")
+
+
+@pytest.mark.parametrize("kind", ["debian-12", "cloud-small"])
+def test_records_of_the_past_agree_with_each_other_and_with_the_files_times(kind: Kind) -> None:
+    box = Box(kind)
+    seen = said(
+        box, "cat /var/log/wtmp.1 /var/log/wtmp 2> /dev/null > /tmp/w; last -F -f /tmp/w root | head -n 1"
+    ).split()
+    left = said(box, "date -d \"$(stat -c %y /root/.bash_history)\" '+%b %_d %H:%M:%S %Y'").split()
+    if seen[:1] == ["root"] and "in" not in seen:
+        assert seen[seen.index("-") + 2 :][: len(left)] == left
+    tried = said(box, "lastb | head -n 3").splitlines()
+    assert all(re.fullmatch(r"\S+ +ssh:notty +[\d.]+ +\w{3} \w{3} [ \d]\d \d\d:\d\d - \d\d:\d\d  \(00:00\)", row)
+               for row in tried) and tried  # fmt: skip
+    latest = said(box, "date -d \"$(stat -c %y /var/log/btmp)\" '+%b %_d %H:%M'")
+    assert latest.split() == tried[0].split()[4:7]
+
+
+def test_a_visit_is_in_the_records_afterwards() -> None:
+    visit = Visit("debian-12", protocol="ssh")
+    login = visit.login()
+    talk = Talk(visit, login.shell("vt100", 80, 24))
+    assert "still logged in" in talk.ask("last | head -n 1", "logged in")
+    talk.send("exit")
+    visit.now += 130
+    login.close(visit.now)
+    shown = visit.exec("last -n 1; journalctl -u ssh | grep -c 'Accepted password for root from 192.0.2.7 '")
+    assert re.search(r"^root +pts/0 +192.0.2.7 +\w{3} \w{3} .* - \d\d:\d\d +\(00:02\)$", shown, re.M)
+    assert shown.endswith("\n2\n")

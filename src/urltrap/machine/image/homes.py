@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urltrap.machine.image.logs import last_seen
 from urltrap.machine.image.tree import Tree
 from urltrap.machine.persona import Persona, User
 from urltrap.machine.persona.dice import Dice
@@ -96,7 +97,8 @@ def apply_homes(tree: Tree, persona: Persona) -> None:
         "gateway": persona.network.gateway, "project": project,
     }  # fmt: skip
     span = persona.boot_time - persona.installed
-    last = persona.boot_time + (0.6 * span if span < 86_400 * 30 else 86_400 * dice.real("last", 1, 12))
+    before = persona.boot_time - span * dice.real("last", 0.01, 0.2)
+    last = last_seen(persona, "root") or before
     tree.directory("/root", 0o700, mtime=last)
     tree.put("/root/.bashrc", _ROOT_BASHRC, mtime=1618_000_000)
     tree.put("/root/.profile", _ROOT_PROFILE, mtime=1562_650_000)
@@ -110,7 +112,8 @@ def apply_homes(tree: Tree, persona: Persona) -> None:
     tree.directory("/home")
     skeleton = {name: tree.text(f"/etc/skel/{name}") for name in (".bashrc", ".profile", ".bash_logout")}
     for number, user in enumerate(persona.users[1:]):
-        _home(tree, dice.scoped(user.name), user, skeleton, words, last - 9000 * (number + 1))
+        left = last_seen(persona, user.name) or before - 9000 * (number + 1)
+        _home(tree, dice.scoped(user.name), user, skeleton, words, left)
     made = persona.installed + 86_400 * dice.real("opt", 1, 12)
     uid = persona.users[-1].uid
     tree.directory(f"/opt/{project}", uid=uid, gid=uid, mtime=made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from datetime import UTC, datetime
 from posixpath import normpath
 
 from urltrap.machine.image.tree import Tree
@@ -11,6 +12,12 @@ from urltrap.machine.persona.dice import Dice
 from urltrap.machine.programs._zone import UTC_ZONE, Zone, parse_tzfile
 
 DAY = 86_400.0
+_TRIED_DAYS, _TRIED_MAX = 24, 500
+_TRIED = ("root", "root", "root", "root", "admin", "user", "test", "ubuntu", "oracle", "postgres", "git", "ftpuser",
+          "guest", "deploy", "hadoop", "mysql", "pi", "support")  # fmt: skip
+"""The names that are tried most (urltrap's own records, and everybody's)."""
+_FAR = (45, 61, 80, 91, 94, 103, 112, 118, 139, 146, 159, 165, 178, 185, 193, 195, 202, 218)
+"""First numbers of addresses from which it comes."""
 BOOT_TIME, RUN_LEVEL, USER_PROCESS, DEAD_PROCESS, LOGIN_PROCESS = 2, 1, 7, 8, 6
 _LASTLOG = struct.Struct("<i32s256s")
 _UTMP = struct.Struct("<hxxi32s4s32s256shhiii4i20s")
@@ -43,7 +50,7 @@ def apply_logs(tree: Tree, persona: Persona) -> None:
     dice = Dice(bytes.fromhex(persona.fingerprint), "logs")
     zone = zone_of(tree, persona.timezone)
     boot, installed = persona.boot_time, persona.installed
-    tree.directory("/var/log", mtime=boot)
+    tree.directory("/var/log", mtime=max(boot, _month_begins(persona)))
     tree.directory("/var/log/apt", mtime=boot)
     tree.directory("/var/log/private", 0o700)
     tree.directory("/var/log/unattended-upgrades", 0o750, gid=4, mtime=boot)
@@ -56,11 +63,50 @@ def apply_logs(tree: Tree, persona: Persona) -> None:
     tree.put("/var/log/dpkg.log", _dpkg_log(tree, zone, installed))
     tree.put("/var/log/apt/history.log", _apt_history(dice, tree, zone, installed))
     tree.put("/var/log/alternatives.log", "")
-    wtmp = _wtmp(dice, persona)
+    wtmp, turned = _wtmp(dice, persona), _month_begins(persona)
+    before = b"".join(wtmp[at : at + _UTMP.size] for at in range(0, len(wtmp), _UTMP.size)
+                      if read_utmp(wtmp[at : at + _UTMP.size])[0][5] < turned)  # fmt: skip
+    failed = _btmp(dice, persona, max(turned, boot))
     tree.put("/var/log/faillog", bytes(32_032))
-    tree.put("/var/log/lastlog", _lastlog(wtmp, persona), 0o664, gid=43, mtime=boot + 9000)
-    tree.put("/var/log/btmp", b"", 0o660, gid=43)
-    tree.put("/var/log/wtmp", wtmp, 0o664, gid=43, mtime=boot + 9000)
+    tree.put("/var/log/lastlog", _lastlog(wtmp, persona), 0o664, gid=43, mtime=_latest(wtmp, boot))
+    tree.put("/var/log/btmp", failed, 0o660, gid=43, mtime=_latest(failed, max(turned, boot)))
+    tree.put("/var/log/wtmp", wtmp[len(before) :], 0o664, gid=43, mtime=_latest(wtmp[len(before) :], turned))
+    if before:
+        # logrotate's monthly turn, at the midnight of logrotate.timer
+        tree.put("/var/log/wtmp.1", before, 0o664, gid=43, mtime=_latest(before, boot))
+        tree.put("/var/log/btmp.1", _btmp(dice, persona, boot, turned), 0o660, gid=43, mtime=turned - 240)
+
+
+def _month_begins(persona: Persona) -> float:
+    """The last turn of the month before the persona was made (unix seconds)."""
+    made = datetime.fromtimestamp(persona.made, UTC)
+    return made.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
+def _latest(records: bytes, default: float) -> float:
+    return max((row[5] for row in read_utmp(records)), default=default)
+
+
+def _btmp(dice: Dice, persona: Persona, since: float, until: float = 0.0) -> bytes:
+    """Log-ins that failed: what everybody who listens on port 22 sees of the world, by a few that try for a while."""
+    until = until or persona.made
+    out: list[tuple[float, bytes]] = []
+    number = 0
+    when = max(since, until - _TRIED_DAYS * DAY)
+    while (when := when + DAY * dice.real(f"tried {until:.0f} {number}", 0.02, 0.5)) < until and len(
+        out
+    ) < _TRIED_MAX:
+        draw = dice.scoped(f"trier {until:.0f} {number}")
+        host = f"{draw.choice('first', _FAR)}.{draw.number('second', 1, 250)}.{draw.number('third', 1, 250)}."
+        host += str(draw.number("fourth", 2, 250))
+        at = when
+        for tried in range(draw.number("tries", 1, 14)):
+            name = draw.choice(f"name {tried}", _TRIED)
+            out.append((at, utmp_record(LOGIN_PROCESS, 1000 + int((at - persona.boot_time) / 31), "ssh:notty", "", name,
+                                        host, at, host)))  # fmt: skip
+            at += draw.real(f"pause {tried}", 3, 90)
+        number += 1
+    return b"".join(record for at, record in sorted(out) if at < until)
 
 
 def zone_of(tree: Tree, name: str) -> Zone:
@@ -138,6 +184,19 @@ def start_records(release: str, down: float, boot: float) -> bytes:
     ])  # fmt: skip
 
 
+def last_seen(persona: Persona, user: str) -> float | None:
+    """When a user left for the last time before the persona was made (unix seconds); None where he never came."""
+    found, inside = None, ""
+    for kind, _, _, name, _, when in read_utmp(
+        _wtmp(Dice(bytes.fromhex(persona.fingerprint), "logs"), persona)
+    ):
+        if kind == USER_PROCESS:
+            inside = name
+        elif kind == DEAD_PROCESS and inside == user:
+            found = when
+    return found
+
+
 def _wtmp(dice: Dice, persona: Persona) -> bytes:
     release, boot = persona.kernel.release, persona.boot_time
     out = [
@@ -146,13 +205,17 @@ def _wtmp(dice: Dice, persona: Persona) -> bytes:
         utmp_record(LOGIN_PROCESS, 560, "tty1", "tty1", "LOGIN", "", boot + 14.5),
     ]
     lan = persona.network.gateway.rpartition(".")[0]
-    when = boot + DAY * dice.real("first", 0.02, 0.5)
-    for number in range(dice.number("logins", 3, 7)):
+    days = (persona.made - boot) / DAY
+    count = dice.number("logins", 3, 7) + int(days / 9)
+    when = boot + DAY * min(0.4, days / 9) * dice.real("first", 0.1, 1.0)
+    for number in range(count):
         user = persona.users[1].name if dice.number(f"who {number}", 0, 2) else "root"
         pid = int(900 + (when - boot) / DAY * (persona.first_pid / 60))
         host = f"{lan}.{dice.number(f'from {number % 2}', 10, 240)}"
         out.append(utmp_record(USER_PROCESS, pid, "pts/0", "ts/0", user, host, when, host))
         stay = dice.real(f"stay {number}", 60, 5400)
         out.append(utmp_record(DEAD_PROCESS, pid, "pts/0", "", "", "", when + stay))
-        when += stay + DAY * dice.real(f"next {number}", 0.05, 2.2)
+        when += stay + (persona.made - when) / (count - number + 0.7) * dice.real(f"next {number}", 0.4, 1.4)
+        if when > persona.made - 7200:
+            break
     return b"".join(out)

@@ -11,6 +11,7 @@ from urltrap.machine.api import Connection, ProcessInfo
 from urltrap.machine.effects import Output
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.view import FileView
+from urltrap.machine.image.logs import DEAD_PROCESS, USER_PROCESS, utmp_record
 from urltrap.machine.kernel.accounts import Account
 from urltrap.machine.kernel.executable import find_program
 from urltrap.machine.kernel.files import File
@@ -46,6 +47,8 @@ class Login:
         self._shown: list[Connection] = [connection]
         kernel.connections.append(connection)
         self._server_pid = self._enter_server()
+        if connection.tty:
+            self._record(USER_PROCESS, connection.tty, connection.since)
 
     def exec(self, command: str, env: Mapping[str, str] | None = None) -> KernelJob:
         """Run a command with the user's shell, without terminal."""
@@ -90,6 +93,7 @@ class Login:
             if connection in self.kernel.connections:
                 self.kernel.connections.remove(connection)
         for number in self._terminals:
+            self._record(DEAD_PROCESS, f"pts/{number}", now)
             self.kernel.terminals.pop(number, None)
         self._rows.clear()
         self._shown.clear()
@@ -135,10 +139,26 @@ class Login:
         else:
             connections.append(shown)
         self._shown.append(shown)
+        self._record(USER_PROCESS, terminal.name, shown.since)
         for pid in self._rows[-1:]:
             row = self.kernel.rows[pid]
             if self.connection.protocol == "ssh" and self.kernel.persona.is_server:
                 row.argv = [f"sshd: {self.account.name}@{terminal.name}"]
+
+    def _record(self, kind: int, line: str, when: float) -> None:
+        """What sshd or login writes to /var/log/wtmp of a terminal (utmp(5)); nothing where the file was removed."""
+        if not self.kernel.persona.is_server:
+            return
+        came, address = kind == USER_PROCESS, self.connection.client_ip
+        record = utmp_record(
+            kind, self._server_pid, line, line.removeprefix("p") if came else "", self.account.name if came else "",
+            address if came else "", when, address if came and ":" not in address else "",
+        )  # fmt: skip
+        try:
+            self._files().stat("/var/log/wtmp")
+            self._files().write("/var/log/wtmp", record, append=True)
+        except SysError:
+            pass  # he removed it or filled the disk
 
     def _launch(
         self, job: KernelJob, argv: list[str], files: Mapping[int, File], env: dict[str, str]

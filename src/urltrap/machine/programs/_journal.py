@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from urltrap.machine.api import Process
+from urltrap.machine.errors import SysError
+from urltrap.machine.image.logs import LOGIN_PROCESS, USER_PROCESS, read_utmp
 from urltrap.machine.proc.sockets import session_number, sockets
 from urltrap.machine.programs._bootlog import boot_lines
+from urltrap.machine.programs._system import account
 from urltrap.machine.programs._unitrun import title
 
 HOUR = 3600.0
 _CRON_HOURS = 30
+_RECORDS_MAX = 2_000_000
 """How far back the hourly lines of cron are told; older ones are in archived files."""
 
 
@@ -27,7 +31,7 @@ class Entry:
 def entries(p: Process) -> list[Entry]:
     """Everything, oldest first."""
     found = [Entry(p.boot_time + at, "kernel", text, "kernel") for at, text in boot_lines(p.persona)]
-    found += _services(p) + _cron(p) + _logins(p)
+    found += _services(p) + _cron(p) + _logins(p) + _before(p)
     for unit, run in p.units.items():
         found += [Entry(when, who, text, unit) for when, who, text in run.lines]
     return sorted((each for each in found if each.when <= p.now()), key=lambda each: each.when)
@@ -106,6 +110,51 @@ def _logins(p: Process) -> list[Entry]:
             Entry(each.since + 0.03, "systemd[1]", f"Started session-{session}.scope - Session {session} of User "
                   f"{each.user}."),
         ]  # fmt: skip
+    return found
+
+
+def _before(p: Process) -> list[Entry]:
+    """Who came earlier, and who tried: what wtmp and btmp hold of the time since the start."""
+    found = []
+    live = {(each.tty, int(each.since)) for each in p.connections}
+    for path in ("/var/log/btmp.1", "/var/log/btmp", "/var/log/wtmp.1", "/var/log/wtmp"):
+        try:
+            rows = read_utmp(p.fs.read(path, _RECORDS_MAX))
+        except SysError:
+            continue
+        for kind, pid, line, user, host, when in rows:
+            if (
+                when < p.boot_time
+                or (line, int(when)) in live
+                or kind not in (LOGIN_PROCESS, USER_PROCESS)
+                or not host
+            ):
+                continue
+            who, port = f"sshd[{pid}]", 32_768 + (pid * 7919 + int(when)) % 28_000
+            uid = 0 if user == "root" else 1000
+            if kind == USER_PROCESS:
+                found += [
+                    Entry(when, who, f"Accepted password for {user} from {host} port {port} ssh2", "ssh.service"),
+                    Entry(when + 0.01, who, f"pam_unix(sshd:session): session opened for user {user}(uid={uid}) by "
+                          "(uid=0)", "ssh.service"),
+                ]  # fmt: skip
+                continue
+            known = account(p, user) is not None
+            name = user if known else f"invalid user {user}"
+            if not known:
+                found.append(
+                    Entry(when - 2.4, who, f"Invalid user {user} from {host} port {port}", "ssh.service")
+                )
+                found.append(
+                    Entry(when - 2.2, who, "pam_unix(sshd:auth): check pass; user unknown", "ssh.service")
+                )
+            found += [
+                Entry(when - 2.1, who, "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh "
+                      f"ruser= rhost={host} {f' user={user}' if known else ''}", "ssh.service"),
+                Entry(when, who, f"Failed password for {name} from {host} port {port} ssh2", "ssh.service"),
+                Entry(when + 1.1, who, f"Connection closed by {'authenticating' if known else 'invalid'} user {user} "
+                      f"{host} port {port} [preauth]", "ssh.service"),
+            ]  # fmt: skip
     return found
 
 

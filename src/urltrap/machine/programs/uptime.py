@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from urltrap.machine.api import Connection, Process, Run
 from urltrap.machine.errors import SysError
-from urltrap.machine.image.logs import BOOT_TIME, DEAD_PROCESS, USER_PROCESS, read_utmp
+from urltrap.machine.image.logs import BOOT_TIME, DEAD_PROCESS, LOGIN_PROCESS, USER_PROCESS, read_utmp
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._system import gnu_usage, is_device, text_of, uptime_words
 from urltrap.machine.programs._zone import local
@@ -234,7 +234,7 @@ def last(p: Process) -> Run:
         yield from p.err(f"{p.argv[0]}: cannot open {path}: {error.words}\n")
         return 1
     full = any(name in ("F", "--fulltimes") for name, _ in options)
-    lines = _history(p, data, [] if bad else logged_in(p), chosen, full)
+    lines = _history(p, data, [] if bad else logged_in(p), chosen, full, bad)
     for line in lines[:count]:
         yield from p.out(line + "\n")
     records = read_utmp(data)
@@ -249,7 +249,12 @@ def _numbers(args: Sequence[str]) -> list[str]:
 
 
 def _history(
-    p: Process, data: bytes, present: Sequence[Connection], chosen: Sequence[str], full: bool = False
+    p: Process,
+    data: bytes,
+    present: Sequence[Connection],
+    chosen: Sequence[str],
+    full: bool = False,
+    bad: bool = False,
 ) -> list[str]:
     def start(when: float) -> str:
         clock = local(p, when).clock
@@ -262,18 +267,18 @@ def _history(
         return f"{user:<8.8} {line:<12.12} {host:<16.16} {start(when)} {rest}"
 
     out: list[tuple[str, str, str]] = []
-    for each in reversed(present):
-        out.append(
-            (each.user, each.tty, row(each.user, each.tty, each.client_ip, each.since, "  still logged in"))
-        )
     ends: dict[str, float] = {}
     down = 0.0
     for kind, _, line, user, host, when in reversed(read_utmp(data)):
         if kind == DEAD_PROCESS:
             ends[line] = when
+        elif bad and kind == LOGIN_PROCESS:
+            out.append((user, line, row(user, line, host, when, f"- {end(when)}  (00:00)")))
         elif kind == USER_PROCESS:
             ended = ends.pop(line, 0.0)
-            rest = f"- {end(ended)} {_span(ended - when)}" if ended else "   gone - no logout"
+            inside = any(each.tty == line and abs(each.since - when) < 2 for each in present)
+            left = f"- {end(ended)} {_span(ended - when)}" if ended else "   gone - no logout"
+            rest = "  still logged in" if inside else left
             out.append((user, line, row(user, line, host, when, rest)))
         elif kind == BOOT_TIME:
             rest = f"- {end(down)} {_span(down - when)}" if down else "  still running"
