@@ -142,3 +142,27 @@ def test_a_pager_of_nothing_says_how_it_is_used(visit: Visit) -> None:
     talk = visit.terminal()
     assert 'Missing filename ("less --help" for help)' in typed(talk, "less\r")
     assert "more: bad usage" in typed(talk, "more\r")
+
+
+def test_a_devices_vi_sends_what_busyboxs_sent() -> None:
+    visit = Visit("busybox-mips")
+    talk = Talk(visit, visit.login().shell("xterm", 40, 12))
+    tildes = "".join(f"\x1b[{row};1H~" for row in range(2, 12))
+    last = "\x1b[12;1H\x1b[K"
+    for keys, sent in (
+        ("vi /tmp/vt\r", f"vi /tmp/vt\r\n\x1b[?1049h\x1b[H\x1b[J{tildes}\x1b[1;1H{last}- /tmp/vt 1/1 100%\x1b[1;1H"),
+        ("i", f"\x1b[1;1H{last}I /tmp/vt 1/1 100%\x1b[1;1H"),
+        ("hello", "\x1b[1;1Hhello\x1b[1;6H"),
+        ("\x1b", f"\x1b[1;5H{last}- /tmp/vt [Modified] 1/1 100%\x1b[1;5H"),
+        ("o", f"\x1b[2;1H \x1b[2;1H{last}I /tmp/vt [Modified] 2/2 100%\x1b[2;1H"),
+        ("world\x1b", f"\x1b[2;1Hworld\x1b[2;5H{last}- /tmp/vt [Modified] 2/2 100%\x1b[2;5H"),
+        ("k", f"\x1b[1;5H{last}- /tmp/vt [Modified] 1/2 50%\x1b[1;5H"),
+        (":w\r", f"\x1b[1;5H{last}'/tmp/vt' 2L, 12C\x1b[1;5H"),
+    ):  # fmt: skip
+        before = len(talk.text)
+        talk.job.receive(keys.encode())
+        talk.drive()
+        assert talk.text[before:] == sent
+    talk.job.receive(b":q\r")
+    talk.drive()
+    assert f"{last}\x1b[?1049l" in talk.text and visit.read("/tmp/vt") == b"hello\nworld\n"

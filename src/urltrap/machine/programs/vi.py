@@ -11,13 +11,14 @@ from urltrap.machine.programs._editing import Text, raw, restore
 from urltrap.machine.programs._ex import Refused, execute
 from urltrap.machine.programs._motions import Beep, target
 from urltrap.machine.programs._regex import BadRegex, compile_posix
+from urltrap.machine.programs._screens import PlainScreen, VimScreen
+from urltrap.machine.programs._system import is_device
 from urltrap.machine.programs.registry import program
 
 Gen = Generator[Any, Any, Any]
 _MAX_KEYS = 100_000
 _MAX_UNDO = 100
 _ESCAPE = "\x1b"
-_IN, _OUT = b"\x1b[?1049h\x1b[22;0;0t\x1b[?1h\x1b=", b"\x1b[?1l\x1b>\x1b[?1049l\x1b[23;0;0t"
 
 
 class _Ended(Exception):
@@ -30,6 +31,7 @@ class Vi:
     def __init__(self, p: Process, path: str, visible: bool) -> None:
         self.p = p
         self.text = Text(p, path)
+        self.screen = PlainScreen(self.text.rows) if is_device(p) else VimScreen()
         self.visible = visible
         self.over = False
         self.note = self.greeting() if path else ""
@@ -104,7 +106,7 @@ class Vi:
     def shell(self, line: str) -> Gen:
         """``:!LINE``."""
         if self.visible:
-            yield from self.p.write(1, _OUT + b"\r\n")
+            yield from self.p.write(1, self.screen.leaving + b"\r\n")
         child = self.p.spawn(["/bin/sh", "-c", line.strip()])
         yield from self.p.wait(child)
 
@@ -377,15 +379,7 @@ class Vi:
         text.changed = True
 
     def _draw(self) -> Gen:
-        text = self.text
-        height = text.rows - 1
-        seen = text.window(height)
-        rows = [line.expandtabs(8) for line in seen] + ["\x1b[94m~\x1b[m"] * (height - len(seen))
-        note = self.note or ("-- INSERT --" if self.inserting else "")
-        place = f"\x1b[{min(text.row, height - 1) + 1};{text.column + 1}H"
-        body = "\r\n".join(rows)
-        shown = f"\x1b[?25l\x1b[H\x1b[2J{body}\x1b[{text.rows};1H{note[: text.columns]}{place}\x1b[?25h"
-        yield from self.p.write(1, encode(shown))
+        yield from self.p.write(1, encode(self.screen.drawn(self.text, self.note, self.inserting)))
 
 
 @program("vi", "vim", "vim.tiny", "vim.basic", "view", "ex", "rvim")
@@ -420,10 +414,10 @@ def vi(p: Process) -> Run:
         return (yield from _to_the_end(editor, commands))
     before = raw(p)
     try:
-        yield from p.write(1, _IN)
+        yield from p.write(1, editor.screen.entering)
         return (yield from _to_the_end(editor, commands))
     finally:
-        yield from p.write(1, _OUT)
+        yield from p.write(1, editor.screen.leaving)
         restore(p, before)
 
 
