@@ -15,6 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 LONGEST = 2000
@@ -44,12 +45,15 @@ class Unmasking:
         for name in names:
             forms.update(_name_forms(name.strip().lower().rstrip(".")))
         self._pattern = re.compile("|".join(sorted(forms))) if forms else None
+        self._looked = lru_cache(4096)(self._look)
 
     def carries(self, text: str) -> bool:
         """Whether one of them stands in the text."""
-        if self._pattern is None:
-            return False
-        return any(self._pattern.search(view.lower()) for view in _views(text[: 8 * LONGEST]))
+        return self._pattern is not None and self._looked(text[: 8 * LONGEST])
+
+    def _look(self, text: str) -> bool:
+        pattern = self._pattern
+        return pattern is not None and any(pattern.search(view.lower()) for view in _views(text))
 
 
 def looks_made_for_one(url: str) -> bool:

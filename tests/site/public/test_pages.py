@@ -17,6 +17,7 @@ from tests.site.public.conftest import public_client
 from tests.site.public.showing import SECRET, SETTINGS
 
 from urltrap.model.settings import Settings
+from urltrap.site.public import app as public_app
 from urltrap.site.public.pages import INDEXED, Pages
 from urltrap.site.public.search import refanged
 from urltrap.site.public.snapshot import Snapshot, Source, slug
@@ -247,6 +248,16 @@ def test_search_for_what_is_not_there_says_so_and_breaks_nothing(everyone: TestC
     page = everyone.get("/search", params={"q": query})
     assert page.status_code == 200 and "Nothing published matches" in page.text
     assert look(page.text).strange == [] and not HIDDEN.search(page.text)
+
+
+def test_who_searches_very_often_is_asked_to_wait(
+    shown_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_app, "SEARCHES_A_MINUTE", 2)
+    client = public_client(shown_store)
+    answers = [client.get("/search?q=x") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["retry-after"].isdigit() and client.get("/").status_code == 200
 
 
 def test_a_hash_finds_its_urls(everyone: TestClient, snapshot: Snapshot) -> None:

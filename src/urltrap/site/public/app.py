@@ -36,8 +36,9 @@ log = structlog.get_logger("public")
 
 THREADS = 4
 _PREPARED = 100
+SEARCHES_A_MINUTE = 120
 DISPUTES_A_MINUTE = 3
-"""From one address (of IPv6: one /64); the store bounds what is taken a day."""
+"""Both from one address (of IPv6: one /64); the store bounds how many disputes are taken a day."""
 
 
 class Fields(NamedTuple):
@@ -129,7 +130,14 @@ def create_public_app(
         return PlainTextResponse("ok\n")
 
     @app.api_route("/search", methods=["GET", "HEAD"])
-    def searched(q: str = "") -> Response:
+    def searched(request: Request, q: str = "") -> Response:
+        seconds = limits.wait(f"search {_sender(request)}", SEARCHES_A_MINUTE)
+        if seconds:
+            answer = told(
+                429, "That was quick", f"Please search again in {seconds} s; the feeds have everything."
+            )
+            answer.headers["Retry-After"] = str(seconds)
+            return answer
         query = q[:2000].strip()
         snapshot = source.snapshot()
         rows, total = search(snapshot, query)

@@ -34,11 +34,8 @@ def search(snapshot: Snapshot, query: str) -> tuple[list[PublicUrl], int]:
             exact = ""
         found = [
             url
-            for url in snapshot.urls
-            if url.url == exact
-            or small in url.url.lower()
-            or small == url.family.lower()
-            or small == url.host
+            for url, text in zip(snapshot.urls, snapshot.lowered, strict=True)
+            if small in text or url.url == exact or small == url.family.lower()
         ]
         found.sort(key=lambda url: url.url != exact)
     return found[:SHOWN], len(found)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import get_args
+from typing import Any, get_args
 
 import structlog
 
@@ -70,6 +70,11 @@ class Snapshot:
         return {url.id: url for url in self.urls}
 
     @cached_property
+    def lowered(self) -> list[str]:
+        """The URLs in lower case, for looking for a part of one."""
+        return [url.url.lower() for url in self.urls]
+
+    @cached_property
     def by_host(self) -> dict[str, list[PublicUrl]]:
         """URLs by the slug of their host."""
         return _grouped((slug(url.host), url) for url in self.urls)
@@ -114,6 +119,16 @@ def _grouped(pairs: Iterable[tuple[str, PublicUrl]]) -> dict[str, list[PublicUrl
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
+def _are_the_same(found: queries.Public, figures: PublicFigures, before: Snapshot) -> bool:
+    """Whether what was read is what a snapshot has: URLs that have not changed are the same objects."""
+    return (
+        len(found.urls) == len(before.urls)
+        and all(one is other for one, other in zip(found.urls, before.urls, strict=True))
+        and found.payloads == before.payloads
+        and figures == before.figures
+    )
+
+
 @dataclass
 class Source:
     """Makes snapshots of a store. `secret`: the installation's; `own`: addresses and names of this machine."""
@@ -131,6 +146,7 @@ class Source:
     """Whether somebody asks for snapshots in the background: then readers take the one that there is."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _snapshot: Snapshot | None = None
+    _known_urls: dict[tuple[Any, ...], PublicUrl] = field(default_factory=dict)
     _read_at: float = float("-inf")
     _figures: PublicFigures | None = None
     _figures_at: float = float("-inf")
@@ -181,15 +197,18 @@ class Source:
     def _read(self) -> Snapshot:
         hidden = self.unmasking()
         publish = self.settings.publish
-        found = queries.read(self.store, self.now(), publish.min_confidence, hidden.carries)
+        found = queries.read(self.store, self.now(), publish.min_confidence, hidden.carries, self._known_urls)
+        self._known_urls = found.known
         if self._figures is None or time.monotonic() - self._figures_at >= self.figures_kept:
             self._figures, self._figures_at = self._make_figures(hidden), time.monotonic()
+        before = self._snapshot
+        if before is not None and _are_the_same(found, self._figures, before):
+            return before
         digest = hashlib.sha256(self._figures.model_dump_json().encode())
         for url in found.urls:
             digest.update(url.model_dump_json().encode())
         for payload in found.payloads.values():
             digest.update(payload.model_dump_json().encode())
-        before = self._snapshot
         if before is not None and before.digest == digest.hexdigest():
             return before
         made = self.now().replace(microsecond=0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, distinct, func, select
@@ -37,31 +38,59 @@ _TRIED_AT_MOST = 5000
 _CANDIDATES = 100
 
 
+_URL = tuple(
+    urls.c[name]
+    for name in (
+        "key", "url", "host", "port", "scheme", "verdict", "action", "role", "target", "hosting", "lifecycle", "family",
+        "kind", "sha256",
+    )
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Public:
-    """Everything for everyone at one moment: URLs (newest day first), and their payloads by hash."""
+    """Everything for everyone at one moment: URLs (newest day first), and their payloads by hash.
+
+    `known` is how the store had each URL, so that what has not changed need not be made anew.
+    """
 
     urls: list[PublicUrl]
     payloads: dict[str, PublicPayload]
+    known: dict[tuple[Any, ...], PublicUrl]
 
 
 def read(
-    store: Store, now: datetime, min_confidence: int, hides: Callable[[str], bool] = lambda url: False
+    store: Store,
+    now: datetime,
+    min_confidence: int,
+    hides: Callable[[str], bool] = lambda url: False,
+    known: Mapping[tuple[Any, ...], PublicUrl] = MappingProxyType({}),
 ) -> Public:
-    """What is published at `now`. `hides` says of a URL whether it must not be shown, whatever the gate said before."""
+    """What is published at `now`. `hides` says of a URL whether it must not be shown, whatever the gate said before;
+    `known`: those of an earlier reading that was asked with the same `hides`."""
     with store.connect() as connection:
-        rows = [row for row in connection.execute(_query(now, min_confidence)) if not hides(row.url)]
+        rows = connection.execute(_query(now, min_confidence)).all()
         keys = [row.key for row in rows]
         listed = _listed(connection, keys)
         first_listed = _first_listed(connection, keys)
         served = _served(connection, [row.sha256 for row in rows if row.sha256])
-        shown = [_url(row, listed, first_listed, served) for row in rows]
-        return Public(shown, _payloads(connection, shown))
+        found: dict[tuple[Any, ...], PublicUrl] = {}
+        for row in rows:
+            others = first_listed.get(row.key)
+            raw = (*row, listed.get(row.key, 0), others, served.get(row.sha256 or "", 0) >= 2)
+            url = known.get(raw)
+            if url is None and not hides(row.url):
+                url = _url(row, raw[-3], others, raw[-1])
+            if url is not None:
+                found[raw] = url
+        shown = list(found.values())
+        return Public(shown, _payloads(connection, shown), found)
 
 
 def _query(now: datetime, min_confidence: int) -> Select[Any]:
     return (
-        select(urls, publications.c.first, publications.c.last, publications.c.told, verdicts.c.classes)
+        select(*_URL, publications.c.first, publications.c.last, publications.c.told, verdicts.c.classes)
+        .select_from(urls)
         .join(publications, publications.c.url_key == urls.c.key)
         .join(verdicts, verdicts.c.url_key == urls.c.key)
         .where(
@@ -78,19 +107,15 @@ def _query(now: datetime, min_confidence: int) -> Select[Any]:
     )
 
 
-def _url(
-    row: Any, listed: dict[str, int], first_listed: dict[str, datetime], served: dict[str, int]
-) -> PublicUrl:
+def _url(row: Any, listed: int, others: datetime | None, served_again: bool) -> PublicUrl:
     classes, told = json.loads(row.classes or "{}"), json.loads(row.told)
-    others = first_listed.get(row.key)
     return PublicUrl(
         id=row.key, url=row.url, host=row.host, port=row.port, scheme=row.scheme, first=row.first, last=row.last,
-        verdict=row.verdict, confidence=told["confidence"], reasons=told["reasons"],
-        action=row.action, role=row.role, target=row.target, delivery=told["delivery"], hosting=row.hosting,
-        lifecycle=row.lifecycle, family=row.family, fp_risk=classes.get("fp_risk", "medium"),
-        techniques=told["techniques"], kind=row.kind, listed=listed.get(row.key, 0),
+        verdict=row.verdict, confidence=told["confidence"], reasons=told["reasons"], action=row.action, role=row.role,
+        target=row.target, delivery=told["delivery"], hosting=row.hosting, lifecycle=row.lifecycle, family=row.family,
+        fp_risk=classes.get("fp_risk", "medium"), techniques=told["techniques"], kind=row.kind, listed=listed,
         # A body that was given out once may be made for whoever asked.
-        sha256=row.sha256 if served.get(row.sha256, 0) >= 2 else None,
+        sha256=row.sha256 if served_again else None,
         days_first=max(0, (others - row.first).days) if others and others > row.first else None,
     )  # fmt: skip
 
