@@ -15,7 +15,7 @@ from urltrap.model.event import CommandEntered, DownloadAsked, EventBase
 from urltrap.model.submission import Submission
 from urltrap.model.verdict import VerdictName
 from urltrap.model.views import SightingRow, UrlDetail, UrlFilter
-from urltrap.site.context import render, site_of
+from urltrap.site.context import Site, render, site_of
 from urltrap.site.pages.errors import Missing
 from urltrap.site.pages.queries import Blank, Cursor, Moment, Query, Short, Text, get
 from urltrap.site.text import Span
@@ -23,6 +23,7 @@ from urltrap.site.words import AXES
 from urltrap.store import Store, decisions, submissions
 from urltrap.store.queries import facets as facet_queries
 from urltrap.store.queries import intel as intel_queries
+from urltrap.store.queries import public as public_queries
 from urltrap.store.queries import sessions as session_queries
 from urltrap.store.queries import urls as url_queries
 
@@ -124,6 +125,7 @@ def _url(request: Request, key: str) -> HTMLResponse:
         verdict=detail.verdict,
         told=told,
         publication=publication(detail),
+        everyone=for_everyone(site_of(request), detail),
         made=decisions.history(store, detail.row.url),
         entry=_allowed(store, detail.row.host),
         desk=site.desk,
@@ -187,6 +189,22 @@ def publication(detail: UrlDetail) -> tuple[str, str]:
         "Waiting",
         f"Due {row.publish_after:%Y-%m-%d %H:%M} UTC: one source alone showed it, so the moment is random.",
     )
+
+
+def for_everyone(site: Site, detail: UrlDetail) -> str:
+    """Whether the site for everyone has it, in a sentence; empty where that is no question."""
+    row, public = detail.row, site.settings.public
+    if not row.verdict.startswith("malicious-") or not (public.enabled or public.export):
+        return ""
+    after = public_queries.shown_after(site.store, row.id)
+    if after is None:
+        return (
+            f"Not for everyone: fewer than {public.networks} independent networks have shown it, or it carries "
+            "what must not get out."
+        )
+    if row.published_at is None or after > site.now():
+        return f"For everyone not before {after:%Y-%m-%d %H:%M} UTC."
+    return "Everyone can see it."
 
 
 def _text_of(event: EventBase) -> tuple[str, bytes]:

@@ -178,6 +178,14 @@ def _payloads(connection: Connection, shown: Sequence[PublicUrl]) -> dict[str, P
     return found
 
 
+def shown_after(store: Store, key: str) -> datetime | None:
+    """The moment from which everyone may see a URL; None where too few networks have shown it, or it is withheld."""
+    with store.connect() as connection:
+        query = select(publications.c.after).where(publications.c.url_key == key)
+        found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
 def address_counts(store: Store) -> tuple[int, dict[str, int]]:
     """How many addresses attacked, and how many of each country."""
     with store.connect() as connection:
