@@ -245,3 +245,27 @@ def test_what_a_thread_reads_within_a_snapshot_is_of_one_moment_and_over_one_con
     finally:
         sqlalchemy_event.remove(store.engine, "checkout", noticed)
     assert len(sessions.page(store).rows) == 2
+
+
+class _Switching:
+    """A cursor as SQLite's is where others switch the same new file: locked at once, without any waiting."""
+
+    def __init__(self, *codes: int) -> None:
+        self.codes = list(codes)
+        self.asked = 0
+
+    def execute(self, statement: str) -> None:
+        assert statement == "PRAGMA journal_mode=WAL"
+        self.asked += 1
+        if self.codes:
+            error = sqlite3.OperationalError("what the driver says")
+            error.sqlite_errorcode = self.codes.pop(0)
+            raise error
+
+
+def test_of_several_that_open_a_new_file_at_once_none_gives_up() -> None:
+    cursor = _Switching(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY)
+    engine_module._use_wal(cursor)  # type: ignore[arg-type]
+    assert cursor.asked == 3
+    with pytest.raises(sqlite3.OperationalError):
+        engine_module._use_wal(_Switching(sqlite3.SQLITE_READONLY))  # type: ignore[arg-type]

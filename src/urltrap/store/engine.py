@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -190,7 +192,6 @@ def _sqlite_connected(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout={_WAIT_SECONDS * 1000}",
-        "journal_mode=WAL",
         "synchronous=NORMAL",  # a power cut may take the newest commits, never the file; the journal still has them
         "foreign_keys=ON",
         "temp_store=MEMORY",
@@ -201,7 +202,22 @@ def _sqlite_connected(connection: Any, _record: object) -> None:
         "wal_autocheckpoint=4000",  # 16 MB: a fourth as many waits for the disk in small commits
     ):
         cursor.execute(f"PRAGMA {pragma}")
+    _use_wal(cursor)
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Of several that open a new file at once, all but one are told at once that it is locked, whatever busy_timeout
+    says: they would wait for each other."""
+    end = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.005)
 
 
 def _sqlite_begin(connection: Connection) -> None:
