@@ -22,13 +22,17 @@ sys.path.insert(0, str(ROOT))
 
 import uvicorn  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
-from playwright.sync_api import Browser, Page  # noqa: E402
+from playwright.sync_api import Browser, Page, StorageState  # noqa: E402
 from tests.browsing import launched  # noqa: E402
 from tests.site import demo  # noqa: E402
+from tests.site.auth.conftest import PASSWORD  # noqa: E402
+from tests.site.office import furnish  # noqa: E402
 
 from urltrap.model.settings import Settings  # noqa: E402
 from urltrap.site.app import create_app  # noqa: E402
-from urltrap.store import Store, breakers, lookups, windows  # noqa: E402
+from urltrap.store import Store, breakers, disputes, lookups, windows  # noqa: E402
+from urltrap.store.accounts import keys  # noqa: E402
+from urltrap.store.accounts.audit import Actor  # noqa: E402
 from urltrap.store.backups import update_backup_state  # noqa: E402
 from urltrap.store.queries import artifacts, intel, sessions, urls  # noqa: E402
 
@@ -50,9 +54,11 @@ def main(arguments: list[str]) -> int:
         data = Path(folder)
         store = demo.fill(data / "urltrap.db", NOW, sessions=900)
         operate(store, data)
+        furnish(store, NOW)
+        keys.add(store, "siem", ["read", "feeds"], 60, NOW - timedelta(days=40), Actor("root (command line)"))
         with served(store, data) as address:
             for browser in launched():
-                take(browser, address, pages(store), target)
+                take(browser, address, pages(store), target, log_in(browser, address))
         store.close()
     return 0
 
@@ -86,9 +92,17 @@ def pages(store: Store) -> dict[str, str]:
         "network": f"/networks/{session.asn}",
         "domains": "/domains",
         "domain": f"/domains/{quote(domain)}",
+        "review": "/review",
+        "allow-list": "/allow-list",
+        "disputes": "/disputes",
+        "dispute": f"/disputes/{disputes.page(store, 'open')[0][0].id}",
         "operations": "/operations",
         "feeds": "/feeds",
         "api": "/api",
+        "account": "/account",
+        "users": "/users",
+        "audit": "/audit",
+        "login": "/login",
     }
 
 
@@ -127,7 +141,7 @@ def operate(store: Store, data: Path) -> None:
 @contextmanager
 def served(store: Store, data: Path) -> Iterator[str]:
     """The site on a free loopback port, its clock standing still."""
-    with answering(create_app(store, Settings(), now=lambda: NOW, data=data)) as address:
+    with answering(create_app(store, Settings(), now=lambda: NOW, data=data, secret=b"x")) as address:
         yield address
 
 
@@ -146,13 +160,31 @@ def answering(app: FastAPI) -> Iterator[str]:
         listener.close()
 
 
-def take(browser: Browser, address: str, paths: dict[str, str], target: Path) -> None:
-    """One picture of each page in each look."""
+def log_in(browser: Browser, address: str) -> StorageState:
+    """The cookie of the admin."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}/login")
+    page.get_by_label("Name").fill("admin-1")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{address}/")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+def take(
+    browser: Browser, address: str, paths: dict[str, str], target: Path, state: StorageState | None = None
+) -> None:
+    """One picture of each page in each look, by whom `state` has logged in; of the log-in by nobody."""
     for look, options in LOOKS.items():
-        context = browser.new_context(**options)  # type: ignore[arg-type]
+        context = browser.new_context(storage_state=state, **options)  # type: ignore[arg-type]
         context.set_default_timeout(100_000)
         page = context.new_page()
         for name, path in paths.items():
+            if name == "login":
+                context.clear_cookies()
             page.goto(address + path)
             settle(page)
             height = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from tests.site.auth.conftest import add_users
 
 from urltrap.model.event import Decided
@@ -14,8 +14,8 @@ from urltrap.store.accounts import audit, users
 from urltrap.store.accounts.audit import Actor
 from urltrap.store.intake import ingest
 from urltrap.store.queries import urls
+from urltrap.store.schema import jobs, verdicts
 from urltrap.store.schema import urls as url_rows
-from urltrap.store.schema import verdicts
 
 REASONS = [
     {"code": "payload.script", "text": "it serves a script (sh)", "weight": 21},
@@ -57,6 +57,7 @@ def furnish(store: Store, now: datetime) -> None:
     ]  # fmt: skip
     ingest(store, "site", events, (1, 1))
     with store.begin() as connection:
+        connection.execute(delete(jobs).where(jobs.c.stage == "decide"))  # done: nothing else is judged here
         for event in events:
             actor = Actor("analyst-1", "203.0.113.50")
             audit.note(connection, event.at, actor, f"decision.{event.decision}", event.subject, event.reason)

@@ -81,7 +81,7 @@ def pages_of(store: Store) -> list[str]:
         f"/artifacts/{artifact}", "/feeds", "/api", "/urls?role=payload", "/families", f"/families/{quote(url.family)}",
         "/campaigns", f"/campaigns/{url.campaign}", f"/hosts/{quote(url.host)}", f"/addresses/{session.src_ip}",
         f"/networks/{session.asn}", "/domains", f"/domains/{quote(domain)}", "/operations",
-        "/login", "/account", "/audit", "/review", "/review?state=left", "/allow-list", "/disputes",
+        "/login", "/account", "/audit", "/users", "/review", "/review?state=left", "/allow-list", "/disputes",
         *(f"/disputes/{one.id}" for one in disputes.page(store)[0][:1]),
     ]  # fmt: skip
 

@@ -156,6 +156,7 @@ def test_a_dispute_is_answered_and_what_follows_is_decided(office: House) -> Non
     assert id_ in page and "<script>alert" not in page and "\x1b" not in page
     page = client.get(f"/disputes/{id_}").text
     assert f"/urls/{row.id}" in page, "what it is about is found, however it was written"
+    assert "[[.]]" not in page, "what was defanged is not defanged again"
     path = f"/disputes/{id_}"
     assert form(client, path, path, state="upheld", note=" ").status_code == 422
     assert form(client, path, path, state="maybe", note="x").status_code == 422

@@ -11,7 +11,7 @@ from tests.site.auth.conftest import MACHINE, PASSWORD, House, log_in, token_in
 from urltrap.model.settings import Settings
 from urltrap.site.auth import pages, passwords
 from urltrap.site.auth.rules import RULES, flat, pattern_of
-from urltrap.store.accounts import audit, sessions, users, waits
+from urltrap.store.accounts import audit, keys, sessions, users, waits
 
 DAY = timedelta(days=1)
 REAL = passwords._HASHER
@@ -218,6 +218,16 @@ def test_what_was_done_is_written_down_and_shown_to_admins(house: House) -> None
     assert "login.failed" in page and "192.0.2.77" in page and "user.added" in page
     assert "wrong" not in page and PASSWORD not in page
     assert house.logged_in("analyst-1").get("/audit").status_code == 403
+
+
+def test_admins_see_who_has_an_account_or_a_key_and_no_secret_of_them(house: House) -> None:
+    secret = keys.add(house.store, "siem", ["read", "feeds"], 30, house.now, MACHINE)
+    users.set_right(house.store, "viewer-1", "payloads", True, house.now, MACHINE)
+    page = house.logged_in("admin-1").get("/users").text
+    for text in ("admin-1", "analyst-1", "viewer-1", "payloads", "siem", "feeds, read", "not logged in"):
+        assert text in page, text
+    assert secret not in page and "argon2" not in page
+    assert house.logged_in("analyst-1").get("/users").status_code == 403
 
 
 def test_a_role_counts_from_the_next_page_on_and_a_removed_user_is_out(house: House) -> None:

@@ -18,7 +18,7 @@ from urltrap.site.auth.identity import Identity, identity_of
 from urltrap.site.auth.lasting import lifetime_of
 from urltrap.site.context import Site, render, site_of
 from urltrap.site.pages.queries import Cursor, Query, get
-from urltrap.store.accounts import audit, sessions, users, waits
+from urltrap.store.accounts import audit, keys, sessions, users, waits
 from urltrap.store.accounts.audit import Actor
 from urltrap.store.accounts.users import User
 
@@ -179,6 +179,20 @@ def codes_off(request: Request, form: Form) -> Response:
         return again
     users.set_totp(site.store, who.name, "", 0, site.now(), who.actor)
     return _account_page(request, done="A log-in asks for no code any more.")
+
+
+@get(router, "/users")
+def users_page(request: Request, query: Annotated[NoQuery, FromQuery()]) -> HTMLResponse:
+    """Who may log in, and which programs may ask; they are changed on the machine."""
+    store = site_of(request).store
+    with store.snapshot():
+        return render(
+            request,
+            "users.html",
+            rows=users.all_users(store),
+            used=sessions.last_used(store),
+            keys=keys.all_keys(store),
+        )
 
 
 @get(router, "/audit")

@@ -50,6 +50,7 @@ RULES: dict[str, Rule] = {
     "/account/codes": VIEWER,
     "/account/codes/off": VIEWER,
     "/account/everywhere": VIEWER,
+    "/users": ADMIN,
     "/audit": ADMIN,
     PREFIX: READ,
     "/": VIEWER,

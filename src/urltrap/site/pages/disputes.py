@@ -17,6 +17,7 @@ from urltrap.site.pages.errors import Missing
 from urltrap.site.pages.groups import NothingAsked
 from urltrap.site.pages.queries import Blank, Cursor, Query, get
 from urltrap.site.pages.review import Form, note_of, tabs, write_down
+from urltrap.site.public.search import refanged
 from urltrap.store import disputes
 from urltrap.store.accounts import audit
 from urltrap.store.disputes import STATES, Dispute, State
@@ -40,6 +41,7 @@ def inbox(request: Request, query: Annotated[DisputesQuery, FromQuery()]) -> HTM
     return render(
         request,
         "disputes.html",
+        refanged=refanged,
         rows=rows,
         following=following,
         query=query,
@@ -84,7 +86,7 @@ def answer(request: Request, id: str, form: Form) -> Response:
 
 def subject_of(dispute: Dispute) -> tuple[str, str]:
     """The canonical URL and the host (as an entry of the allow-list) that a dispute is about; empty for none."""
-    text = dispute.subject.strip().replace("hxxp", "http").replace("[.]", ".").replace("[:]", ":")
+    text = refanged(dispute.subject.strip())
     url = host = ""
     if dispute.kind == "url":
         try:
@@ -108,6 +110,6 @@ def _page(request: Request, id_: str, *, status: int = 200, problem: str = "") -
     url, host = subject_of(found)
     known = url_queries.detail(site.store, url) if url else None
     return render(
-        request, "dispute.html", status=status, dispute=found, url=url, host=host,
+        request, "dispute.html", refanged=refanged, status=status, dispute=found, url=url, host=host,
         known=known.row if known else None, problem=problem, **tabs(request),
     )  # fmt: skip

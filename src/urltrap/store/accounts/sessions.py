@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
 from urltrap.store.accounts import audit
 from urltrap.store.accounts.audit import Actor
@@ -124,6 +124,13 @@ def of_user(store: Store, name: str, lifetime: Lifetime, now: datetime) -> list[
     with store.connect() as connection:
         rows = connection.execute(query.order_by(user_sessions.c.used.desc())).all()
     return [LoggedIn(row.token, row.created, row.used, row.address, row.agent) for row in rows]
+
+
+def last_used(store: Store) -> dict[str, datetime]:
+    """When each user who is logged in somewhere was last seen."""
+    query = select(user_sessions.c.name, func.max(user_sessions.c.used)).group_by(user_sessions.c.name)
+    with store.connect() as connection:
+        return dict(map(tuple, connection.execute(query)))
 
 
 def _over(lifetime: Lifetime, now: datetime) -> ColumnElement[bool]:
