@@ -337,6 +337,7 @@ def _environment(assets: Assets) -> Environment:
     made.filters.update(
         visible=text.visible, plain=text.plain, defang=defang, number=words.number, counted=words.counted,
         size=words.size, day=lambda moment: moment.strftime("%Y-%m-%d"), slug=slug, country=worldmap.country_name,
+        begun=lambda word: word[:1].upper() + word[1:],
     )  # fmt: skip
     made.globals.update(
         asset=lambda name: assets.path(name).removeprefix("/"),
