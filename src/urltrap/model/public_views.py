@@ -65,6 +65,12 @@ class PublicPayload(Model):
     urls: list[str] = Field(description="ids of the URLs that serve it")
 
 
+class PublicUrlWithPayload(PublicUrl):
+    """One URL with what is known of its payload."""
+
+    payload: PublicPayload | None = None
+
+
 class PublicCountry(Model):
     """Roughly how many attackers' addresses a country has, where they are enough not to point at one."""
 

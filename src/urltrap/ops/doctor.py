@@ -52,6 +52,7 @@ def examine(folder: DataFolder, settings: Settings) -> list[Finding]:
         _user,
         _ports,
         _site,
+        _public,
         _sandbox,
         _testing,
     )
@@ -220,6 +221,37 @@ def _site(_folder: DataFolder, settings: Settings) -> Iterator[Finding]:
             "bad",
             f"listens on {settings.site.listen}: whoever sees it there knows that this machine is a trap",
             'site.listen = "127.0.0.1:8080", and reach it through an SSH tunnel',
+        )
+
+
+def _public(_folder: DataFolder, settings: Settings) -> Iterator[Finding]:
+    public = settings.public
+    if not (public.enabled or public.export):
+        return
+    if public.allow_sensor_address:
+        yield Finding(
+            "public",
+            "bad",
+            f"may stand on a sensor's address ({public.listen}): whoever finds the list there knows what the machine is",
+            "unset public.allow_sensor_address; serve it elsewhere, or as files: urltrap publish DIR",
+        )
+    if public.single_source == "age":
+        yield Finding(
+            "public",
+            "note",
+            "a URL that one network showed gets out: an attacker finds the sensor by URLs of his own",
+            'public.single_source = "withhold"',
+        )
+    if not public.contact:
+        yield Finding(
+            "public",
+            "note",
+            "nobody can be reached: no security.txt, and no address for disputes",
+            'public.contact = "mailto:abuse@…", which must not name a sensor',
+        )
+    if not public.address:
+        yield Finding(
+            "public", "note", "the feeds' page cannot tell whole addresses", 'public.address = "https://…"'
         )
 
 

@@ -162,6 +162,22 @@ def test_headers_let_nothing_run_and_nothing_foreign_in(everyone: TestClient, pa
     assert "server" not in headers
 
 
+def test_what_the_api_answers_is_what_its_schema_says(everyone: TestClient, snapshot: Snapshot) -> None:
+    described = everyone.get("/api/schema.json").json()["$defs"]["PublicUrlWithPayload"]["properties"]
+    told = everyone.get(f"/api/urls/{snapshot.urls[0].id}.json").json()
+    assert set(told) == set(described) and set(told) - {"payload"} == set(
+        everyone.get("/api/urls.json").json()["rows"][0]
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/sessions", "/operations", "/login", "/audit", "/api/v1/urls", "/live", "/account", "/docs"]
+)
+def test_nothing_of_the_operators_site_is_here(everyone: TestClient, path: str) -> None:
+    assert everyone.get(path).status_code == 404
+    assert everyone.post(path).status_code == 405 and everyone.delete(path).status_code == 405
+
+
 @pytest.mark.parametrize("path", ["/", "/statistics.html", "/feed.csv", "/api/urls.json"])
 def test_pages_are_cacheable(everyone: TestClient, path: str) -> None:
     first = everyone.get(path)

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic.json_schema import models_json_schema
 
 from urltrap.feeds import FORMATS, render
 from urltrap.judge.vocabularies import ATTACK
-from urltrap.model.public_views import PublicUrl
+from urltrap.model.public_views import PublicUrl, PublicUrlWithPayload
 from urltrap.model.settings import Settings
 from urltrap.model.url import defang
 from urltrap.model.views import FeedRow
@@ -52,6 +53,7 @@ _API = re.compile(r"api/urls/(?P<name>[0-9a-f]{64}|page-[1-9][0-9]{0,4})\.json")
 FIXED = (
     "index.html", "urls.html", "browse.html", "hosts.html", "payloads.html", "families.html", "statistics.html",
     "feeds.html", "methodology.html", "dispute.html", "404.html", "robots.txt", "api/urls.json", "api/statistics.json",
+    "api/schema.json",
 )  # fmt: skip
 INDEXED = frozenset(
     {"feeds.html", "methodology.html", "dispute.html", "robots.txt", ".well-known/security.txt"}
@@ -137,6 +139,8 @@ class Pages:
             return self._security(snapshot)
         if name == "api/urls.json":
             return _api_list(snapshot, 1), JSON
+        if name == "api/schema.json":
+            return _json(models_json_schema([(PublicUrlWithPayload, "serialization")])[1]), JSON
         if name == "api/statistics.json":
             return _json(statistics(snapshot)), JSON
         title = name.removesuffix(".html")
@@ -287,8 +291,8 @@ def _api_page(name: str, snapshot: Snapshot) -> tuple[bytes, str] | None:
     if url is None:
         return None
     payload = snapshot.payloads.get(url.sha256 or "")
-    told = {**url.model_dump(mode="json"), "payload": payload.model_dump(mode="json") if payload else None}
-    return _json(told), JSON
+    told = PublicUrlWithPayload(**dict(url), payload=payload)
+    return _json(told.model_dump(mode="json")), JSON
 
 
 def _api_list(snapshot: Snapshot, number: int) -> bytes:
