@@ -232,7 +232,7 @@ def _public(_folder: DataFolder, settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "public",
             "bad",
-            f"may stand on a sensor's address ({public.listen}): whoever finds the list there knows what the machine is",
+            f"may stand on a sensor's address ({public.listen}): whoever finds it there knows what that machine is",
             "unset public.allow_sensor_address; serve it elsewhere, or as files: urltrap publish DIR",
         )
     if public.single_source == "age":
