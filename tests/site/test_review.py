@@ -179,6 +179,8 @@ def test_a_dispute_is_answered_and_what_follows_is_decided(office: House) -> Non
     assert {"dispute.upheld", "dispute.open", "dispute.refused"} <= noted
     assert client.get("/disputes/01ARZ3NDEKTSV4RRFFQ69G5FAV").status_code == 404
     assert form(client, path, "/disputes/none", state="open").status_code == 404
+    for none in ("none", "%00", "%F0%9F%98%80", "0" * 5000):
+        assert client.get(f"/disputes/{none}").status_code == 404
 
 
 def test_a_dispute_about_a_host_may_put_it_on_the_allow_list_and_one_about_nothing_may_not(

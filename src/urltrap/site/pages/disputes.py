@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -18,7 +19,7 @@ from urltrap.site.pages.groups import NothingAsked
 from urltrap.site.pages.queries import Blank, Cursor, Query, get
 from urltrap.site.pages.review import Form, note_of, tabs, write_down
 from urltrap.site.public.search import refanged
-from urltrap.store import disputes
+from urltrap.store import Store, disputes
 from urltrap.store.accounts import audit
 from urltrap.store.disputes import STATES, Dispute, State
 from urltrap.store.queries import urls as url_queries
@@ -60,9 +61,7 @@ def dispute(request: Request, id: str, query: Annotated[NothingAsked, FromQuery(
 def answer(request: Request, id: str, form: Form) -> Response:
     """Decide a dispute; where it is right, with what follows from it."""
     site, who = site_of(request), identity_of(request)
-    found = disputes.find(site.store, id)
-    if found is None:
-        raise Missing("dispute", "/disputes")
+    found = _found(site.store, id)
     state = next((one for one in STATES if one == form.get("state")), None)
     follows = form.get("follows", "")
     if state is None:
@@ -102,11 +101,17 @@ def subject_of(dispute: Dispute) -> tuple[str, str]:
         return url, ""
 
 
-def _page(request: Request, id_: str, *, status: int = 200, problem: str = "") -> HTMLResponse:
-    site = site_of(request)
-    found = disputes.find(site.store, id_)
+def _found(store: Store, id_: str) -> Dispute:
+    """The dispute of an address; what can be no id is not looked for (a database may refuse to)."""
+    found = disputes.find(store, id_) if re.fullmatch(r"[0-9A-Z]{26}", id_) else None
     if found is None:
         raise Missing("dispute", "/disputes")
+    return found
+
+
+def _page(request: Request, id_: str, *, status: int = 200, problem: str = "") -> HTMLResponse:
+    site = site_of(request)
+    found = _found(site.store, id_)
     url, host = subject_of(found)
     known = url_queries.detail(site.store, url) if url else None
     return render(
