@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from tests.machine.shell import harness
+from tests.machine.shell.screen import Screen
 
 from urltrap.machine.effects import Output
 from urltrap.model.event import BudgetSpent, CommandEntered
@@ -73,6 +77,34 @@ def test_the_terminal_gets_what_the_real_editor_sent(
     typist = Typist(shell)
     for keys, answer in transcript:
         assert (keys, typist.type(keys)) == (keys, answer)
+
+
+RECORDED = json.loads((Path(__file__).parent / "editor.json").read_text("ascii"))
+
+
+@pytest.mark.parametrize(
+    ("shell", "session"),
+    [(shell, session) for shell in ("bash", "ash") for session in RECORDED[shell]],
+    ids=lambda part: part if isinstance(part, str) else part[0][0].encode("unicode_escape").decode(),
+)
+def test_the_screen_shows_what_it_showed_with_the_real_editor(
+    shell: str, session: list[tuple[str, str]]
+) -> None:
+    typist = Typist(shell)
+    typist.type(b"mkdir sub many\r")
+    for number in range(100, 220) if "many" in str(session) else ():
+        typist.box.machine.view(0).write(f"/tmp/w/many/f{number}", b"")
+    typist.type(b"PS1='P$ '; history -c; clear\r" if shell == "bash" else b"PS1='P$ '; clear\r")
+    real, ours = Screen(), Screen()
+    for screen in (real, ours):
+        screen.feed(b"P$ ")
+    for keys, answer in session:
+        real.feed(answer.encode("latin-1"))
+        told = typist.type(keys.encode("latin-1"))
+        ours.feed(
+            told.replace(b"-%s: " % shell.encode(), b"%s: " % shell.encode())
+        )  # a log-in shell has a dash
+        assert (keys, ours.shown) == (keys, real.shown)
 
 
 def test_two_tabs_list_what_could_follow() -> None:

@@ -16,6 +16,8 @@ Complete = Callable[[str, bool], list[str]]
 
 _MAX_LINE = 2 << 20
 """readline takes a line of any length; what one costs here has to end somewhere."""
+_OF_BASH = frozenset({"yank", "transpose", "search", "last-argument", "tilde"})
+"""Commands that BusyBox has not."""
 _WORD_BREAKS = " \t\n\"'><=;|&("
 
 
@@ -43,9 +45,11 @@ class Editor:
         self.place = len(history)
         self.draft = ""
         self.killed = ""
+        self.killing = False
         self.tabs = 0
         self.pasting = False
         self.searching: str | None = None
+        self.sought = ("", 0, 0)
         self.asking: list[str] | None = None
 
     # -- the ends of a line
@@ -130,6 +134,8 @@ class Editor:
 
     def _sequence(self, data: bytes, pos: int) -> tuple[int, str]:
         for sequence, name in KEYS.items():
+            if name in _OF_BASH and not self.bash:
+                continue
             if data.startswith(sequence, pos):
                 return len(sequence), name
         if data.startswith(PASTE_END, pos):
@@ -139,7 +145,10 @@ class Editor:
             end = pos + 2
             while end < len(data) and not 0x40 <= data[end] <= 0x7E:
                 end += 1
-            return min(end + 1, len(data)) - pos, ""
+            # readline gives up at the second digit and takes the rest as text.
+            return min(end + 1, len(data)) - pos, "tilde" if data[end : end + 1] == b"~" else ""
+        if not self.bash and data[pos + 1 : pos + 2] not in (b"", b"O"):
+            return 1, ""  # BusyBox takes the character for itself
         return min(2, len(data) - pos), ""
 
     # -- drawing
@@ -156,6 +165,7 @@ class Editor:
         return encode(rest) if not self.bash or rest else b""
 
     def _insert(self, piece: str) -> bytes:
+        self.killing = False
         if len(self.text) + len(piece) > _MAX_LINE:
             return b"\x07"
         rest = self.text[self.at :]
@@ -213,6 +223,11 @@ class Editor:
         if name == "paste":
             self.pasting = True
             return b""
+        before, self.killing = self.killing, False
+        if name in _OF_BASH and not self.bash:
+            return b""
+        if name.startswith(("kill", "word-delete", "word-rubout")):
+            self.killing = before
         method = getattr(self, "_do_" + name.replace("-", "_"), None)
         return method() if method is not None else b""
 
@@ -242,8 +257,15 @@ class Editor:
         return self._delete(self.at, min(self.at + 1, len(self.text)))
 
     def _kill(self, begin: int, end: int) -> bytes:
+        """Remove text to be yanked; what is killed at once behind another kill joins it, on the side that it was on."""
         if begin < end:
-            self.killed = self.text[begin:end]
+            piece = self.text[begin:end]
+            forward = begin == self.at
+            if not self.killing:
+                self.killed = piece
+            else:
+                self.killed = self.killed + piece if forward else piece + self.killed
+        self.killing = True
         return self._delete(begin, end)
 
     def _do_kill_end(self) -> bytes:
@@ -254,11 +276,9 @@ class Editor:
     def _do_kill_start(self) -> bytes:
         if not self.at:
             return b"\x07" if self.bash else b""
-        if self.at == len(self.text) and (not self.bash or self.at > 4):
-            self.killed = self.text
-            self.text, self.at = "", 0
-            return b"\r" + encode(self.prompt) + self._erase_line()
-        return self._kill(0, self.at)
+        whole = self.at == len(self.text) and (not self.bash or self.at > 4)
+        drawn = self._kill(0, self.at)
+        return b"\r" + encode(self.prompt) + self._erase_line() if whole else drawn
 
     def _do_kill_word(self) -> bytes:
         begin = self.at
@@ -321,6 +341,9 @@ class Editor:
             head + encode(self.prompt + self.text) + (b"" if self.bash else b"\x1b[J") + self._back(len(rest))
         )
 
+    def _do_tilde(self) -> bytes:
+        return b"\x07" + self._insert("~")
+
     def _do_last_argument(self) -> bytes:
         words = self.history[-1].split() if self.history else []
         return self._insert(words[-1]) if words else b"\x07"
@@ -330,8 +353,8 @@ class Editor:
     def _do_up(self) -> bytes:
         if not self.place:
             return b"\x07" if self.bash else b"\x07\x07"
-        if self.place == len(self.history):
-            self.draft = self.text
+        if self.place == len(self.history) and (self.text or self.bash):
+            self.draft = self.text  # BusyBox keeps an older one where there is nothing
         self.place -= 1
         return self._replace(self.history[self.place])
 
@@ -345,29 +368,39 @@ class Editor:
         if not self.bash:
             return b""
         self.searching = ""
+        self.sought = (self.text, self.at, self.place)
         return b"\r(reverse-i-search)`': " + encode(self.text) + self._back(len(self.text))
 
     def _search_key(self, byte: int) -> bytes | None:
         """A key during ^R; None where it ends the search."""
         assert self.searching is not None  # the caller asked
+        if byte == 7:
+            self.text, self.at, self.place = self.sought
+            return self._leave_search()
         if byte == 18:
             start = self.place
         elif byte in (8, 127):
             self.searching = self.searching[:-1]
-            start = len(self.history)
+            start = min(self.place + 1, len(self.history))
         elif byte >= 32:
             self.searching += chr(byte)
             start = self.place + 1 if self.place < len(self.history) else len(self.history)
         else:
             return None
         for number in range(min(start, len(self.history)) - 1, -1, -1):
-            if self.searching in self.history[number]:
+            line = self.history[number]
+            limit = self.at + len(self.searching) if number == self.place and byte != 18 else len(line)
+            found = line.rfind(self.searching, 0, limit)
+            if found >= 0:
                 self.place = number
-                self.text = self.history[number]
-                self.at = self.text.find(self.searching)
+                self.text = line
+                self.at = found
                 back = self._back(len(self.text) - self.at)
                 return b"\r(reverse-i-search)`" + encode(f"{self.searching}': {self.text}") + b"\x1b[K" + back
-        return b"\r(failed reverse-i-search)`" + encode(f"{self.searching}': {self.text}") + b"\x1b[K"
+        back = self._back(len(self.text) - self.at)
+        return (
+            b"\x07\r(failed reverse-i-search)`" + encode(f"{self.searching}': {self.text}") + b"\x1b[K" + back
+        )
 
     def _leave_search(self) -> bytes:
         self.searching = None
@@ -393,13 +426,18 @@ class Editor:
         common = common_prefix(found)
         if len(found) == 1:
             self.tabs = 0
-            tail = found[0][len(word) :] + ("" if found[0].endswith("/") else " ")
+            tail = found[0][len(word) :]
+            # readline puts no blank behind a file's name where the line goes on.
+            if not tail.endswith("/") and (
+                not self.bash or self.at == len(self.text) or (first and "/" not in word)
+            ):
+                tail += " "
             return self._show_tail(tail)
         if len(common) > len(word):
-            self.tabs = 1
+            self.tabs = 0 if self.bash else 1
             return b"\x07" + self._show_tail(common[len(word) :])
         self.tabs += 1
-        if self.tabs < 2 and self.bash:
+        if self.tabs < 2:
             return b"\x07"
         if len(found) > 100 and self.bash:
             self.asking = found
