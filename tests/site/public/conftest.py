@@ -14,6 +14,8 @@ from urltrap.model.settings import Settings
 from urltrap.site.public.app import create_public_app
 from urltrap.site.public.snapshot import Snapshot, Source
 from urltrap.store import Store, open_store
+from urltrap.store.accounts import keys, users
+from urltrap.store.accounts.audit import Actor
 
 
 def public_client(store: Store, settings: Settings = SETTINGS) -> TestClient:
@@ -27,6 +29,8 @@ def shown_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A few hundred believable sessions, their malicious URLs for everyone."""
     store = demo.fill(tmp_path_factory.mktemp("shown") / "urltrap.db", NOW, sessions=200)
     publish(store, NOW)
+    users.add(store, "operator-ada", "admin", "hash-of-a-password", NOW, Actor("operator-bob"))
+    keys.add(store, "siem-of-ada", ["feeds"], 60, NOW, Actor("operator-bob"))
     yield store
     store.close()
 

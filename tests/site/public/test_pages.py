@@ -86,6 +86,7 @@ def test_nothing_that_points_at_a_sensor_an_operator_or_an_attacker_stands_in_an
         hosts = set(connection.execute(select(urls.c.host)).scalars())
     anywhere = [b"192.0.2.5", b"203.0.113.99", b"db-replica2", SECRET, b"urltrap-login", b"urltrap-form"]
     anywhere += [b"urlhaus", b"Example Backbone", b"history -c", b"chmod"]  # a provider, a network, commands
+    anywhere += [b"operator-ada", b"operator-bob", b"hash-of-a-password", b"siem-of-ada"]
     apart = {row.id for row in rows} | {row.src_ip for row in rows} - hosts
     apart |= {f"{row.started:%H:%M:%S}" for row in rows}
     assert len(crawled) > 100
