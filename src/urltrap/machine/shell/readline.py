@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from urltrap.machine.api import decode, encode
+from urltrap.machine.shell.isearch import Search
 from urltrap.machine.shell.keys import CONTROL, KEYS, PASTE_END, columnize, common_prefix
 
 Complete = Callable[[str, bool], list[str]]
@@ -48,8 +49,7 @@ class Editor:
         self.killing = False
         self.tabs = 0
         self.pasting = False
-        self.searching: str | None = None
-        self.sought = ("", 0, 0)
+        self.search: Search | None = None
         self.asking: list[str] | None = None
 
     # -- the ends of a line
@@ -89,12 +89,12 @@ class Editor:
             if byte == 0x1B:
                 used, name = self._sequence(data, pos)
                 pos += used
-                if self.searching is not None:
+                if self.search is not None:
                     out += self._leave_search()
                 out += self._command(name) if name else b""
                 continue
-            if self.searching is not None:
-                taken = self._search_key(byte)
+            if self.search is not None:
+                taken = self.search.key(byte)
                 if taken is not None:
                     out += taken
                     pos += 1
@@ -131,6 +131,10 @@ class Editor:
             out += self._insert(decode(data[pos:end]))
             pos = end
         return pos, bytes(out), ""
+
+    def _leave_search(self) -> bytes:
+        self.search = None
+        return b"\r" + encode(self.prompt + self.text) + b"\x1b[K" + self._back(len(self.text) - self.at)
 
     def _sequence(self, data: bytes, pos: int) -> tuple[int, str]:
         for sequence, name in KEYS.items():
@@ -365,47 +369,8 @@ class Editor:
         return self._replace(self.draft if self.place == len(self.history) else self.history[self.place])
 
     def _do_search(self) -> bytes:
-        if not self.bash:
-            return b""
-        self.searching = ""
-        self.sought = (self.text, self.at, self.place)
-        return b"\r(reverse-i-search)`': " + encode(self.text) + self._back(len(self.text))
-
-    def _search_key(self, byte: int) -> bytes | None:
-        """A key during ^R; None where it ends the search."""
-        assert self.searching is not None  # the caller asked
-        if byte == 7:
-            self.text, self.at, self.place = self.sought
-            return self._leave_search()
-        if byte == 18:
-            start = self.place
-        elif byte in (8, 127):
-            self.searching = self.searching[:-1]
-            start = min(self.place + 1, len(self.history))
-        elif byte >= 32:
-            self.searching += chr(byte)
-            start = self.place + 1 if self.place < len(self.history) else len(self.history)
-        else:
-            return None
-        for number in range(min(start, len(self.history)) - 1, -1, -1):
-            line = self.history[number]
-            limit = self.at + len(self.searching) if number == self.place and byte != 18 else len(line)
-            found = line.rfind(self.searching, 0, limit)
-            if found >= 0:
-                self.place = number
-                self.text = line
-                self.at = found
-                back = self._back(len(self.text) - self.at)
-                return b"\r(reverse-i-search)`" + encode(f"{self.searching}': {self.text}") + b"\x1b[K" + back
-        back = self._back(len(self.text) - self.at)
-        return (
-            b"\x07\r(failed reverse-i-search)`" + encode(f"{self.searching}': {self.text}") + b"\x1b[K" + back
-        )
-
-    def _leave_search(self) -> bytes:
-        self.searching = None
-        back = self._back(len(self.text) - self.at)
-        return b"\r" + encode(self.prompt + self.text) + b"\x1b[K" + back
+        self.search = Search(self)
+        return self.search.begin()
 
     # -- completion
 
