@@ -137,3 +137,35 @@ def test_keys_are_told_as_the_real_one_tells_them(line: str, status: int, said: 
     box.put("/tmp/known", f"h1,10.0.0.1 {PUBLIC[:-5]}\nh2 {PUBLIC[:-5]}\n".encode())
     found = box.run(f"exec 2>&1; cd /tmp; {line}")
     assert (found.status, found.out.decode()) == (status, said)
+
+
+def test_numbers_are_written_with_units_as_numfmt_does() -> None:
+    box = Box()
+    for words, shown in (
+        ("--to=iec 1234567", "1.2M"), ("--to=iec 1023", "1023"), ("--to=iec 99999", "98K"), ("--to=si 999999", "1.0M"),
+        ("--to=iec-i 4096", "4.0Ki"), ("--from=iec 1.5M", "1572864"), ("--from=auto 1Ki", "1024"),
+        ("--padding=10 --to=iec 2048", "      2.0K"), ("--to=iec 5 --suffix=B", "5B"), ("--to-unit=1024 20480", "20"),
+        ("--to=iec --format=%.2f 1234567", "1.18M"), ("--to=iec -- -2048", "-2.0K"),
+        ("--round=down --to=iec 1999999", "1.9M"),
+    ):  # fmt: skip
+        assert box.run(f"numfmt {words}").out.decode() == f"{shown}\n", words
+    assert box.run("printf 'a 2048 b\\n' | numfmt --field=2 --to=iec").out == b"a 2.0K b\n"
+    assert box.run("numfmt abc").err.decode() == "numfmt: invalid number: 'abc'\n"
+
+
+def test_namespaces_groups_and_held_packages() -> None:
+    box = Box()
+    rows = box.run("lsns").out.decode().splitlines()
+    assert rows[0].split() == ["NS", "TYPE", "NPROCS", "PID", "USER", "COMMAND"] and len(rows) == 9
+    assert rows[1].split()[:2] == ["4026531834", "time"] and rows[1].endswith(" root /sbin/init")
+    assert box.run("newgrp nosuch; newgrp sudo < /dev/null; echo $?").err == b"newgrp: group 'nosuch' does not exist\n"
+    said = box.run("apt-mark hold bash; apt-mark showhold; apt-mark unhold bash; apt-mark showhold; apt-mark hold nope")
+    assert said.out == b"bash set on hold.\nbash\nCanceled hold on bash.\n"
+    assert said.err == b"E: Unable to locate package nope\nE: No packages found\n"
+
+
+def test_a_link_to_a_script_has_words_of_its_own() -> None:
+    box = Box()
+    assert box.run("bzcmp --help").out.startswith(b"Usage: bzcmp ")
+    assert box.run("bzip2 --help").err.startswith(b"bzip2, a block-sorting file compressor.")
+    assert box.run("busybox sh -c nosuch").err == b"sh: nosuch: not found\n"

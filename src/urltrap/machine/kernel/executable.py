@@ -76,7 +76,7 @@ def find_program(process: ProcessState, argv: list[str], path: str | None) -> Ex
         head = content.read(0, _LINE_MAX + 1)
         if head[:2] == b"#!":
             script = path
-            said = _of_the_image(process, spot.path, content, given)
+            said = _of_the_image(process, spot.path, path, content, given)
             if said is not None:
                 return Executable(said, argv, spot.path, comm, "ran", "", spot.node.number, given)
             path, argument = _interpreter(head, script)
@@ -136,7 +136,9 @@ def _interpreter(head: bytes, path: str) -> tuple[str, list[str]]:
     return words[0], [words[1].strip()] if len(words) > 1 else []
 
 
-def _of_the_image(process: ProcessState, path: str, content: Content, given: list[str]) -> Program | None:
+def _of_the_image(
+    process: ProcessState, path: str, called: str, content: Content, given: list[str]
+) -> Program | None:
     """What a script that came with the machine says of itself; None where it was changed, or asked for more.
 
     What it says without an option may hold facts of the machine that it was recorded on.
@@ -145,7 +147,8 @@ def _of_the_image(process: ProcessState, path: str, content: Content, given: lis
     original = image.find(path)
     if len(given) != 2 or not given[1].startswith("-") or original is None or original.content is not content:
         return None
-    row = image.answers.get(f"{path.rpartition('/')[2]}\0{given[1]}")
+    names = (called.rpartition("/")[2], path.rpartition("/")[2])  # a link has words of its own
+    row = next(filter(None, (image.answers.get(f"{name}\0{given[1]}") for name in names)), None)
     return saying(row) if row is not None else None
 
 

@@ -18,6 +18,8 @@ from urltrap.machine.api import Process, Program, Run, encode
 Answers = Mapping[str, list[Any]]
 _MAX = 16_000_000
 _RELEASES = {"cloud-small": "debian-12"}
+_LINKED = (frozenset({"bzip2", "bunzip2", "bzcat"}), frozenset({"unzip", "zipinfo"}))
+"""Names of one file (hard links): the image knows it by one of them."""
 _OF_UNWRITTEN = ""
 """Without an argument only an unwritten program says what was recorded: a written one knows better."""
 
@@ -46,8 +48,12 @@ def recorded(answers: Answers, path: str, argv: list[str], program: str, *, writ
     word = argv[1] if len(argv) == 2 else ""
     if written and word == _OF_UNWRITTEN:
         return None
-    row = answers.get(f"{path.rpartition('/')[2]}\0{word}")
-    return saying(row) if row is not None and row[0] == program else None
+    name = path.rpartition("/")[2]
+    row = answers.get(f"{name}\0{word}")
+    alike = next((family for family in _LINKED if program in family), {program})
+    return (
+        saying(row) if row is not None and row[0] in alike and (row[0] == program or name in alike) else None
+    )
 
 
 def saying(row: list[Any]) -> Program:

@@ -8,6 +8,7 @@ import re
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._net import host_of, split_url
+from urltrap.machine.programs._release import upstream_version
 from urltrap.machine.programs._removal import remove_package
 from urltrap.machine.programs._system import text_of
 from urltrap.machine.programs.dpkg import packages
@@ -16,7 +17,6 @@ from urltrap.machine.reach import WORDS, reach, resolve4
 
 _WARNING = "\nWARNING: apt does not have a stable CLI interface. Use with caution in scripts.\n\n"
 _SOURCES_MAX = 40
-_VERSIONS = {"debian-13": "3.0.3"}
 
 
 @program("apt", "apt-get", "apt-cache")
@@ -24,7 +24,7 @@ def apt(p: Process) -> Run:
     """Update finds the lists current; install knows what is installed and nothing else."""
     name = p.argv[0].rpartition("/")[2]
     words = [word for word in p.argv[1:] if not word.startswith("-")]
-    version = _VERSIONS.get(p.persona.kind, "2.6.1")
+    version = upstream_version(p, "apt", "2.6.1")
     if not words:
         yield from p.out(f"apt {version} (amd64)\nUsage: {name} [options] "
         f"command\n" if "-v" not in p.argv and "--version" not in p.argv
@@ -60,7 +60,7 @@ def apt(p: Process) -> Run:
         "build-dep",
     ):
         return (yield from _transaction(p, verb, names, known))
-    if verb in ("clean", "autoclean"):
+    if verb in ("clean", "autoclean", "check"):
         return 0
     if verb == "list":
         yield from p.out(f"Listing...{_done(p)}\n")

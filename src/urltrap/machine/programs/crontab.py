@@ -98,7 +98,8 @@ def _in_range(text: bytes, low: int, high: int, names: dict[bytes, int]) -> bool
 
 
 def _first_error(data: bytes) -> tuple[int, str] | None:
-    """Number and fault of the first line that cron would not take."""
+    """Number and fault of the first line that cron would not take: from 0, but a word that ends its line is one later,
+    as the end of the line was read by then."""
     for number, line in enumerate(data.split(b"\n")):
         words = line.split()
         if not words or words[0].startswith(b"#") or _SETTING.match(line.strip()):
@@ -109,9 +110,9 @@ def _first_error(data: bytes) -> tuple[int, str] | None:
             continue
         for place, (name, low, high, words_for) in enumerate(_FIELDS):
             if place >= len(words) or not _in_range(words[place], low, high, words_for):
-                return number, f"bad {name}"
+                return number + (place >= len(words) - 1), f"bad {name}"
         if len(words) < 6:
-            return number, "bad command"
+            return number + 1, "bad command"
     return None
 
 

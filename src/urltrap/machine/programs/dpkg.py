@@ -70,6 +70,12 @@ def dpkg(p: Process) -> Run:
     if verb == "--print-architecture":
         yield from p.out("amd64\n")
         return 0
+    if verb in ("-V", "--verify", "-C", "--audit"):
+        known = {each["Package"] for each in packages(p)}
+        missing = [package for package in rest if package not in known]
+        for package in missing:
+            yield from p.err(f"dpkg: package '{package}' is not installed\n")
+        return 1 if missing else 0
     if verb == "--print-foreign-architectures":
         return 0
     if verb == "--version":

@@ -106,7 +106,7 @@ def _manage(p: Process, name: str, given: set[str]) -> Run:
         from datetime import UTC, datetime
 
         changed = datetime.fromtimestamp(day * 86_400, UTC)
-        yield from p.out(f"{name} {state} {changed:%m/%d/%Y} 0 99999 7 -1\n")
+        yield from p.out(f"{name} {state} {changed:%Y-%m-%d} 0 99999 7 -1\n")
         return 0
     if p.uid:
         yield from p.err("passwd: Permission denied.\n")

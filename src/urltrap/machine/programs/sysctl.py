@@ -133,6 +133,11 @@ _CONF = {
 }  # fmt: skip
 
 
+_OF_PATHS = frozenset({"LINK_MAX", "MAX_CANON", "MAX_INPUT", "NAME_MAX", "PATH_MAX", "PIPE_BUF", "_POSIX_VDISABLE",
+                       "_POSIX_CHOWN_RESTRICTED", "_POSIX_NO_TRUNC", "FILESIZEBITS", "SYMLINK_MAX"})  # fmt: skip
+"""Variables that depend on a file (pathconf(3))."""
+
+
 @program("getconf")
 def getconf(p: Process) -> Run:
     """System limits and constants."""
@@ -152,6 +157,11 @@ def getconf(p: Process) -> Run:
             yield from p.out(f"{name:<35}{value}\n")
         return 0
     if not words or len(words) > 2:
+        yield from p.err(
+            "Usage: getconf [-v specification] variable_name [pathname]\n       getconf -a [pathname]\n"
+        )
+        return 2
+    if len(words) == 2 and words[0] not in _OF_PATHS:
         yield from p.err(
             "Usage: getconf [-v specification] variable_name [pathname]\n       getconf -a [pathname]\n"
         )

@@ -181,6 +181,7 @@ class _Sorted:
         "input-range:": "i",
         "head-count:": "n",
         "output:": "o",
+        "random-source:": "random",
         "repeat": "r",
         "zero-terminated": "z",
     },

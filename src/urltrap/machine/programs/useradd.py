@@ -66,7 +66,8 @@ def useradd(p: Process) -> Run:
              "--expiredate": "e", "--inactive": "f"}  # fmt: skip
     given = {short.get(name, name): value for name, value in options}
     if "h" in given or (len(operands) != 1 and "D" not in given):
-        yield from p.err("Usage: useradd [options] LOGIN\n       useradd -D\n       useradd -D [options]\n\n")
+        told = p.recorded_answer("useradd", "--help")
+        yield from p.err(told[1] if told else "Usage: useradd [options] LOGIN\n       useradd -D\n\n")
         return 0 if "h" in given else 2
     if "D" in given:
         yield from p.out(

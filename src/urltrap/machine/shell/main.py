@@ -46,6 +46,9 @@ def dialect_of(p: Process) -> DialectName:
         return "dash"
     if name in ("ash", "hush", "busybox", "lash"):
         return "ash"
+    row = p.process_row(p.pid)
+    if row is not None and row.exe.endswith("/busybox"):
+        return "ash"
     try:
         real = p.fs.realpath("/bin/sh").rpartition("/")[2]
     except SysError:
