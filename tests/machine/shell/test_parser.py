@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.machine.shell.harness import ShellBox
 
 from urltrap.machine.errors import BudgetError
 from urltrap.machine.shell.ast import AndOr, Background, Case, For, FunctionDef, If, Pipeline, Simple, While
 from urltrap.machine.shell.dialect import ASH, BASH, DASH, DIALECTS
 from urltrap.machine.shell.errors import ShellSyntaxError
-from urltrap.machine.shell.parser import next_command, open_parser, parse_script
+from urltrap.machine.shell.grammar import BaseParser
+from urltrap.machine.shell.parser import next_cached, next_command, open_parser, parse_script
 
 _PIECES = st.sampled_from([
     "echo", " ", "a", "$x", "${x:-", "}", "$(", ")", "`", "'", '"', "\\", "\n", ";", "&", "|", "&&", "||", "if",
@@ -137,3 +139,56 @@ def test_a_line_of_a_megabyte_parses() -> None:
     first = script.commands[0]
     assert isinstance(first, Simple)
     assert len(first.words) == 200_001
+
+
+def _steps(text: str, dialect: str, aliases: dict[str, str], *, cached: bool) -> list[object]:
+    """All commands of a text with the places behind them, by one parser or step by step; an error ends them."""
+    parser = open_parser(text, DIALECTS[dialect], aliases=aliases)
+    found: list[object] = []
+    try:
+        while True:
+            if cached:
+                step = next_cached(text, dialect, parser.pos, parser.line, False, tuple(aliases.items()))
+                if step is None:
+                    return [*found, *_rest(parser)]
+                parser.pos, parser.line = step.pos, step.line
+                found.append((repr(step.node), step.line, step.warnings))
+                if step.node is None:
+                    return found
+            else:
+                node = next_command(parser)
+                found.append((repr(node), parser.line, tuple(parser.here_warning)))
+                parser.here_warning.clear()
+                if node is None:
+                    return found
+    except (ShellSyntaxError, BudgetError) as problem:
+        return [*found, str(problem)]
+
+
+def _rest(parser: BaseParser) -> list[object]:
+    found: list[object] = []
+    try:
+        while (node := next_command(parser)) is not None:
+            found.append((repr(node), parser.line, tuple(parser.here_warning)))
+            parser.here_warning.clear()
+    except (ShellSyntaxError, BudgetError) as problem:
+        return [*found, str(problem)]
+    return [*found, (repr(None), parser.line, tuple(parser.here_warning))]
+
+
+@given(st.lists(_PIECES, max_size=40).map("".join), st.sampled_from(sorted(DIALECTS)), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_commands_out_of_memory_are_those_of_one_parser(text: str, dialect: str, aliased: bool) -> None:
+    aliases = {"echo": "a ", "a": "in; "} if aliased else {}
+    whole = _steps(text, dialect, aliases, cached=False)
+    assert _steps(text, dialect, aliases, cached=True) == whole
+    assert _steps(text, dialect, aliases, cached=True) == whole  # out of memory this time
+
+
+def test_an_alias_of_one_line_counts_in_the_next_each_time() -> None:
+    text = "alias x='echo one'\nx\nalias x='echo two'\nx\n"
+    for shell in ("bash", "dash"):
+        for _ in range(2):
+            box = ShellBox()
+            box.run(shell, f'shopt -s expand_aliases 2>/dev/null; eval "{text}"')
+            assert box.take() == "one\ntwo\n"

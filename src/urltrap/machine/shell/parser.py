@@ -67,6 +67,40 @@ def parse_cached(text: str, dialect: str, line: int = 1, extglob: bool = False) 
     return parse_script(text, DIALECTS[dialect], line=line, extglob=extglob)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One complete command of a text, and where the next one begins; `node` is None at the end of the text."""
+
+    node: Node | None
+    pos: int
+    line: int
+    warnings: tuple[tuple[int, int, str], ...]
+
+
+STEP_TEXT = 8192
+"""Texts that are longer are not kept in `next_cached`'s memory."""
+
+
+@lru_cache(maxsize=1024)
+def next_cached(
+    text: str, dialect: str, pos: int, line: int, extglob: bool, aliases: tuple[tuple[str, str], ...] | None
+) -> Step | None:
+    """The complete command at `pos`, for texts whose aliases and options may change from one command to the next, but
+    which are read again and again (start-up files). The result is shared and never changed.
+
+    None where an alias has changed the text, so that only a parser of one's own knows how it goes on. Raises as
+    `next_command`; errors are not remembered.
+    """
+    parser = Parser(
+        text, DIALECTS[dialect], pos=pos, line=line, aliases=None if aliases is None else dict(aliases)
+    )
+    parser.extglob = extglob
+    node = next_command(parser)
+    if parser.text is not text:
+        return None
+    return Step(node, parser.pos, parser.line, tuple(parser.here_warning))
+
+
 def parse_script(
     text: str,
     dialect: Dialect,

@@ -17,7 +17,14 @@ from urltrap.machine.shell.errors import (
     ShellSyntaxError,
 )
 from urltrap.machine.shell.messages import syntax_message
-from urltrap.machine.shell.parser import Script, next_command, open_parser, parse_cached
+from urltrap.machine.shell.parser import (
+    STEP_TEXT,
+    Script,
+    next_cached,
+    next_command,
+    open_parser,
+    parse_cached,
+)
 from urltrap.machine.shell.traps import run_exit
 
 if TYPE_CHECKING:
@@ -81,6 +88,21 @@ def _run_incrementally(sh: Shell, text: str, origin: str, start: int, top: bool)
     """One command at a time, so that aliases and ``shopt -s extglob`` work for the lines that follow."""
     aliases = sh.aliases if _uses_aliases(sh) or sh.dialect.aliases_in_scripts else None
     parser = open_parser(text, sh.dialect, line=start, aliases=aliases, extglob=sh.extglob)
+    while len(text) <= STEP_TEXT:
+        now = None if aliases is None else tuple(aliases.items())
+        try:
+            step = next_cached(text, sh.dialect.name, parser.pos, parser.line, sh.extglob, now)
+        except ShellSyntaxError:
+            break  # the parser below meets it again, and says it
+        if step is None:
+            break
+        yield from sh.p.tick(1 + (step.pos - parser.pos) // _STEP_CHARACTERS)
+        parser.pos, parser.line = step.pos, step.line
+        for first, last, delimiter in step.warnings:
+            yield from warn_here(sh, first, last, delimiter)
+        if step.node is None:
+            return sh.status
+        yield from run_command(sh, step.node, top)
     while True:
         begin = parser.pos
         parser.extglob = sh.extglob
