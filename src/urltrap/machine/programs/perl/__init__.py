@@ -17,6 +17,7 @@ from urltrap.machine.api import S_IFCHR, S_IFMT, S_IFREG, Process, Run, decode, 
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs.perl import (
     _calls,
+    _carp,
     _dumper,
     _files,
     _functions,
@@ -56,8 +57,8 @@ from urltrap.machine.programs.perl._vm import Frame, Vm
 from urltrap.machine.programs.registry import program
 
 _PARTS = (
-    _dumper, _files, _functions, _kinds, _library, _lists, _matching, _modules, _network, _posix, _sockets, _streams,
-    _system, _tree, _web,
+    _carp, _dumper, _files, _functions, _kinds, _library, _lists, _matching, _modules, _network, _posix, _sockets,
+    _streams, _system, _tree, _web,
 )  # fmt: skip
 """Each of these adds what it has to a table when it is imported."""
 _MAX_CODE = 1_000_000
@@ -140,7 +141,7 @@ def _script(p: Process, words: list[str], given: Switches) -> Run:
         found = re.search(r"^#!.*perl", text, re.MULTILINE)
         if found is None:
             yield from p.err("No Perl script found in input\n")
-            return 2
+            return 255
         line = 1
         text = text[found.start() :]
     shebang = re.match(r"#!\s*(\S+)[ \t]*([^\n\r]*)", text)
@@ -163,7 +164,8 @@ def _start(p: Process, start: _Start) -> Vm:
     """An interpreter with its streams and variables."""
     given = start.given
     vm = Vm(p, start.name, _version(p))
-    vm.warnings = given.warnings
+    vm.warnings = given.warnings and not given.quiet
+    vm.state[(-9, 0)] = given.quiet
     vm.state[(-6, 0)] = given.new
     streams = {"STDIN": Handle(0, "STDIN"), "STDOUT": Handle(1, "STDOUT", reads=False, writes=True),
                "STDERR": Handle(2, "STDERR", reads=False, writes=True)}  # fmt: skip
@@ -241,9 +243,16 @@ def _run(p: Process, start: _Start) -> Run:
     except RecursionError:
         p.unwritten()
         return _CRASH
+    for full in vm.state.pop((-10, 0), ()):
+        vm.line = 0
+        yield from vm.warn(
+            f'Name "{full}" used only once: possible typo at {start.name} line {vm.compiling.lines[full]}.\n'
+        )
     if start.given.checks:
         yield from p.err(f"{start.name} syntax OK\n")
         return 0
+    if start.name != "-e":
+        vm.errno = 0  # reading the program to its end came last
     if data is not None:
         handle = Handle(-1, "DATA")
         handle.buffer += data.encode("latin-1")

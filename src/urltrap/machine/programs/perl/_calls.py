@@ -152,7 +152,7 @@ def call_value_node(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     """$code->(…), &$code(…)"""
     value = yield from _eval.ev(vm, f, n.a)
     args = f.args.a if n.c else (yield from _eval.listed(vm, f, n.b))
-    return (yield from call_code(vm, _places.code(vm, value), list(args), w))
+    return (yield from call_code(vm, _places.code(vm, value, bool(n.d)), list(args), w))
 
 
 # methods
@@ -241,7 +241,11 @@ def _no_method(vm: Vm, owner: Any, package: str, name: str, args: list[Any], w: 
 
     if package in LOADED and f"{package}::" in vm.state.get((-1, 0), set()):
         raise Unsupported(f"{package}->{name}")
-    known = any(each.startswith(f"{package}::") for each in vm.subs) or f"{package}::ISA" in vm.arrays
+    known = (
+        package == "main"
+        or any(each.startswith(f"{package}::") for each in vm.subs)
+        or f"{package}::ISA" in vm.arrays
+    )
     if known or type(owner) is Ref:
         raise vm.die(f'Can\'t locate object method "{name}" via package "{package}"')
     raise vm.die(

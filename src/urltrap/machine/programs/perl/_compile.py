@@ -7,7 +7,7 @@ from typing import Any
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs.perl._lexing import Compiling, Refused
 from urltrap.machine.programs.perl._parser import Parser
-from urltrap.machine.programs.perl._scopes import Scope, SubScope
+from urltrap.machine.programs.perl._scopes import Scope, SubScope, is_special
 from urltrap.machine.programs.perl._values import Code, Node, PerlDie, Scalar, Unsupported, string
 from urltrap.machine.programs.perl._vm import Vm
 
@@ -105,9 +105,21 @@ def compile_program(vm: Vm, text: str, name: str, line: int = 1) -> tuple[Node, 
     parser = Parser(text, shared, line)
     parser.scope = sub.top
     tree = parser.program()
-    vm.warnings = vm.warnings or shared.warnings
+    vm.warnings = (vm.warnings or shared.warnings) and not vm.state.get((-9, 0))
     shared.warnings = vm.warnings
+    if vm.warnings:
+        vm.state[(-10, 0)] = sorted(
+            full for full, times in shared.uses.items() if times == 1 and _is_own(vm, full, sub)
+        )
     return tree, sub, None if parser.data is None else text[parser.data :]
+
+
+def _is_own(vm: Vm, full: str, sub: SubScope) -> bool:
+    """Whether a global name is one of the program's, not of perl or a module."""
+    package, _, name = full.rpartition("::")
+    if package == "main":
+        return not is_special(name) and all(sigil + name not in sub.top.names for sigil in "$@%")
+    return not any(each.startswith(f"{package}::") for each in vm.subs) and f"{package}::ISA" not in vm.arrays
 
 
 def compile_string(vm: Vm, text: str, scope: Scope, package: str) -> tuple[Node, SubScope]:

@@ -26,7 +26,7 @@ class Declarations(Named):
         self._pass(word)
         self.skip()
         shared = self.shared
-        if found := re.compile(r"v?[\d._]+").match(self.src, self.pos):
+        if found := re.compile(r"v?\d[\d._]*").match(self.src, self.pos):
             self.pos = found.end()
             self._version(found[0], line)
             self.take(";")
@@ -44,10 +44,8 @@ class Declarations(Named):
         self.take(";")
         on = word == "use"
         if name == "strict":
-            words = {
-                each.a
-                for each in (given.a if given is not None and given.k == "list" else [given] if given else [])
-            }
+            items = [] if given is None else given.a if given.k == "list" else [given]
+            words = {each.a for each in items if each.k == "const"}
             if not words or "vars" in words:
                 shared.strict_vars = on
             if not words or "subs" in words:

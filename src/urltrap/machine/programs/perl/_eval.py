@@ -15,15 +15,14 @@ from urltrap.machine.programs.perl._values import (
     Code,
     Gen,
     Glob,
-    Hash,
     Jump,
+    Magic,
     Node,
     Ref,
     Return,
     Scalar,
     Unsupported,
     fresh,
-    num,
     string,
     truth,
     value_of,
@@ -279,7 +278,8 @@ def _interp(vm: Vm, f: Frame, n: Node) -> Gen:
             continue
         value = yield from ev(vm, f, each)
         if value is None and vm.warnings:
-            yield from _warnings.undefined(vm, f, each, "concatenation (.) or string")
+            what = "concatenation (.) or string" if len(n.a) > 1 else "string"
+            yield from _warnings.undefined(vm, f, each, what)
         out.append(string(value))
     text = "".join(out)
     if len(text) > 512:
@@ -351,11 +351,25 @@ def _one_ref(vm: Vm, f: Frame, n: Node) -> Gen:
         return Ref((yield from ev(vm, f, n)))
     if k == "anonsub":
         return Ref(Scalar((yield from ev(vm, f, n))))
+    if k == "const":
+        return Ref(Magic(_Constant(n.a)))
     if k in ("$pad", "$glob", "$deref", "aelem", "helem", "my", "local", "sassign"):
         return Ref((yield from _places.scalar(vm, f, n)))
     found_list = yield from ev(vm, f, n, True)
     last = found_list[-1] if found_list else None
     return Ref(last if isinstance(last, Scalar) else Scalar(last))
+
+
+class _Constant:
+    """Gives a value that cannot be changed."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __call__(self) -> Any:
+        return self.value
 
 
 def _anon_array(vm: Vm, f: Frame, n: Node) -> Gen:
@@ -410,11 +424,6 @@ def _func(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     return (yield from how(vm, f, n, w))
 
 
-def counted(k: int | float | str | None) -> Any:
-    """The number of a value; for what other modules count with."""
-    return num(k)
-
-
 _SCALARS: dict[str, Callable[[Vm, Frame, Node], Gen]] = {
     "alen": _alen, "bin": _bin, "xor": _xor, "not": _not, "neg": _neg, "interp": _interp, "joinarray": _joinarray,
     "anonarray": _anon_array, "anonhash": _anon_hash, "anonsub": _anon_sub, "*glob": _glob, "*deref": _glob,
@@ -432,8 +441,3 @@ _CONTEXT: dict[str, Callable[[Vm, Frame, Node, bool], Gen]] = {
 def extend(kinds: dict[str, Callable[[Vm, Frame, Node, bool], Gen]]) -> None:
     """Add kinds of nodes that other modules evaluate; called once while they are imported."""
     _CONTEXT.update(kinds)
-
-
-def as_hash(value: Any) -> Hash | None:
-    """The hash behind a reference; None where it is none."""
-    return value.t if type(value) is Ref and isinstance(value.t, Hash) else None

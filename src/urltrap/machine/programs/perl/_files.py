@@ -246,6 +246,7 @@ def _piped(vm: Vm, glob: Glob, mode: str, args: list[Any]) -> Gen:
         vm.p.close(its)
         return failed(vm, problem)
     vm.p.close(its)
+    vm.set_errno(errno.ESPIPE)
     made = Handle(mine, shown_name(glob), reads=mode == "-|", writes=mode == "|-")
     made.pid = pid
     glob.io = made
@@ -324,18 +325,24 @@ def _flock(vm: Vm, handle: Handle, how: Any = 0) -> Gen:
     return 1
 
 
-def _truncate(vm: Vm, handle: Handle, size: Any = 0) -> Gen:
-    yield from handle.flush(vm)
+@function("truncate")
+def _truncate(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
+    value = yield from handle_node(vm, f, n.b[0], False)
+    size = whole((yield from _eval.ev(vm, f, n.b[1])))
+    handle = handle_of(vm, value)
+    if handle is not None:
+        yield from handle.flush(vm)
+    found: Any = 1
     try:
-        vm.p.fs.truncate(handle.path, whole(size))
+        vm.p.fs.truncate(path_of(value) if handle is None else handle.path, size)
     except SysError as problem:
-        return failed(vm, problem)
-    return 1
+        found = failed(vm, problem)
+    return [found] if w else found
 
 
 for _name, _how in {
     "close": _close, "binmode": _binmode, "seek": _seek, "sysseek": _seek, "tell": _tell, "fileno": _fileno,
-    "getc": _getc, "syswrite": _syswrite, "flock": _flock, "truncate": _truncate,
+    "getc": _getc, "syswrite": _syswrite, "flock": _flock,
 }.items():  # fmt: skip
     _on_handle(_name, _how)
 

@@ -187,6 +187,11 @@ def _chomp(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     separator = vm.sv("main::/").v
     for place in (yield from _ends(vm, f, n)):
         text = place.v
+        if text is None and vm.warnings:
+            single = len(n.b) < 2 and (not n.b or n.b[0].k[0] == "$")
+            yield from _warnings.undefined(
+                vm, f, n.b[0] if single and n.b else n, "scalar chomp" if single else "chomp"
+            )
         if text is None or separator is None:
             continue
         text = string(text)

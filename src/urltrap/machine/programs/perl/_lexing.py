@@ -33,6 +33,8 @@ class Compiling:
         self.imported: set[str] = set()
         self.blocks: set[str] = set()
         self.bare: set[str] = set()
+        self.uses: dict[str, int] = {}
+        self.lines: dict[str, int] = {}
         self.barewords: list[tuple[str, str, int]] = []
         self.package = "main"
         self.strict_vars = self.strict_subs = self.strict_refs = False
@@ -41,6 +43,11 @@ class Compiling:
         self.utf8 = False
         self.begin: Any = None
         self.depth = 0
+
+    def seen(self, full: str, line: int) -> None:
+        """Count how often a global name is written, for the warning of those that are written once."""
+        self.uses[full] = self.uses.get(full, 0) + 1
+        self.lines.setdefault(full, line)
 
     def complain(self, words: str) -> None:
         """An error after which compiling goes on."""
@@ -61,6 +68,8 @@ class Source:
         self.ends = [at for at, char in enumerate(text) if char == "\n"] if "\n" in text else []
         self.token = self.before = 0
         self.data: int | None = None
+        self.hash_at = -1
+        """Where a brace makes a hash although a statement begins there."""
 
     def line(self, pos: int | None = None) -> int:
         """The number of the line at a place."""
@@ -107,6 +116,8 @@ class Source:
         start = self.pos
         while start and self.src[start - 1] in " \t":
             start -= 1
+        if self.src[self.token : self.token + 1] == "}":
+            return ""
         if start == 0 or self.src[start - 1] == "\n":
             hint = "(Missing semicolon on previous line?)"
         else:

@@ -349,29 +349,6 @@ def _file_copy() -> dict[str, Native]:
     return {"copy": run("cp"), "cp": run("cp"), "move": run("mv"), "mv": run("mv")}
 
 
-def _croak(vm: Vm, args: list[Any], want: Any) -> Gen:
-    yield from ()
-    from urltrap.machine.programs.perl._values import PerlDie
-
-    text = "".join(map(string, values(args)))
-    calls = [each for each in vm.frames if each.code is not None]
-    line = calls[-1].line if calls else vm.line
-    if len(values(args)) == 1 and type(values(args)[0]) is Ref:
-        raise PerlDie(values(args)[0])
-    raise PerlDie(f"{text} at {vm.name} line {line}.\n")
-
-
-@module("Carp", "croak carp confess", "cluck")
-def _carp() -> dict[str, Native]:
-    def carp(vm: Vm, args: list[Any], want: Any) -> Gen:
-        calls = [each for each in vm.frames if each.code is not None]
-        line = calls[-1].line if calls else vm.line
-        yield from vm.warn(f"{''.join(map(string, values(args)))} at {vm.name} line {line}.\n")
-        return 1
-
-    return {"croak": _croak, "carp": carp}
-
-
 @module("Encode", "encode decode encode_utf8 decode_utf8", "is_utf8 find_encoding")
 def _encode() -> dict[str, Native]:
     def to(vm: Vm, name: Any, text: Any, *rest: Any) -> str:

@@ -11,6 +11,9 @@ from urltrap.machine.programs.perl._names import LIST, NO_TERM, NONE, QUOTES, SO
 from urltrap.machine.programs.perl._scopes import full_name
 from urltrap.machine.programs.perl._values import Node
 
+_HASH = re.compile(r"\{\s*(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|[a-z]\w*)\s*(?:,|=>)")
+"""What perl takes for a hash behind map and grep, rather than for a block."""
+
 
 class ListOperators(Expressions):
     """The part of the parser that knows list operators."""
@@ -38,8 +41,10 @@ class ListOperators(Expressions):
         brackets = self.take("(")
         self.skip()
         at = self.pos
-        if self.src.startswith("{", at):
+        if self.src.startswith("{", at) and not (name != "sort" and _HASH.match(self.src, at)):
             saved = self.skips.copy()
+            inner = re.compile(r"\{\s*(?=\{)").match(self.src, at)
+            self.hash_at = inner.end() if inner is not None else -1
             depth, scope, complaints = self.shared.depth, self.scope, len(self.shared.complaints)
             try:
                 body: Node | None = self.block()

@@ -361,7 +361,7 @@ def _guarded(vm: Vm, f: Frame, body: Gen, w: bool) -> Gen:
     """Run the body of eval; what dies in it goes to $@."""
     mark, depth, cursors = len(vm.undo), len(vm.frames), len(f.cursors)
     package = vm.package
-    vm.evals += 1
+    vm.eval_places.append((len(vm.frames), vm.line))
     try:
         found = yield Enter(body)
     except PerlDie as problem:
@@ -373,7 +373,7 @@ def _guarded(vm: Vm, f: Frame, body: Gen, w: bool) -> Gen:
         vm.sv("main::@").v = value
         return [] if w else None
     finally:
-        vm.evals -= 1
+        vm.eval_places.pop()
     vm.sv("main::@").v = ""
     return found
 

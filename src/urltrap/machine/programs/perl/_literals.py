@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from urltrap.machine.programs.perl import _quotes
+from urltrap.machine.programs.perl import _patterns, _quotes
 from urltrap.machine.programs.perl._lexing import Refused, Source, plain, undelimited
 from urltrap.machine.programs.perl._scopes import Scope, full_name
 from urltrap.machine.programs.perl._values import Node
 
 _FLAGS = re.compile(r"(?!(?:and|or|if|unless|eq|ne|cmp|lt|gt|le|ge)\b)[msixpodualngcer]*")
-_HERE = re.compile(r"<<(~?)(?:\"([^\"\n]*)\"|'([^'\n]*)'|([A-Za-z_]\w*))")
+_HERE = re.compile(r"<<(~?)(?:\"([^\"\n]*)\"|'([^'\n]*)'|([A-Za-z_]\w*)|`([^`\n]*)`)")
 _HANDLE = re.compile(r"<(\$?\w*(?:::\w+)*)>")
 
 
@@ -57,8 +57,15 @@ class Literals(Source):
         if "x" in flags and ("$" in text or "@" in text):
             text = _without_comments(text)
         if opening == "'":
-            return Node("regex", line, Node("const", line, text), flags)
-        return Node("regex", line, _quotes.interpolated(self, text, line, pattern=True), flags)  # type: ignore[arg-type]
+            made = Node("const", line, text)
+        else:
+            made = _quotes.interpolated(self, text, line, pattern=True)  # type: ignore[arg-type]
+        if made.k == "const":
+            try:
+                _patterns.compiled(made.a, "".join(each for each in "imsx" if each in flags))
+            except _patterns.BadPattern as problem:
+                raise self.fatal(str(problem), line) from None
+        return Node("regex", line, made, flags)
 
     def quote_like(self, word: str) -> Node:
         """q qq qw m qr s tr y qx, whose word is passed."""
@@ -128,11 +135,17 @@ class Literals(Source):
         line = self.line()
         self.before, self.token = self.token, self.pos
         self.pos = found.end()
-        tag = found[2] if found[2] is not None else found[3] if found[3] is not None else found[4]
+        tag = next(each for each in found.groups()[1:] if each is not None)
         body = self.here_document(tag, bool(found[1]))
         if found[3] is not None:
             return Node("const", line, body)
-        return self.interpolate(body, line + 1)
+        made = self.interpolate(body, line + 1)
+        return Node("qx", line, made) if found[5] is not None else made
+
+    def _stream(self, name: str, line: int) -> Node:
+        full = full_name(name, self.shared.package)
+        self.shared.seen(full, line)
+        return Node("handle", line, full)
 
     def angle(self) -> Node:
         """<FH>, <$fh>, <>, <*.c>."""
@@ -142,9 +155,7 @@ class Literals(Source):
             name = found[1]
             if name.startswith("$") and len(name) > 1:
                 return Node("readline", line, self.variable("$", name[1:]))
-            return Node(
-                "readline", line, Node("handle", line, full_name(name or "ARGV", self.shared.package))
-            )
+            return Node("readline", line, self._stream(name or "ARGV", line))
         if self.src.startswith("<<>>", self.pos):
             self.pos += 4
             return Node("readline", line, Node("handle", line, "main::ARGV"))

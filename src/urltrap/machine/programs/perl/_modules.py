@@ -42,6 +42,7 @@ class Module:
     needs: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     start: Callable[[Vm], None] | None = None
+    exports: str = ""
     core: bool = True
 
 
@@ -49,6 +50,9 @@ LOADED: dict[str, Module] = {}
 _PRAGMAS = words(
     "strict warnings utf8 vars feature bytes locale diagnostics subs sort less re mro overloading if filetest "
     "experimental version Exporter AutoLoader Symbol SelectSaver IO UNIVERSAL"
+)
+_SHARED_OBJECTS = words(
+    "Socket MIME::Base64 List::Util Scalar::Util Cwd Digest::MD5 Digest::SHA Fcntl Sys::Hostname"
 )
 _LIBRARIES = ("/usr/lib/", "/usr/share/", "/etc/perl")
 
@@ -130,6 +134,8 @@ def load(vm: Vm, name: str, line: int, file: str, missing_ok: bool = False) -> A
     path = file_of(name)
     if ours is not None and (ours.core or find_file(vm, path)):
         install(vm, name)
+        # Looking for a shared object along @INC leaves this behind, and die's status comes from it.
+        vm.errno, vm.errno_words = (2 if name in _SHARED_OBJECTS else 0), ""
         return None
     found = find_file(vm, path)
     if found is None:
@@ -151,6 +157,8 @@ def import_into(vm: Vm, name: str, package: str, wanted: list[str] | None) -> li
     ours = LOADED.get(name)
     if ours is None:
         return []
+    if ours.exports:
+        name, ours = ours.exports, LOADED[ours.exports]
     names: list[str] = []
     for each in ours.default if wanted is None else wanted:
         if each.startswith(":"):

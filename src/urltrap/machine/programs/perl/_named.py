@@ -11,6 +11,7 @@ from urltrap.machine.programs.perl._listops import ListOperators
 from urltrap.machine.programs.perl._names import (
     FIRST_HANDLE,
     HANDLES,
+    LEAST,
     LIST,
     NO_TERM,
     NONE,
@@ -51,8 +52,8 @@ class Named(ListOperators):
         self._pass(name)
         how = getattr(self, f"_n_{name}", None)
         if how is not None:
-            made: Node = how(line)
-            return made
+            own: Node = how(line)
+            return own
         if name.startswith("CORE::"):
             name = name.removeprefix("CORE::").removeprefix("GLOBAL::")
         if full_name(name, self.shared.package) in self.shared.imported:
@@ -61,14 +62,23 @@ class Named(ListOperators):
             if self.take("("):
                 self.need(")")
             return Node("func", line, name, [])
-        if name in UNARY:
-            return self._unary_function(name, line)
-        if name in LIST:
-            return self._list_function(name, line)
+        if name in UNARY or name in LIST:
+            made = self._unary_function(name, line) if name in UNARY else self._list_function(name, line)
+            lists = any(each.k in ("@glob", "@pad", "list", "call") for each in made.b)
+            if len(made.b) < LEAST.get(name, 0) and not lists:
+                self._too_few(name, start if not made.b else self.before)
+            return made
         if name in NO_TERM:
             self.pos = start
             raise self.error()
         return self._user(name, line)
+
+    def _too_few(self, name: str, start: int) -> None:
+        place = f"{self.shared.name} line {self.line()}"
+        self.skip()
+        near = self.src[start : self.pos + (self.src[self.pos - 1 : self.pos] not in (")", "\n"))].rstrip()
+        near += "\n" if not self.src[self.pos :].strip() else ""
+        self.shared.complain(f'Not enough arguments for {name} at {place}, near "{near}"\n')
 
     # functions of perl's own
     def _unary_function(self, name: str, line: int) -> Node:
@@ -139,6 +149,7 @@ class Named(ListOperators):
             return None
         line = self.line()
         self._pass(word)
+        self.shared.seen(full_name(word, self.shared.package), line)
         return Node("handle", line, full_name(word, self.shared.package))
 
     def _handle_args(self, name: str) -> list[Node]:
@@ -202,7 +213,8 @@ class Named(ListOperators):
             if not known and full_name(word, self.shared.package) not in self.shared.subs:
                 self._pass(word)
                 handle = Node("handle", line, full_name(word, self.shared.package))
-        elif word in HANDLES:
+                self.shared.seen(handle.a, line)
+        elif word in HANDLES and not self.src.startswith("->", self.pos + len(word)):
             self._pass(word)
             handle = Node("handle", line, full_name(word, self.shared.package))
         if brackets:
@@ -318,7 +330,8 @@ class Named(ListOperators):
                 args is None,
                 True,
             )
-        return Node("dyncall", line, base, args if args is not None else [], args is None)
+        strict = self.shared.strict_refs
+        return Node("dyncall", line, base, args if args is not None else [], args is None, strict)
 
     def _user(self, name: str, line: int) -> Node:
         """A call of a sub of the program, a class, a file handle or a bare word."""

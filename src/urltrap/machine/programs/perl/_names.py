@@ -39,3 +39,13 @@ PRINT_HANDLE = re.compile(
     r"(\$[A-Za-z_]\w*)(?=\s+(?:[\"'$@%A-Za-z_\d\\<]|-[A-Za-z]))"
     r"(?!\s+(?:x|eq|ne|lt|gt|le|ge|cmp|and|or|if|unless|for|foreach|while|until|xor|isa)\b)"
 )
+LEAST = {
+    **dict.fromkeys(words("open keys values each delete exists splice push unshift sprintf unpack pack join bless scalar "
+                          "closedir readdir rewinddir fileno getpwnam getpwuid getgrnam getgrgid gethostbyname binmode "
+                          "getprotobyname getsockname getpeername prototype"), 1),
+    **dict.fromkeys(words("opendir connect bind listen accept syswrite substr index rindex rename link symlink pipe "
+                          "truncate waitpid atan2 crypt flock gethostbyaddr getservbyname shutdown"), 2),
+    **dict.fromkeys(words("send read sysread sysopen seek sysseek vec getsockopt fcntl ioctl"), 3),
+    **dict.fromkeys(words("socket recv setsockopt"), 4),
+}  # fmt: skip
+"""How many arguments a function needs."""

@@ -232,7 +232,12 @@ def _io_file() -> dict[str, Native]:
     return {"new": new}
 
 
-@module("IO::Socket", needs=("IO::Handle", "IO::Socket::INET", "Socket"), parents=("IO::Handle",))
+@module(
+    "IO::Socket",
+    needs=("IO::Handle", "IO::Socket::INET", "Socket"),
+    parents=("IO::Handle",),
+    exports="Socket",
+)
 def _io_socket() -> dict[str, Native]:
     return {
         "new": _new, "send": _method(_send), "recv": _recv, "accept": _method(_accept),
@@ -245,12 +250,19 @@ def _io_socket() -> dict[str, Native]:
     }  # fmt: skip
 
 
-@module("IO::Socket::INET", needs=("IO::Socket", "IO::Handle", "Socket"), parents=("IO::Socket",))
+@module(
+    "IO::Socket::INET",
+    needs=("IO::Socket", "IO::Handle", "Socket"),
+    parents=("IO::Socket",),
+    exports="Socket",
+)
 def _inet() -> dict[str, Native]:
     return {}
 
 
-@module("IO::Socket::IP", needs=("IO::Socket", "IO::Handle", "Socket"), parents=("IO::Socket",))
+@module(
+    "IO::Socket::IP", needs=("IO::Socket", "IO::Handle", "Socket"), parents=("IO::Socket",), exports="Socket"
+)
 def _ip() -> dict[str, Native]:
     return {}
 
@@ -289,6 +301,8 @@ def _io_select() -> dict[str, Native]:
 
     return {
         "new": new, "add": plain(add), "remove": plain(remove), "can_read": ready, "can_write": ready,
-        "handles": plain(lambda vm, owner: [each.v for each in members(owner).a]),
+        "handles": lambda vm, args, want: (
+            [each.v for each in members(values(args)[0]).a] if want else len(members(values(args)[0]).a)
+        ),
         "count": plain(lambda vm, owner: len(members(owner).a)),
     }  # fmt: skip

@@ -184,9 +184,14 @@ def complement(value: Any) -> Any:
     return ~whole(value) & _MASK
 
 
-def increment(value: Any) -> Any:
-    """++; a string of letters and digits counts up as one ("az" to "ba")."""
-    if isinstance(value, str) and value and not looks_like_number(value) and _ALNUM.fullmatch(value):
+def increment(value: Any, text: bool = False) -> Any:
+    """++; a string of letters and digits counts up as one ("az" to "ba"), always where `text`."""
+    if (
+        isinstance(value, str)
+        and value
+        and (text or not looks_like_number(value))
+        and _ALNUM.fullmatch(value)
+    ):
         out = list(value)
         at = len(out) - 1
         while at >= 0:
@@ -202,14 +207,15 @@ def increment(value: Any) -> Any:
 
 def span(vm: Vm, first: Any, last: Any) -> list[Any]:
     """first .. last"""
-    if isinstance(first, str) and first and not looks_like_number(first):
+    zeros = isinstance(first, str) and len(first) > 1 and first[0] == "0"
+    if isinstance(first, str) and first and (zeros or not looks_like_number(first)):
         text, end = first, string(last)
         found: list[Any] = []
         while len(text) <= len(end):
             found.append(text)
             if text == end or len(found) > LARGEST // 8:
                 break
-            text = increment(text)
+            text = string(increment(text, True))
         return found
     start, stop = whole(first), whole(last)
     if stop - start > LARGEST // 8:

@@ -13,7 +13,7 @@ from urltrap.machine.programs.perl._values import Node, Unsupported
 
 _LABEL = re.compile(r"([A-Za-z_]\w*)\s*:(?![:=])")
 _SIGNATURE = re.compile(r"\(([\\$@%&*;+_\s\[\]]*)\)")
-_HASH = re.compile(r"\{\s*(?:\}|(?:\w+|\"[^\"]*\"|'[^']*'|\$\w+)\s*(?:=>|,))")
+_HASH = re.compile(r"\{\s*(?:\}|(?:\w+|\"[^\"]*\"|'[^']*')\s*(?:=>|,))")
 """How a brace begins that makes a hash rather than a block."""
 _PHASES = ("BEGIN", "END", "INIT", "CHECK", "UNITCHECK")
 _MODIFIERS = ("if", "unless", "while", "until", "for", "foreach")
@@ -137,7 +137,8 @@ class Parser(Declarations):
             word = self.word()
             if self.char() in ("}", ";", ""):
                 return Node("nop", line)
-        if self.peek("{") and (label or not _HASH.match(self.src, self.pos)):
+        is_hash = self.pos == self.hash_at or _HASH.match(self.src, self.pos) is not None
+        if self.peek("{") and (label or not is_hash):
             return Node("bare", line, self.block(), label, self._continue())
         arrow = word and self.src[self.pos + len(word) :].lstrip().startswith("=>")
         how = None if arrow else getattr(self, f"_s_{word}", None) if word else None
@@ -329,6 +330,8 @@ class Parser(Declarations):
         args = Node("@glob", line, "main::_")
         while not self.take(")"):
             sigil = self.char()
+            if sigil not in ("$", "@", "%"):
+                raise self.error()
             self.pos += 1
             name = self.bare()
             var = Node(sigil + "pad", line, self.scope.declare(sigil + name), name)

@@ -152,6 +152,8 @@ def _escape(source: str, at: int, letter: str, in_class: bool) -> tuple[str, int
         return f"\\U{int(found[1], 8):08x}", found.end()
     if letter == "c" and at + 2 < len(source):
         return f"\\x{ord(source[at + 2].upper()) ^ 64:02x}", at + 3
+    if letter in "pP" and (found := re.compile(r"\{\^?\w+(?:[=:]\w+)?\}").match(source, at + 2)):
+        return source[at : found.end()], found.end()
     if letter in _CHANGED:
         made = _CHANGED[letter]
         if in_class:

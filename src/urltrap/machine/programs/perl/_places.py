@@ -217,7 +217,7 @@ def _of_glob(vm: Vm, glob: Glob, sigil: str) -> Any:
     return vm.sv(glob.name) if sigil == "$" else vm.av(glob.name)
 
 
-def code(vm: Vm, value: Any, strict: bool = True) -> Code:
+def code(vm: Vm, value: Any, strict: bool = False) -> Code:
     """The sub that a value refers to."""
     if type(value) is Ref:
         if isinstance(value.t, Code):
@@ -226,6 +226,8 @@ def code(vm: Vm, value: Any, strict: bool = True) -> Code:
     if value is None:
         raise vm.die("Can't use an undefined value as a subroutine reference")
     name = string(value).removeprefix("&")
+    if strict:
+        raise vm.die(f'Can\'t use string ("{name[:32]}") as a subroutine ref while "strict refs" in use')
     full = name if "::" in name else f"main::{name}"
     found = vm.subs.get(full)
     if found is None:

@@ -129,8 +129,8 @@ def _posix() -> dict[str, Native]:
         "isatty": plain(lambda vm, fd: 1 if vm.p.is_tty(whole(fd)) else ""), "getuid": plain(lambda vm: vm.p.uid),
         "geteuid": plain(lambda vm: vm.p.uid), "getcwd": plain(lambda vm: vm.p.cwd),
         "tolower": plain(lambda vm, v: string(v).lower()), "toupper": plain(lambda vm, v: string(v).upper()),
-        "WIFEXITED": plain(lambda vm, v: 1 if not whole(v) & 127 else ""), "WEXITSTATUS": plain(lambda vm, v: whole(v) >> 8),
-        "WIFSIGNALED": plain(lambda vm, v: 1 if whole(v) & 127 else ""), "WTERMSIG": plain(lambda vm, v: whole(v) & 127),
+        "WIFEXITED": plain(lambda vm, v: 1 if not whole(v) & 127 else ""), "WEXITSTATUS": plain(lambda vm, v: whole(v) >> 8 & 255),
+        "WIFSIGNALED": plain(lambda vm, v: 1 if whole(v) & 127 not in (0, 127) else ""), "WTERMSIG": plain(lambda vm, v: whole(v) & 127),
         "round": rounded(lambda v: math.floor(abs(v) + 0.5) * (1 if v >= 0 else -1)), "trunc": rounded(math.trunc),
     }  # fmt: skip
 
@@ -270,7 +270,9 @@ def _get_options(vm: Vm, args: list[Any], want: Any) -> Gen:
         elif isinstance(what, Array):
             what.a.append(Scalar(final))
         elif isinstance(what, Scalar):
-            if type(what.v) is Ref and isinstance(what.v.t, Array) and "@" in kind:
+            if "@" in kind:
+                if type(what.v) is not Ref:
+                    what.v = Ref(Array())
                 what.v.t.a.append(Scalar(final))
             else:
                 what.v = final

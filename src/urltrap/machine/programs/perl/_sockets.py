@@ -102,7 +102,8 @@ def connect_to(vm: Vm, handle: Handle, host: str, port: int, patience: float | N
 
 def fail(vm: Vm, number: int) -> None:
     """Set $! by number."""
-    vm.errno, vm.errno_words = number, STRERROR.get(number, "")
+    words = STRERROR.get(number, "Transport endpoint is not connected" if number == errno.ENOTCONN else "")
+    vm.errno, vm.errno_words = number, words
 
 
 # perl's own functions
@@ -145,10 +146,18 @@ def _connect(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     return [value] if w else value
 
 
+def _each(vm: Vm, f: Frame, nodes: list[Node]) -> Gen:
+    """The values of arguments, each in scalar context."""
+    found = []
+    for each in nodes:
+        found.append((yield from _eval.ev(vm, f, each)))
+    return found
+
+
 @function("send")
 def _send(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     handle = handle_of(vm, (yield from handle_node(vm, f, n.b[0])))
-    args = values((yield from _eval.listed(vm, f, n.b[1:])))
+    args = yield from _each(vm, f, n.b[1:])
     found: Any = None
     if handle is None or handle.socket is None:
         vm.set_errno(errno.EBADF)
@@ -166,7 +175,7 @@ def _recv(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     place = yield from _places.scalar(vm, f, n.b[1])
     size = whole((yield from _eval.ev(vm, f, n.b[2])))
     if handle is None or handle.socket is None or not handle.socket.connected:
-        vm.set_errno(errno.ENOTCONN)
+        fail(vm, errno.ENOTCONN)
         return [None] if w else None
     if handle.socket.kind != 1:
         yield from vm.p.sleep(86_400.0)
@@ -177,7 +186,7 @@ def _recv(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
 @function("bind", "listen", "shutdown", "setsockopt", "getsockopt", "ioctl", "fcntl")
 def _accepted(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     handle = handle_of(vm, (yield from handle_node(vm, f, n.b[0])))
-    args = values((yield from _eval.listed(vm, f, n.b[1:])))
+    args = yield from _each(vm, f, n.b[1:])
     value: Any = 1
     if handle is None:
         vm.set_errno(errno.EBADF)
@@ -254,9 +263,13 @@ def _gethostbyname_listed(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     return [name, "", 2, 4, found]
 
 
-@unary("getprotobyname")
-def _getprotobyname(vm: Vm, v: Any) -> Any:
-    return _PROTOCOLS.get(string(v))
+@function("getprotobyname")
+def _getprotobyname(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
+    name = string((yield from _eval.ev(vm, f, n.b[0])))
+    number = _PROTOCOLS.get(name)
+    if not w:
+        return number
+    return [] if number is None else [name, name.upper(), number]
 
 
 @fixed("getservbyname")
@@ -277,8 +290,12 @@ _CONSTANTS = {
     "SHUT_RD": 0, "SHUT_WR": 1, "SHUT_RDWR": 2, "INADDR_ANY": "\0\0\0\0", "INADDR_LOOPBACK": "\x7f\0\0\x01",
     "INADDR_BROADCAST": "\xff\xff\xff\xff", "IP_HDRINCL": 3,
 }  # fmt: skip
-_SOCKET_SUBS = "inet_aton inet_ntoa sockaddr_in pack_sockaddr_in unpack_sockaddr_in sockaddr_family"
-_SOCKET_MORE = "inet_pton inet_ntop CRLF CR LF $CRLF IPPROTO_TCP TCP_NODELAY IPPROTO_UDP IPPROTO_ICMP IPPROTO_RAW IPPROTO_IP IP_HDRINCL"
+_SOCKET_SUBS = (
+    "inet_aton inet_ntoa inet_pton inet_ntop sockaddr_in pack_sockaddr_in unpack_sockaddr_in sockaddr_family"
+)
+_SOCKET_MORE = (
+    "CRLF CR LF $CRLF IPPROTO_TCP TCP_NODELAY IPPROTO_UDP IPPROTO_ICMP IPPROTO_RAW IPPROTO_IP IP_HDRINCL"
+)
 
 
 def _start_socket(vm: Vm) -> None:
@@ -298,11 +315,17 @@ def _socket_module() -> dict[str, Native]:
         given = values(args)
         if len(given) == 1:
             return unpack(vm, given[0])
-        return packed_address(whole(given[0]), ".".join(map(str, to_bytes(string(given[1])))))
+        if want:
+            raise vm.die("usage:   (port,iaddr) = sockaddr_in(sin_sv)")
+        return packed(vm, args, want)
+
+    def packed(vm: Vm, args: list[Any], want: Any) -> Any:
+        port, address = (*values(args), None, None)[:2]
+        return packed_address(whole(port), ".".join(map(str, to_bytes(string(address)))))
 
     ntoa = plain(lambda vm, v: ".".join(map(str, to_bytes(string(v)))))
     return {
-        "inet_aton": plain(_inet_aton), "inet_ntoa": ntoa, "sockaddr_in": sockaddr, "pack_sockaddr_in": sockaddr,
+        "inet_aton": plain(_inet_aton), "inet_ntoa": ntoa, "sockaddr_in": sockaddr, "pack_sockaddr_in": packed,
         "unpack_sockaddr_in": plain(unpack), "sockaddr_family": plain(lambda vm, v: 2),
         "inet_pton": plain(lambda vm, family, v: _inet_aton(vm, v)), "inet_ntop": plain(lambda vm, family, v: ntoa(vm, [v], False)),
     }  # fmt: skip

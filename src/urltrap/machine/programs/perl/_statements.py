@@ -276,6 +276,15 @@ def go_on(vm: Vm, frames: list[tuple[Frame, list[list[Any]]]]) -> Gen:
     vm.frames[:] = [frames[0][0]]
 
 
+def _inside(vm: Vm, f: Frame, cursors: list[list[Any]], at: int, again: bool) -> Gen:
+    """What is left within a block or loop, which stays known for the next fork."""
+    f.cursors.append(cursors[at])
+    try:
+        yield from _resume(vm, f, cursors, at + 1, again)
+    finally:
+        f.cursors.pop()
+
+
 def _resume(vm: Vm, f: Frame, cursors: list[list[Any]], at: int, again: bool) -> Gen:
     """The rest from the cursor at `at` inwards, then what follows it; `again` runs the innermost statement anew."""
     if at >= len(cursors):
@@ -283,20 +292,17 @@ def _resume(vm: Vm, f: Frame, cursors: list[list[Any]], at: int, again: bool) ->
     kind, n, where = cursors[at]
     if kind in ("block", "value"):
         if at + 1 < len(cursors):
-            yield from _resume(vm, f, cursors, at + 1, again)
+            yield from _inside(vm, f, cursors, at, again)
             yield from block(vm, f, n, where + 1)
         else:
             if not again and n.a[where].k not in ("call", "sassign", "method", "and", "or", "bareword", "if"):
                 raise Unsupported("fork within an expression")
             yield from block(vm, f, n, where if again else where + 1)
         return
-    if kind == "body":
-        yield from _resume(vm, f, cursors, at + 1, again)
-        return
     label = n.c if n.k == "while" else n.b if n.k == "bare" else n.d[0] if isinstance(n.d, tuple) else ""
     ended = False
     try:
-        yield from _resume(vm, f, cursors, at + 1, again)
+        yield from _inside(vm, f, cursors, at, again)
     except Jump as jump:
         if jump.label and jump.label != label:
             raise

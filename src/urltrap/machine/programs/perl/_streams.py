@@ -64,7 +64,11 @@ def _next_argument(vm: Vm) -> Gen:
     if not begun:
         vm.state[(-4, 0)] = True
         if not queue.a:
-            glob.io = vm.glob("main::STDIN").io
+            stdin = vm.glob("main::STDIN").io
+            if stdin is None:
+                return None
+            glob.io = Handle(0, "")
+            glob.io.buffer = stdin.buffer  # what one of them has read ahead the other has, too
             vm.sv("main::ARGV").v = "-"
             return glob.io
     while queue.a:

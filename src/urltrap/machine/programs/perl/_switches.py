@@ -76,6 +76,7 @@ class Switches:
     slurps: bool = False
     in_place: str | None = None
     warnings: bool = False
+    quiet: bool = False
     checks: bool = False
     new: bool = False
     extract: bool = False
@@ -145,6 +146,8 @@ class Switches:
                 return
             elif letter in "wW":
                 self.warnings = True
+            elif letter == "X":
+                self.quiet = True
             elif letter == "c":
                 self.checks = True
             elif letter == "v":
@@ -159,7 +162,7 @@ class Switches:
                 return
             elif letter in "CDd":
                 return
-            elif letter not in "fsStTuUX-":
+            elif letter not in "fsStTuU-":
                 shown = letter + letters
                 self.refuse(f"Unrecognized switch: -{shown}  (-h will show valid options).\n")
                 return
@@ -169,8 +172,9 @@ class Switches:
             self.refuse(f"Missing argument to -{letter}\n", 2)
             return
         word = "no" if text.startswith("-") else "use"
-        name, equals, names = text.lstrip("-").partition("=")
-        if equals:
+        plain = re.match(r"-?[\w:]+=(?!>)", text)
+        name, _, names = text.lstrip("-").partition("=") if plain else (text.lstrip("-"), "", "")
+        if plain:
             self.modules.append(f"{word} {name} qw\0{names.replace(',', ' ')}\0;")
         else:
             self.modules.append(f"{word} {name}{' ()' if letter == 'm' else ''};")

@@ -53,7 +53,10 @@ class Terms(Literals):
                 f'Global symbol "{sigil}{name}" requires explicit package name (did you forget to declare '
                 f'"my {sigil}{name}"?) at {self.shared.name} line {line}.\n'
             )
-        return Node(sigil + "glob", line, full_name(name, self.shared.package))
+        full = full_name(name, self.shared.package)
+        if sigil in "$@%":
+            self.shared.seen(full, line)
+        return Node(sigil + "glob", line, full)
 
     def _base(self, quoted: bool) -> tuple[str, Any]:
         """What follows a sigil: ("name", name) or ("ref", node of the reference)."""
@@ -200,7 +203,7 @@ class Terms(Literals):
                     self.pos = start
                     return node
                 elif char == "(":
-                    node = Node("dyncall", line, node, self.arguments())
+                    node = Node("dyncall", line, node, self.arguments(), None, self.shared.strict_refs)
                 elif self.src.startswith("%*", self.pos):
                     self.pos += 2
                     node = Node("%deref", line, node, self.shared.strict_refs)
@@ -226,7 +229,7 @@ class Terms(Literals):
                     return node
                 node = Node("helem", line, Node("%deref", line, node, self.shared.strict_refs), self.key())
             elif subscripted and not quoted and self.src.startswith("(", self.pos):
-                node = Node("dyncall", line, node, self.arguments())
+                node = Node("dyncall", line, node, self.arguments(), None, self.shared.strict_refs)
             else:
                 if not quoted:
                     self.pos = at
@@ -285,6 +288,10 @@ class Terms(Literals):
     def number(self) -> Node:
         """A numeric literal."""
         line = self.line()
+        if found := re.compile(r"0[0-7_]*([89])").match(self.src, self.pos):
+            self.shared.complain(
+                f"Illegal octal digit '{found[1]}' at {self.shared.name} line {line}, at end of line\n"
+            )
         if (found := _VERSION.match(self.src, self.pos)) is not None:
             self.pos = found.end()
             return Node("const", line, "".join(chr(int(each)) for each in found[0].lstrip("v").split(".")))

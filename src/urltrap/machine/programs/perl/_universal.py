@@ -19,8 +19,10 @@ def _package(owner: Any) -> str | None:
 def _isa(vm: Vm, args: list[Any], want: Any) -> Any:
     owner, wanted, *_ = (*values(args), None)
     package = _package(owner)
+    if type(owner) is Ref and kind_of(owner.t) == string(wanted):
+        return 1
     if package is None:
-        return 1 if type(owner) is Ref and kind_of(owner.t) == string(wanted) else ""
+        return ""
     return 1 if string(wanted) in _calls.parents(vm, package) else ""
 
 

@@ -79,7 +79,7 @@ class Vm:
         self.children: dict[int, Any] = {}
         self.compiling: Compiling
         self.fork_answer: Any = None
-        self.evals = 0
+        self.eval_places: list[tuple[int, int]] = []
         self.seeded: int | None = None
         self.started = p.now()
         self.state: dict[tuple[int, int], Any] = {}
