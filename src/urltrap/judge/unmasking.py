@@ -23,6 +23,9 @@ LONGEST = 2000
 
 _DEPTH = 3
 _MOST_VIEWS = 60
+_PACKED = range(4, 21)
+"""Lengths of bytes that may be an address and something around it."""
+_READABLE = bytes(range(32, 127))
 _SHORTEST_NAME = 4
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){4,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}")
@@ -39,21 +42,31 @@ class Unmasking:
     """
 
     def __init__(self, addresses: Iterable[str] = (), names: Iterable[str] = ()) -> None:
-        forms: set[str] = set()
+        forms: dict[_Form, None] = {}
         for text in addresses:
-            forms.update(_address_forms(text))
+            forms.update(dict.fromkeys(_address_forms(text)))
         for name in names:
-            forms.update(_name_forms(name.strip().lower().rstrip(".")))
-        self._pattern = re.compile("|".join(sorted(forms))) if forms else None
+            forms.update(dict.fromkeys(_name_forms(name.strip().lower().rstrip("."))))
+        self._forms = [(needs, re.compile(pattern) if pattern else None) for needs, pattern in forms]
         self._looked = lru_cache(4096)(self._look)
 
     def carries(self, text: str) -> bool:
         """Whether one of them stands in the text."""
-        return self._pattern is not None and self._looked(text[: 8 * LONGEST])
+        return bool(self._forms) and self._looked(text[: 8 * LONGEST])
 
     def _look(self, text: str) -> bool:
-        pattern = self._pattern
-        return pattern is not None and any(pattern.search(view.lower()) for view in _views(text))
+        return any(self._stands_in(view.lower()) for view in _views(text))
+
+    def _stands_in(self, text: str) -> bool:
+        # Most texts lack a part that a form needs: looking for that costs a twentieth of its pattern.
+        for needs, pattern in self._forms:
+            for part in needs:
+                if part not in text:
+                    break
+            else:
+                if pattern is None or pattern.search(text):
+                    return True
+        return False
 
 
 def looks_made_for_one(url: str) -> bool:
@@ -101,8 +114,12 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _address_forms(text: str) -> Iterator[str]:
-    """Patterns, for text in lower case, of how an address is written."""
+_Form = tuple[tuple[str, ...], str]
+"""How something may be written in a text in lower case: parts that all stand in it, and a pattern where that is not
+enough."""
+
+
+def _address_forms(text: str) -> Iterator[_Form]:
     try:
         address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
@@ -113,45 +130,55 @@ def _address_forms(text: str) -> Iterator[str]:
     plain = str(address)
     if isinstance(address, ipaddress.IPv6Address):
         groups = address.exploded.split(":")
-        yield re.escape(plain)
-        yield re.escape(plain[::-1])
-        yield _GAP.join(groups)
-        yield "[^0-9a-z]{1,2}".join(group.lstrip("0") or "0" for group in groups)
-        yield _GAP.join(reversed(packed.hex()))  # as in ip6.arpa
+        short = [group.lstrip("0") or "0" for group in groups]
+        yield (plain,), ""
+        yield (plain[::-1],), ""
+        yield _needed(groups), _GAP.join(groups)
+        yield _needed(short), "[^0-9a-z]{1,2}".join(short)
+        yield _needed(packed.hex()), _GAP.join(reversed(packed.hex()))  # as in ip6.arpa
     else:
         for octets in (list(packed), list(packed)[::-1]):
             yield from _octet_forms(octets)
         for number in (int(address), int.from_bytes(packed[::-1], "big")):
             # Not within a longer number; one so short is found by chance.
-            yield rf"(?<![0-9]){number}(?![0-9])"
-            yield rf"(?<![0-9a-f]){number:x}(?![0-9a-f])"
-            yield rf"(?<![0-7])0*{number:o}(?![0-7])"
-        yield rf"(?<![0-9]){re.escape(plain[::-1])}(?![0-9])"
-        yield "".join(f"{octet:03}" for octet in packed)
+            yield (f"{number}",), rf"(?<![0-9]){number}(?![0-9])"
+            yield (f"{number:x}",), rf"(?<![0-9a-f]){number:x}(?![0-9a-f])"
+            yield (f"{number:o}",), rf"(?<![0-7])0*{number:o}(?![0-7])"
+        yield (plain[::-1],), rf"(?<![0-9]){re.escape(plain[::-1])}(?![0-9])"
+        yield ("".join(f"{octet:03}" for octet in packed),), ""
     for data in (packed, packed[::-1]):
-        yield data.hex()
+        yield (data.hex(),), ""
     yield from _encoded(plain.encode())
     yield from _encoded(packed)
 
 
-def _octet_forms(octets: list[int]) -> Iterator[str]:
+def _octet_forms(octets: list[int]) -> Iterator[_Form]:
     """Four numbers in a row: decimal with or without zeros, hexadecimal or octal, whatever stands between them."""
-    yield r"(?<![0-9])" + _WIDE_GAP.join(rf"0*{octet}" for octet in octets) + r"(?![0-9])"
-    yield r"(?<![0-9a-f])" + _GAP.join(rf"(?:0x|x|%)?0?{octet:x}" for octet in octets) + r"(?![0-9a-f])"
-    yield r"(?:0x|%|x)".join(("", *(f"{octet:02x}" for octet in octets)))
-    yield r"(?<![0-7])" + _GAP.join(rf"0*{octet:o}" for octet in octets) + r"(?![0-7])"
+    decimal, hexadecimal, octal = ([format(octet, base) for octet in octets] for base in "dxo")
+    yield _needed(decimal), r"(?<![0-9])" + _WIDE_GAP.join(f"0*{text}" for text in decimal) + r"(?![0-9])"
+    yield (
+        _needed(hexadecimal),
+        r"(?<![0-9a-f])" + _GAP.join(rf"(?:0x|x|%)?0?{text}" for text in hexadecimal) + r"(?![0-9a-f])",
+    )
+    yield _needed(hexadecimal), r"(?:0x|%|x)".join(("", *(f"{octet:02x}" for octet in octets)))
+    yield _needed(octal), r"(?<![0-7])" + _GAP.join(f"0*{text}" for text in octal) + r"(?![0-7])"
 
 
-def _name_forms(name: str) -> Iterator[str]:
+def _needed(parts: Iterable[str]) -> tuple[str, ...]:
+    """The parts, the ones that are found most seldom first."""
+    return tuple(sorted(set(parts), key=lambda part: (-len(part), part)))
+
+
+def _name_forms(name: str) -> Iterator[_Form]:
     if len(name) < _SHORTEST_NAME:
         return
-    yield rf"(?<![0-9a-z]){re.escape(name)}(?![0-9a-z])"
-    yield rf"(?<![0-9a-z]){re.escape(name[::-1])}(?![0-9a-z])"
-    yield name.encode().hex()
+    yield (name,), rf"(?<![0-9a-z]){re.escape(name)}(?![0-9a-z])"
+    yield (name[::-1],), rf"(?<![0-9a-z]){re.escape(name[::-1])}(?![0-9a-z])"
+    yield (name.encode().hex(),), ""
     yield from _encoded(name.encode())
 
 
-def _encoded(data: bytes) -> Iterator[str]:
+def _encoded(data: bytes) -> Iterator[_Form]:
     """Base64 and base32 of bytes as they stand in names of hosts, where upper case is lost and nothing decodes."""
     if len(data) < 6:
         return
@@ -160,9 +187,9 @@ def _encoded(data: bytes) -> Iterator[str]:
         start = (0, 2, 3)[shift]
         inner = whole[start:] if (len(data) + shift) % 3 == 0 else whole[start:-1]
         if len(inner) >= 7:
-            yield re.escape(inner)
-            yield re.escape(inner.replace("+", "-").replace("/", "_"))
-    yield re.escape(base64.b32encode(data).decode().rstrip("=").lower()[:-1])
+            yield (inner,), ""
+            yield (inner.replace("+", "-").replace("/", "_"),), ""
+    yield (base64.b32encode(data).decode().rstrip("=").lower()[:-1],), ""
 
 
 def _views(text: str) -> Iterator[str]:
@@ -172,43 +199,44 @@ def _views(text: str) -> Iterator[str]:
     while waiting:
         view, depth = waiting.pop(0)
         yield view
-        if depth >= _DEPTH:
-            continue
-        for decoded in _decoded(view):
+        for decoded, depth_of in _decoded(view, depth + 1) if depth < _DEPTH else ():
             if decoded not in seen and len(seen) < _MOST_VIEWS:
                 seen.add(decoded)
-                waiting.append((decoded, depth + 1))
+                waiting.append((decoded, depth_of))
 
 
-def _decoded(text: str) -> Iterator[str]:
+def _decoded(text: str, depth: int) -> Iterator[tuple[str, int]]:
+    """What parts of a text decode to, and how deep that is; what nobody can read is decoded no further."""
     if "%" in text:
-        yield unquote_to_bytes(text).decode("latin-1")
+        yield unquote_to_bytes(text).decode("latin-1"), depth
     for found in _HEX.findall(text):
-        yield bytes.fromhex(found).decode("latin-1")
+        data = bytes.fromhex(found)
+        if _is_readable(data):
+            yield data.decode("latin-1"), depth
     tokens = _BASE64.findall(text)
-    parts = [part for token in tokens for part in token.split("/") if len(part) >= 6]
+    parts = [part for token in tokens if "/" in token for part in token.split("/") if len(part) >= 6]
     for found in dict.fromkeys([*tokens, *parts]):
-        yield from _of_base64(found.replace("-", "+").replace("_", "/"))
+        yield from _of_base64(found.replace("-", "+").replace("_", "/"), depth)
     for found in _BASE32.findall(text):
         try:
             data = base64.b32decode(found.upper() + "=" * (-len(found) % 8))
         except binascii.Error:
             continue
         if _is_readable(data):
-            yield data.decode("latin-1")
+            yield data.decode("latin-1"), depth
 
 
-def _of_base64(token: str) -> Iterator[str]:
+def _of_base64(token: str, depth: int) -> Iterator[tuple[str, int]]:
     """What a token may mean in base64, whichever of its first four characters it begins at."""
     for start in range(4):
         part = token[start:]
         part = part[: len(part) - (len(part) % 4 == 1)]
-        data = base64.b64decode(part + "=" * (-len(part) % 4))
+        data = binascii.a2b_base64(part + "=" * (-len(part) % 4))
         if _is_readable(data):
-            yield data.decode("latin-1")
-        elif start == 0 and len(data) <= 24:
-            yield data.hex()
+            yield data.decode("latin-1"), depth
+        elif start == 0 and len(data) in _PACKED:
+            yield data.hex(), _DEPTH
 
 
 def _is_readable(data: bytes) -> bool:
-    return len(data) >= 4 and sum(32 <= byte < 127 for byte in data) >= 0.8 * len(data)
+    return len(data) >= 4 and len(data.translate(None, _READABLE)) <= 0.2 * len(data)
