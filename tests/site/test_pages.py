@@ -179,7 +179,7 @@ def test_the_address_of_a_url_page_may_be_the_beginning_of_its_id(filled: TestCl
 def test_an_artifact_shows_where_it_came_from_and_never_its_bytes(filled: TestClient) -> None:
     link = follow(filled, "/artifacts?kind=elf")[0]
     page = filled.get(link).text
-    assert "SHA-256" in page and "never served here" in page
+    assert "SHA-256" in page and "never served as it is" in page
     assert "/urls/" in page or "/sessions/" in page
     assert filled.get(f"{link}/raw").status_code == 404
 

@@ -65,7 +65,7 @@ class Evidence:
     `named_hosts`: how many hosts the least talkative of its sources has named. `protocols` are those of the sessions,
     `clients` who asked (wget, curl …). `techniques`: MITRE ATT&CK ids of those sessions. `first_online`, `last_online`:
     answers with content. `liveness` is what later checks say ("" where none was made).
-    `decided` is what a person decided about it, `allowed` the entry of the operator's allow-list that its host is under.
+    `decided` is what a person decided about it, `allowed` the entry of the operator's allow-list that has its host.
     """
 
     url: str

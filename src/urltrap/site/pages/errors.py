@@ -27,10 +27,7 @@ FAILED: dict[str, Any] = {
 }
 _TEXTS = {
     404: ("Not found", "There is nothing at this address. It may have been removed by the retention rule."),
-    405: (
-        "Not possible this way",
-        "What is at this address is asked for, or sent, in another way. Go back to its page.",
-    ),
+    405: ("Only reading", "What is at this address is only read: ask with GET."),
 }
 
 
