@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.machine.programs.support import NOW, Box
+from tests.wire.sftp.record_server import REQUESTS
 
+from urltrap.sensors.ssh.files import MachineFiles
 from urltrap.wire.sftp.files import Attributes, TransferError
 from urltrap.wire.sftp.packing import mode_text, string, u32
 from urltrap.wire.sftp.scp import ScpCommand, ScpSink, ScpSource, parse_scp
@@ -280,3 +285,40 @@ def test_no_bytes_break_scp(chunks: list[bytes]) -> None:
     sink.end()
     source.end()
     assert sink.status is not None and source.status is not None
+
+
+RECORDED = [
+    bytes.fromhex(reply) for reply in json.loads((Path(__file__).parent / "server.json").read_text("ascii"))
+]
+
+
+def test_the_server_answers_over_a_machine_as_openssh_s_did() -> None:
+    box = Box()
+    box.run("rm -rf /tmp/*; cd /tmp; printf hello > motd; mkdir sub")
+    server = SftpServer(
+        MachineFiles(box.machine.view(0), "/root", "sftp", lambda *_: None, 1000), lambda: NOW
+    )
+    assert server.receive(packet(1, u32(3)))[4:] == RECORDED[0]
+    for number, (kind, body) in enumerate(REQUESTS, 1):
+        reply, real = server.receive(packet(kind, u32(number) + body))[4:], RECORDED[number]
+        if real[0] == 105:  # attributes end with the times of access and change
+            reply, real = reply[:-8], real[:-8]
+        assert (kind, body, reply) == (kind, body, real)
+
+
+def test_volumes_are_told_by_path_and_by_handle() -> None:
+    server, _ = started()
+    kind, by_path = ask(server, 200, string(b"statvfs@openssh.com") + string(b"/tmp"))
+    assert kind == 201 and len(by_path) == 11 * 8 and by_path[:8] == struct.pack(">Q", 4096)
+    ask(server, 3, string(b"/etc/motd") + u32(1) + u32(0))
+    assert ask(server, 200, string(b"fstatvfs@openssh.com") + string(u32(0))) == (201, by_path)
+    assert ask(server, 200, string(b"statvfs@openssh.com") + string(b"/none"))[1][:4] == u32(2)
+
+
+def test_a_copy_without_a_length_goes_to_the_end() -> None:
+    server, files = started()
+    ask(server, 3, string(b"/etc/motd") + u32(1) + u32(0))
+    ask(server, 3, string(b"/tmp/copy") + u32(2 | 8) + u32(0))
+    copied = string(b"copy-data") + string(u32(0)) + bytes(16) + string(u32(1)) + bytes(8)
+    assert ask(server, 200, copied)[1][:4] == u32(0)
+    assert files.data[b"/tmp/copy"] == b"hello"

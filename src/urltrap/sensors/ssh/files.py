@@ -13,7 +13,7 @@ from urltrap.machine.effects import BytesContent, Content
 from urltrap.machine.errors import SysError
 from urltrap.model.event import UploadVia
 from urltrap.wire.sftp.files import Attributes, OpenFile, TransferError
-from urltrap.wire.sftp.server import FAILURE, NO_SUCH_FILE, PERMISSION_DENIED
+from urltrap.wire.sftp.server import BAD_MESSAGE, FAILURE, NO_SUCH_FILE, PERMISSION_DENIED
 
 Uploaded = Callable[[UploadVia, bytes, bytes, bool], None]
 """Told (way, path, content, complete) of each file that a client wrote."""
@@ -26,6 +26,8 @@ _CODES = {
     errno.EPERM: PERMISSION_DENIED,
     errno.EACCES: PERMISSION_DENIED,
     errno.EFAULT: PERMISSION_DENIED,
+    errno.ENAMETOOLONG: BAD_MESSAGE,
+    errno.EINVAL: BAD_MESSAGE,
 }
 _MAX_NAMES = 50_000
 

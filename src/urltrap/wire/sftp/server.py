@@ -73,7 +73,7 @@ class SftpServer:
         self._buffer = bytearray()
         self._started = False
         self._open: dict[bytes, OpenFile | _Listing] = {}
-        self._next = 0
+        self._free: list[int] = []
 
     def receive(self, data: bytes) -> bytes:
         """Bytes from the client in, replies out. ProtocolViolation where sftp-server would end."""
@@ -127,8 +127,7 @@ class SftpServer:
             if not isinstance(held, _Listing):
                 held.close(complete=False)
             raise TransferError(FAILURE, "too many handles")
-        handle = u32(self._next)
-        self._next += 1
+        handle = u32(self._free.pop() if self._free else len(self._open))  # the one that was closed last
         self._open[handle] = held
         return bytes((HANDLE,)) + string(handle)
 
@@ -157,9 +156,11 @@ class SftpServer:
         )
 
     def _do_close(self, reader: Reader) -> Reply:
-        held = self._open.pop(reader.string(), None)
+        handle = reader.string()
+        held = self._open.pop(handle, None)
         if held is None:
             raise TransferError(NO_SUCH_FILE, "no such handle")
+        self._free.append(int.from_bytes(handle, "big"))
         if not isinstance(held, _Listing):
             held.close(complete=True)
         return b""
@@ -266,7 +267,8 @@ class SftpServer:
         return b""
 
     def _do_fsync(self, reader: Reader) -> Reply:
-        self._file(reader.string())
+        if isinstance(self._open.get(reader.string()), _Listing | None):
+            raise TransferError(NO_SUCH_FILE, "not an open file")
         return b""
 
     def _do_limits(self, reader: Reader) -> Reply:
