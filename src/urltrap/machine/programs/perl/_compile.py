@@ -24,11 +24,22 @@ class Begin:
         """use VERSION."""
         if wanted > self.vm.version[:2]:
             have = "v" + ".".join(map(str, self.vm.version))
-            shown = text if text.startswith("v") else f"v{wanted[0]}.{wanted[1]}.0"
+            shown = (
+                "v" + ".".join((*text[1:].split("."), "0")[:3])
+                if text[0] == "v"
+                else f"v{wanted[0]}.{wanted[1]}.0"
+            )
             raise Refused(
                 f"Perl {shown} required--this is only {have}, stopped at {parser.shared.name} line {line}.\n"
                 f"BEGIN failed--compilation aborted at {parser.shared.name} line {line}.\n"
             )
+
+    def note(self, name: str) -> None:
+        """A pragma was used: %INC tells."""
+        from urltrap.machine.programs.perl import _modules
+
+        file = _modules.file_of(name)
+        self.vm.hv("main::INC").h.setdefault(file, Scalar(f"/usr/share/perl/5.{self.vm.version[1]}/{file}"))
 
     def use(self, parser: Parser, name: str, given: Node | None, line: int, on: bool) -> Node:
         """use MODULE LIST: the module is there at once, its subs are known to the parser."""
@@ -38,6 +49,8 @@ class Begin:
         shared = parser.shared
         if not on:
             return Node("nop", line)
+        for each in ("strict", "warnings"):
+            self.note(each)  # every module uses them itself
         if name == "lib":
             for word in reversed(constants(given)):
                 vm.av("main::INC").a.insert(0, Scalar(word))

@@ -43,6 +43,8 @@ class Declarations(Named):
             given = self.expression()
         self.take(";")
         on = word == "use"
+        if name.islower():
+            shared.begin.note(name)
         if name == "strict":
             items = [] if given is None else given.a if given.k == "list" else [given]
             words = {each.a for each in items if each.k == "const"}
@@ -125,23 +127,20 @@ class Declarations(Named):
                 self.scope.names[sigil + name] = full
                 variables.append(Node(sigil + "glob", line, full))
             else:
-                # `my $x = $x` means the outer one: the name is declared when the statement has read its right side.
+                # `my $x = $x` means the outer one: the name is there from the next statement on.
                 slot = self.scope.sub.size
                 self.scope.sub.size += 1
                 pending.append((sigil + name, slot))
                 variables.append(Node(sigil + "pad", line, slot, name))
         if how == "our":
             return Node("list", line, variables, True) if many else variables[0]
+        self.scope.sub.pending += [(self.scope, name, slot) for name, slot in pending]
         made = Node("my", line, variables, many, how == "state")
         if self.peek("=") and not self.peek("==") and not self.peek("=~"):
             self._pass("=")
             right = self.parse(ASSIGN)
-            for name, slot in pending:
-                self.scope.names[name] = slot
             listy = many or variables[0].k[0] in "@%"
             if how == "state":
                 return Node("state", line, made, right, listy)
             return Node("lassign" if listy else "sassign", line, made, right)
-        for name, slot in pending:
-            self.scope.names[name] = slot
         return made

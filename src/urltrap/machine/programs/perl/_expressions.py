@@ -280,6 +280,8 @@ class Expressions(Terms):
         if char == "*":
             self.pos += 1
             kind, base = self._base(False)
+            if self.peek("{"):
+                raise Unsupported("a part of a glob")
             if kind == "name":
                 return Node("*glob", line, self.global_name(base))
             return Node("*deref", line, base)

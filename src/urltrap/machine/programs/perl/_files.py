@@ -149,9 +149,11 @@ def _opened(vm: Vm, glob: Glob, args: list[Any]) -> Gen:
         args = ["", name]
         layers = ""
         if name == "-":
-            source = vm.glob("main::STDIN" if mode == "<" else "main::STDOUT")
-            glob.io = source.io
-            return 1
+            return (
+                yield from _duplicated(
+                    vm, glob, mode, vm.glob("main::STDIN" if mode == "<" else "main::STDOUT")
+                )
+            )
     mode = mode.strip()
     if mode in ("-|", "|-"):
         return (yield from _piped(vm, glob, mode, args[1:]))
@@ -198,7 +200,7 @@ def _duplicated(vm: Vm, glob: Glob, mode: str, target: Any) -> Gen:
         if source is None and number in vm.p.fds:
             source = Handle(number, shown_name(glob), writes=True)
     if source is None or source.fd < 0:
-        return failed(vm, errno.EBADF)
+        return failed(vm, errno.EBADF if string(target).isdecimal() else errno.EINVAL)
     yield from source.flush(vm)
     reads, writes = mode.startswith("<") or "+" in mode, mode.startswith(">") or "+" in mode
     wanted = _STANDARD.get(glob.name)
@@ -233,7 +235,7 @@ def command_words(args: list[Any]) -> list[str]:
 
 
 def _piped(vm: Vm, glob: Glob, mode: str, args: list[Any]) -> Gen:
-    yield from vm.flush()
+    yield from vm.flush_for_child()
     if len(args) == 1 and string(args[0]) == "-":
         raise Unsupported("open of a fork")
     reader, writer = vm.p.pipe()

@@ -55,12 +55,12 @@ def sprintf(vm: Vm, form: str, args: list[Any]) -> str:
         if vector:
             # $^V prints as "v5.36.0" and is the version string that this stands for.
             plain = re.fullmatch(r"v(\d+(?:\.\d+)*)", string(value))
-            text = (
-                plain[1]
-                if plain
-                else ".".join(_one(letter, flags, None, ord(each)) for each in string(value))
+            codes = plain[1].split(".") if plain else [str(ord(each)) for each in string(value)]
+            out.append(
+                ".".join(
+                    _padded(_one(letter, flags, None, each), flags, wide, "0" in flags) for each in codes
+                )
             )
-            out.append(_padded(text, flags, wide))
         else:
             out.append(_sized(_one(letter, flags, exact, value), letter, flags, wide, exact))
         size += len(out[-1])

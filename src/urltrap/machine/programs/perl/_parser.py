@@ -122,6 +122,7 @@ class Parser(Declarations):
 
     def statement(self) -> Node:
         """One statement."""
+        self.scope.introduce()
         self.skip()
         line = self.line()
         label = ""
@@ -216,6 +217,7 @@ class Parser(Declarations):
             return Node("const", self.line(), 1)
         found = self.expression()
         self.need(")")
+        self.scope.introduce()
         return found
 
     def _conditional(self, word: str, line: int) -> Node:
@@ -287,6 +289,7 @@ class Parser(Declarations):
         return Node("foreach", line, var, items, body, (label, after))
 
     def _c_style(self, first: Node | None, line: int, label: str, outer: Scope) -> Node:
+        self.scope.introduce()
         cond = None if self.peek(";") else self._tested(self.expression())
         self.need(";")
         step = None if self.peek(")") else self.expression()

@@ -16,6 +16,7 @@ class SubScope:
         self.outer = outer
         self.captured: list[tuple[int, int]] = []
         self.named: list[Any] = []
+        self.pending: list[tuple[Scope, str, int]] = []
         self.begins: list[Any] = []
         self.ends: list[Any] = []
         self.top = Scope(None, self)
@@ -36,6 +37,12 @@ class Scope:
         self.sub.size += 1
         self.names[name] = slot
         return slot
+
+    def introduce(self) -> None:
+        """The names that the statement before has declared can be used from here on."""
+        for scope, name, slot in self.sub.pending:
+            scope.names[name] = slot
+        self.sub.pending.clear()
 
     def find(self, name: str) -> int | str | None:
         """The place of a lexical variable, the full name of one declared with our, None for any other."""

@@ -24,7 +24,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @listy("system")
 def _system(vm: Vm, args: list[Any]) -> Gen:
-    yield from vm.flush()
+    yield from vm.flush_for_child()
     words = command_words(args) if args else []
     if not words:
         return -1
@@ -44,7 +44,7 @@ def _system(vm: Vm, args: list[Any]) -> Gen:
 
 @listy("exec")
 def _exec(vm: Vm, args: list[Any]) -> Gen:
-    yield from vm.flush()
+    yield from vm.flush_for_child()
     words = command_words(args) if args else [""]
     try:
         yield from vm.p.exec(words, env=vm.environment())
@@ -58,7 +58,7 @@ def _exec(vm: Vm, args: list[Any]) -> Gen:
 
 def _backticks(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     command = string((yield from _eval.ev(vm, f, n.a)))
-    yield from vm.flush()
+    yield from vm.flush_for_child()
     reader, writer = vm.p.pipe()
     words = command_words([command])
     try:
@@ -98,7 +98,7 @@ def _fork(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
     if vm.fork_answer is not None:
         answer, vm.fork_answer = vm.fork_answer, None
         return [answer] if w else answer
-    yield from vm.flush()
+    yield from vm.flush_for_child()
     from urltrap.machine.programs.perl import run_copy
 
     other, frames = _statements.twin(vm)

@@ -283,6 +283,19 @@ class Vm:
             if handle.pending:
                 yield from handle.flush(self)
 
+    def flush_for_child(self) -> Gen:
+        """`flush`, and give back what was read ahead of files: a program that is started reads on from there."""
+        yield from self.flush()
+        streams = [glob.io for glob in self.globs.values() if glob.io is not None]
+        for handle in {id(each): each for each in (*streams, *self.opened())}.values():
+            if handle.buffer and handle.fd >= 0:
+                try:
+                    self.p.seek(handle.fd, -len(handle.buffer), 1)
+                except SysError:
+                    continue  # a pipe or a terminal keeps it
+                handle.buffer.clear()
+                handle.ended = False
+
     def opened(self) -> list[Any]:
         """Streams that have no name of their own (open my $fh)."""
         return [handle for handle in self.children.get(-1, []) if handle.fd >= 0]
