@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from urltrap.model.base import Model
+from urltrap.model.proxies import Proxy
 
 _Listen = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\[\]:\s]*):\d{1,5}$")]
 
@@ -46,7 +47,7 @@ class PublicSettings(Model):
         default=False, description="whether it may stand on an address of a sensor, which unmasks the sensor"
     )
     names: list[str] = Field(default=[], description="further names that it is called by")
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: list[Proxy] = Field(
         default=[],
         description='proxies whose X-Forwarded-For counts for the limit on disputes, e.g. ["127.0.0.1"]',
     )
