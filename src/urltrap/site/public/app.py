@@ -80,10 +80,9 @@ def create_public_app(
     def prepare(snapshot: Snapshot) -> None:
         """Make what people look at before anybody can ask for it."""
         wanted = dict.fromkeys(("/", *(f"/{name}" for name in FIXED), *shelf.names()[-_PREPARED:]))
-        held = {
-            path: found for path in wanted if (found := made(path[1:] or "index.html", snapshot)) is not None
-        }
-        shelf.replace(snapshot.digest, held)
+        for path in wanted:
+            if (found := made(path[1:] or "index.html", snapshot)) is not None:
+                shelf.put(path, snapshot.digest, found)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

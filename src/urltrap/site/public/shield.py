@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -36,6 +36,7 @@ HEADERS = {
 FRESH_SECONDS = 60
 """For which readers and caches between them need not ask again."""
 _KEPT_BYTES = 48_000_000
+_SNAPSHOTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def _encoded(headers: dict[str, str]) -> tuple[tuple[bytes, bytes], ...]:
 
 
 class Shelf:
-    """Answers that are ready, of one snapshot: the ones asked for last, within a bound of memory.
+    """Answers that are ready, of the newest snapshot and the one before it (while one is made ready, readers still get
+    the other): the ones asked for last, within a bound of memory.
 
     `making` is held while one is made, so that of many who ask for the same page one waits for the machine and the
     others for him.
@@ -116,44 +118,43 @@ class Shelf:
     def __init__(self, most: int = _KEPT_BYTES) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._digest = ""
-        self._held: OrderedDict[str, Ready] = OrderedDict()
+        self._held: OrderedDict[str, OrderedDict[str, Ready]] = OrderedDict()
         self._bytes = 0
         self.making = threading.Lock()
 
-    def names(self) -> list[str]:
-        """What is held, the ones asked for last at the end."""
-        with self._lock:
-            return list(self._held)
-
-    def replace(self, digest: str, held: Mapping[str, Ready]) -> None:
-        """Hold these of another snapshot, and no others."""
-        with self._lock:
-            self._digest, self._held = digest, OrderedDict(held)
-            self._bytes = sum(len(ready.page.body) + len(ready.packed) for ready in held.values())
-
     def find(self, name: str, digest: str) -> Ready | None:
-        """The answer of that name, if it is of this snapshot."""
+        """The answer of that name, of the snapshot with this digest."""
         with self._lock:
-            if digest != self._digest:
-                return None
-            found = self._held.get(name)
-            if found is not None:
-                self._held.move_to_end(name)
+            held = self._held.get(digest)
+            found = held.get(name) if held is not None else None
+            if held is not None and found is not None:
+                held.move_to_end(name)
             return found
 
     def put(self, name: str, digest: str, ready: Ready) -> None:
-        """Keep an answer; those of another snapshot go."""
+        """Keep an answer."""
         with self._lock:
-            if digest != self._digest:
-                self._digest, self._bytes = digest, 0
-                self._held.clear()
-            if name not in self._held:
-                self._held[name] = ready
-                self._bytes += len(ready.page.body) + len(ready.packed)
-            while self._bytes > self._most and len(self._held) > 1:
-                _, gone = self._held.popitem(last=False)
-                self._bytes -= len(gone.page.body) + len(gone.packed)
+            held = self._held.get(digest)
+            if held is None:
+                held = self._held[digest] = OrderedDict()
+                while len(self._held) > _SNAPSHOTS:
+                    _, gone = self._held.popitem(last=False)
+                    self._bytes -= sum(map(_size, gone.values()))
+            if name not in held:
+                held[name] = ready
+                self._bytes += _size(ready)
+            while self._bytes > self._most and len(held) > 1:
+                _, least = held.popitem(last=False)
+                self._bytes -= _size(least)
+
+    def names(self) -> list[str]:
+        """What is held of the newest snapshot, the ones asked for last at the end."""
+        with self._lock:
+            return list(next(reversed(self._held.values()), {}))
+
+
+def _size(ready: Ready) -> int:
+    return len(ready.page.body) + len(ready.packed)
 
 
 class Shield:
