@@ -46,6 +46,9 @@ def test_a_command_line_does_what_the_real_one_did(box: Box, row: dict[str, obje
         ("printf '#!/usr/bin/perl\\nprint \"a @ARGV\\\\n\";' > x; chmod +x x; ./x 1 2", 0, "a 1 2\n"),
         ("perl -V:version", 0, "version='5.36.0';\n"),
         ("perl -e 'kill 15, $$; sleep 5'", 143, ""),
+        ("perl -e 'alarm 1; sleep 5'", 142, ""),
+        ("perl -e '$SIG{TERM} = \"IGNORE\"; sleep 3; print qq(done\\n)' & sleep 1; kill $!; wait", 0, "done\n"),
+        ("perl -e 'my $e = time + 20; use Socket; socket(S, PF_INET, SOCK_DGRAM, 17); while (time < $e) { send S, 1, 0, pack_sockaddr_in(9, inet_aton(q(192.0.2.1))) } print qq(over\\n)'", 0, "over\n"),
     ],
 )  # fmt: skip
 def test_it_sees_the_machine(box: Box, line: str, status: int, said: str) -> None:
@@ -138,7 +141,7 @@ def test_other_connections_are_told_of_and_never_made() -> None:
     flood = box.run(
         'perl -MSocket -e \'socket(S, PF_INET, SOCK_DGRAM, 17); for (1..500) { send(S, pack("a9", "x"), 0, pack_sockaddr_in(53, inet_aton("192.0.2.8"))) } print "sent\\n"\''
     )
-    assert flood.out == b"sent\n" and len(flood.facts(ForwardAsked)) == 64
+    assert flood.out == b"sent\n" and len(flood.facts(ForwardAsked)) == 4 and flood.seconds > 1
     name = box.run('perl -MIO::Socket -e \'IO::Socket::INET->new("irc.example:6667") or print "$@\\n"\'')
     assert name.out == b"IO::Socket::INET: Bad hostname 'irc.example'\n"
 

@@ -19,6 +19,7 @@ from urltrap.machine.api import (
 )
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs.perl import _eval, _places
+from urltrap.machine.programs.perl._attention import pause
 from urltrap.machine.programs.perl._functions import FUNCTIONS, function
 from urltrap.machine.programs.perl._handles import Handle, in_memory
 from urltrap.machine.programs.perl._values import (
@@ -372,9 +373,9 @@ def _select(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
         seconds = yield from _eval.ev(vm, f, n.b[3])
         ready = 0
         if seconds is not None:
-            yield from vm.p.sleep(max(0.0, float(num(seconds))))
+            yield from pause(vm, max(0.01, float(num(seconds))))
         elif (yield from _eval.ev(vm, f, n.b[0])) is None:
-            yield from vm.p.sleep(86_400.0)
+            yield from pause(vm, 86_400.0)
         else:
             ready = 1
         return [ready] if w else ready

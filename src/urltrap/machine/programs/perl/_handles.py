@@ -6,6 +6,7 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs.perl._attention import attend, patience
 from urltrap.machine.programs.perl._values import Gen, Scalar, string, to_bytes, whole
 
 if TYPE_CHECKING:
@@ -72,10 +73,15 @@ class Handle:
             return False
         if self.fd == 0 and vm.p.is_tty(0):
             yield from vm.flush()
+        if vm.alarm_at is not None or vm.trapped:
+            yield from attend(vm)
         try:
-            piece = yield from vm.p.read(self.fd, 65_536)
+            piece = yield from vm.p.read(self.fd, 65_536, timeout=patience(vm))
         except SysError as problem:
             vm.set_errno(problem)
+            if problem.errno in (errno.EINTR, errno.EAGAIN) and (vm.trapped or vm.alarm_at is not None):
+                yield from attend(vm)
+                return (yield from self._fill(vm)) if problem.errno == errno.EAGAIN else False
             return False
         if not piece:
             self.ended = not vm.p.is_tty(self.fd)

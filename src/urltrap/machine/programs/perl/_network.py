@@ -7,8 +7,8 @@ import errno
 from typing import Any
 
 from urltrap.machine.errors import STRERROR
-from urltrap.machine.programs._connecting import told
 from urltrap.machine.programs.perl import _files, _format, _sockets
+from urltrap.machine.programs.perl._attention import pause
 from urltrap.machine.programs.perl._files import glob_of, handle_of, keep
 from urltrap.machine.programs.perl._handles import Handle
 from urltrap.machine.programs.perl._library import plain
@@ -82,7 +82,7 @@ def _new(vm: Vm, args: list[Any], want: Any) -> Gen:
     if not resolve4(vm.p, host) and port not in (80, 8080):
         yield from _sockets.find_address(vm, host)
         if kind == 1:
-            told(vm.p, host, port)
+            _sockets.tell(vm, host, port)
         _refused(vm, f"Bad hostname '{host}'", errno.EINVAL)
         return None
     problem = yield from _sockets.connect_to(vm, handle, host, port, patience)
@@ -161,7 +161,7 @@ def _recv(vm: Vm, args: list[Any], want: Any) -> Gen:
     if handle is None or handle.socket is None:
         return None
     if handle.socket.kind != 1:
-        yield from vm.p.sleep(86_400.0)  # datagrams are never answered
+        yield from pause(vm, 86_400.0)  # datagrams are never answered
     text = yield from handle.sysread(vm, whole(values(args)[2]))
     args[1].set(text)
     return ""
@@ -192,7 +192,7 @@ def _layer(vm: Vm, handle: Handle, layer: Any = "") -> int:
 
 
 def _accept(vm: Vm, handle: Handle, *rest: Any) -> Gen:
-    yield from vm.p.sleep(86_400.0)  # nobody comes
+    yield from pause(vm, 86_400.0)  # nobody comes
     return None
 
 
@@ -295,8 +295,9 @@ def _io_select() -> dict[str, Native]:
             handle = handle_of(vm, each.v)
             if handle is not None and (handle.fd >= 0 or handle.buffer):
                 found.append(each.v)
-        if not found:
-            yield from vm.p.sleep(float(num(rest[0])) if rest and rest[0] is not None else 86_400.0)
+        if not found or (rest and rest[0] is not None and num(rest[0]) == 0):
+            # A program that asks again and again is served once in a while.
+            yield from pause(vm, max(0.05, float(num(rest[0]))) if rest and rest[0] is not None else 86_400.0)
         return found
 
     return {

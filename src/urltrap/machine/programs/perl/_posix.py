@@ -13,6 +13,7 @@ from typing import Any
 from urltrap.machine.programs._signals import NAMES
 from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.perl import _calls
+from urltrap.machine.programs.perl._attention import pause, set_alarm
 from urltrap.machine.programs.perl._library import plain
 from urltrap.machine.programs.perl._modules import Native, constants, module
 from urltrap.machine.programs.perl._values import (
@@ -149,9 +150,9 @@ def _errno() -> dict[str, Native]:
 
 @module("Time::HiRes", "", "time sleep usleep nanosleep gettimeofday tv_interval alarm ualarm")
 def _hires() -> dict[str, Native]:
-    def pause(scale: float) -> Native:
+    def pausing(scale: float) -> Native:
         def run(vm: Vm, seconds: Any = 0) -> Gen:
-            yield from vm.p.sleep(max(0.0, float(num(seconds)) * scale))
+            yield from pause(vm, max(0.0, float(num(seconds)) * scale))
             return seconds
 
         return plain(run)
@@ -171,9 +172,9 @@ def _hires() -> dict[str, Native]:
         return end[0] - start[0] + (end[1] - start[1]) / 1_000_000
 
     return {
-        "time": plain(lambda vm: vm.p.now()), "sleep": pause(1.0), "usleep": pause(1e-6), "nanosleep": pause(1e-9),
-        "gettimeofday": gettimeofday, "tv_interval": plain(interval), "alarm": plain(lambda vm, *v: 0),
-        "ualarm": plain(lambda vm, *v: 0),
+        "time": plain(lambda vm: vm.p.now()), "sleep": pausing(1.0), "usleep": pausing(1e-6), "nanosleep": pausing(1e-9),
+        "gettimeofday": gettimeofday, "tv_interval": plain(interval), "alarm": plain(set_alarm),
+        "ualarm": plain(lambda vm, v=0: set_alarm(vm, float(num(v)) / 1e6)),
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from urltrap.machine.errors import STRERROR, SysError
 from urltrap.machine.programs._connecting import PATIENCE, told
 from urltrap.machine.programs.perl import _eval
+from urltrap.machine.programs.perl._attention import pause
 from urltrap.machine.programs.perl._files import handle_node, handle_of, keep, new_handle
 from urltrap.machine.programs.perl._functions import FUNCTIONS, fixed, function, unary
 from urltrap.machine.programs.perl._handles import Handle
@@ -31,7 +32,10 @@ _SERVICES = {
     "domain": 53,
 }
 _PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "ip": 0}
-_MOST_DATAGRAMS = 64
+_MOST_TOLD, _MOST_PLACES = 4, 64
+"""How often one place is told of, and how many places."""
+_PACE = 0.01
+"""Seconds that a datagram takes that is not told of."""
 
 
 class Endpoint:
@@ -41,16 +45,14 @@ class Endpoint:
         self.kind, self.family = kind, family
         self.host, self.port = "", 0
         self.local_port = 0
-        self.told = 0
         self.connected = False
 
     def send(self, vm: Vm, handle: Handle, text: str, host: str = "", port: int = 0) -> Gen:
         """Send: a datagram is told of, what goes to a web server is written; the number of bytes, or None."""
         data = to_bytes(text)
         if self.kind != 1:
-            if self.told < _MOST_DATAGRAMS:
-                self.told += 1
-                told(vm.p, host or self.host, port or self.port, data)
+            if not tell(vm, host or self.host, port or self.port, data):
+                yield from pause(vm, _PACE)  # a flood lasts as long as it was to last
             yield from vm.p.tick(20 + (len(data) >> 6))
             return len(data)
         if not self.connected:
@@ -65,11 +67,21 @@ class Endpoint:
         return len(data)
 
 
+def tell(vm: Vm, host: str, port: int, data: bytes = b"") -> bool:
+    """Journal where a program wanted to; False where it was told of often enough already."""
+    times = vm.told.get((host, port), 0)
+    if times >= _MOST_TOLD or len(vm.told) >= _MOST_PLACES:
+        return False
+    vm.told[(host, port)] = times + 1
+    told(vm.p, host, port, data)
+    return True
+
+
 def find_address(vm: Vm, host: str) -> Gen:
     """The address of a name; empty, after a while, where no server tells."""
     found = resolve4(vm.p, host)
     if not found:
-        yield from vm.p.sleep(PATIENCE)
+        yield from pause(vm, PATIENCE)
     return found
 
 
@@ -85,11 +97,11 @@ def connect_to(vm: Vm, handle: Handle, host: str, port: int, patience: float | N
         if reach(vm.p, address, port) != "open":
             return errno.ECONNREFUSED
     elif port not in _WEB:
-        told(vm.p, host, port)
+        tell(vm, host, port)
         verdict = reach(vm.p, address, port) if address else "unreachable"
         if verdict == "refused":
             return errno.ECONNREFUSED
-        yield from vm.p.sleep(min(PATIENCE, PATIENCE if patience is None else patience))
+        yield from pause(vm, min(PATIENCE, PATIENCE if patience is None else patience))
         return (
             errno.ETIMEDOUT
             if patience is not None and patience < PATIENCE
@@ -178,7 +190,7 @@ def _recv(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
         fail(vm, errno.ENOTCONN)
         return [None] if w else None
     if handle.socket.kind != 1:
-        yield from vm.p.sleep(86_400.0)
+        yield from pause(vm, 86_400.0)
     place.set((yield from handle.sysread(vm, size)))
     return [""] if w else ""
 
@@ -204,7 +216,7 @@ def _accepted(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
 
 @function("accept")
 def _accept(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
-    yield from vm.p.sleep(86_400.0)  # nobody comes
+    yield from pause(vm, 86_400.0)  # nobody comes
     return [""] if w else ""
 
 

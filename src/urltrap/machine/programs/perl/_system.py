@@ -11,6 +11,7 @@ from urltrap.machine.errors import STRERROR, SysError
 from urltrap.machine.programs._signals import number_of
 from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.perl import _eval, _statements
+from urltrap.machine.programs.perl._attention import attend, pause, set_alarm
 from urltrap.machine.programs.perl._files import command_words
 from urltrap.machine.programs.perl._functions import fixed, function, listy, unary
 from urltrap.machine.programs.perl._handles import status_word
@@ -136,6 +137,7 @@ def _kill(vm: Vm, args: list[Any]) -> Gen:
     name = string(args[0] if args else None)
     group = name.startswith("-")
     name = name.lstrip("-").removeprefix("SIG")
+    yield from attend(vm)
     signal = int(name) if name.isdecimal() else number_of(name)
     if signal is None:
         raise vm.die(f'Unrecognized signal name "{name}"')
@@ -148,19 +150,20 @@ def _kill(vm: Vm, args: list[Any]) -> Gen:
         except SysError as problem:
             vm.set_errno(problem)
     yield from vm.p.tick(1)
+    yield from attend(vm)
     return done
 
 
 @fixed("sleep")
 def _sleep(vm: Vm, seconds: Any = 86_400) -> Gen:
-    yield from vm.p.sleep(max(0.0, float(whole(seconds))))
-    return whole(seconds)
+    began = vm.p.now()
+    yield from pause(vm, max(0.0, float(whole(seconds))))
+    return int(vm.p.now() - began + 0.5)
 
 
 @fixed("alarm")
 def _alarm(vm: Vm, seconds: Any = 0) -> int:
-    """No signal comes: what would wait for longer ends with its own time limit."""
-    return 0
+    return set_alarm(vm, seconds)
 
 
 @function("time")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from urltrap.machine.api import Process, decode
 from urltrap.machine.errors import STRERROR, BudgetError, SysError
+from urltrap.machine.programs.perl._attention import attend
 from urltrap.machine.programs.perl._values import (
     LARGEST,
     Array,
@@ -81,6 +82,9 @@ class Vm:
         self.fork_answer: Any = None
         self.eval_places: list[tuple[int, int]] = []
         self.seeded: int | None = None
+        self.alarm_at: float | None = None
+        self.trapped: dict[int, str] = {}
+        self.told: dict[tuple[str, int], int] = {}
         self.started = p.now()
         self.state: dict[tuple[int, int], Any] = {}
 
@@ -103,6 +107,8 @@ class Vm:
         if self.since_census > _CENSUS_STEPS or self.grown > _CENSUS_BYTES:
             self.census()
         yield from self.p.tick(steps)
+        if self.alarm_at is not None or "main::SIG" in self.hashes:
+            yield from attend(self)
 
     def grow(self, amount: int) -> None:
         """A large value was made; the program ends where it is too large."""
