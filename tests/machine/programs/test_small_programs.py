@@ -34,10 +34,10 @@ def box() -> Box:
         ("visudo -c", 0, "/etc/sudoers: parsed OK\n/etc/sudoers.d/README: parsed OK\n"),
         ("cp /etc/sudoers s; echo 'ab cd' >> s; visudo -cf s", 1, "s:55:6: syntax error\nab cd\n     ^\n"),
         ("ssh-add -l", 2, "Could not open a connection to your authentication agent.\n"),
-        ("ssh-keygen -t bla", 255, "unknown key type bla\n"),
-        ("ssh-keygen -t rsa -b 512", 255, "Invalid RSA key length: minimum is 1024 bits\n"),
-        ("ssh-keygen -y -f /nope", 255, "/nope: No such file or directory\n"),
-        ("ssh-keygen -R host", 255, "Cannot stat /root/.ssh/known_hosts: No such file or directory\n"),
+        ("ssh-keygen -t bla", 255, "unknown key type bla\r\n"),
+        ("ssh-keygen -t rsa -b 512", 255, "Invalid RSA key length: minimum is 1024 bits\r\n"),
+        ("ssh-keygen -y -f /nope", 255, "/nope: No such file or directory\r\n"),
+        ("ssh-keygen -R host", 255, "Cannot stat /root/.ssh/known_hosts: No such file or directory\r\n"),
         ("ls --help | head -1", 0, "Usage: ls [OPTION]... [FILE]...\n"),
         ("col < /dev/null", 0, ""),
         ("bridge -V", 0, "bridge utility, 6.1.0\n"),
@@ -158,8 +158,13 @@ def test_namespaces_groups_and_held_packages() -> None:
     rows = box.run("lsns").out.decode().splitlines()
     assert rows[0].split() == ["NS", "TYPE", "NPROCS", "PID", "USER", "COMMAND"] and len(rows) == 9
     assert rows[1].split()[:2] == ["4026531834", "time"] and rows[1].endswith(" root /sbin/init")
-    assert box.run("newgrp nosuch; newgrp sudo < /dev/null; echo $?").err == b"newgrp: group 'nosuch' does not exist\n"
-    said = box.run("apt-mark hold bash; apt-mark showhold; apt-mark unhold bash; apt-mark showhold; apt-mark hold nope")
+    assert (
+        box.run("newgrp nosuch; newgrp sudo < /dev/null; echo $?").err
+        == b"newgrp: group 'nosuch' does not exist\n"
+    )
+    said = box.run(
+        "apt-mark hold bash; apt-mark showhold; apt-mark unhold bash; apt-mark showhold; apt-mark hold nope"
+    )
     assert said.out == b"bash set on hold.\nbash\nCanceled hold on bash.\n"
     assert said.err == b"E: Unable to locate package nope\nE: No packages found\n"
 

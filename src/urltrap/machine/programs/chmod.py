@@ -85,7 +85,7 @@ def _chmod(c: Cmd) -> Run:
         return (yield from c.usage("missing operand" if not c.bb else ""))
     if reference is not None:
         try:
-            text = oct(c.p.fs.stat(reference).mode & 0o7777)[2:]
+            text = f"{c.p.fs.stat(reference).mode & 0o7777:05o}"  # five digits take marks away, too
         except SysError as problem:
             yield from c.warn(f"failed to get attributes of {c.quoted(reference)}: {problem.words}")
             return 1

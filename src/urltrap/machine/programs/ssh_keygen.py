@@ -40,7 +40,7 @@ def ssh_keygen(p: Process) -> Run:
         return (yield from _usage(p, f"{p.argv[0]}: {text}".replace("'", "")))
     options = {letter.lstrip("-"): value for letter, value in found}
     if args:
-        yield from p.err("Too many arguments.\n")
+        yield from p.err("Too many arguments.\r\n")
         return (yield from _usage(p))
     if "l" in options or "B" in options:
         return (yield from _fingerprint(p, options))
@@ -74,23 +74,23 @@ def _generate(p: Process, options: dict[str, str]) -> Run:
         kind, kind
     )
     if kind not in _KINDS:
-        yield from p.err(f"unknown key type {options.get('t', '')}\n")
+        yield from p.err(f"unknown key type {options.get('t', '')}\r\n")
         return 255
     bits = _BITS[kind]
     if "b" in options:
         given = options["b"]
         if not given.isdecimal() or not 0 < int(given[:9]) < 100_000:
-            yield from p.err(f"Bits has bad value {given} (too small)\n")
+            yield from p.err(f"Bits has bad value {given} (too small)\r\n")
             return 255
         bits = int(given) if kind != "ed25519" else bits
     if kind == "rsa" and bits < 1024:
-        yield from p.err("Invalid RSA key length: minimum is 1024 bits\n")
+        yield from p.err("Invalid RSA key length: minimum is 1024 bits\r\n")
         return 255
     if kind == "rsa" and bits > 16_384:
-        yield from p.err("Invalid RSA key length: maximum is 16384 bits\n")
+        yield from p.err("Invalid RSA key length: maximum is 16384 bits\r\n")
         return 255
     if kind == "ecdsa" and bits not in (256, 384, 521):
-        yield from p.err("Invalid ECDSA key length: valid lengths are 256, 384 or 521 bits\n")
+        yield from p.err("Invalid ECDSA key length: valid lengths are 256, 384 or 521 bits\r\n")
         return 255
     quiet = "q" in options
     if not quiet:
@@ -105,7 +105,7 @@ def _generate(p: Process, options: dict[str, str]) -> Run:
         try:
             p.fs.mkdir(folder, 0o700)
         except SysError as problem:
-            yield from p.err(f"Could not create directory '{folder}': {problem.words}\n")
+            yield from p.err(f"Could not create directory '{folder}': {problem.words}\r\n")
         else:
             if not quiet:
                 yield from p.out(f"Created directory '{folder}'.\n")
@@ -131,14 +131,14 @@ def _generate(p: Process, options: dict[str, str]) -> Run:
         p.fs.write(path, key.private(passphrase, p.random_bytes), mode=0o600)
         p.fs.chmod(path, 0o600)
     except SysError as problem:
-        yield from p.err(f'Saving key "{path}" failed: {problem.words}\n')
+        yield from p.err(f'Saving key "{path}" failed: {problem.words}\r\n')
         return 1
     if not quiet:
         yield from p.out(f"Your identification has been saved in {path}\n")
     try:
         p.fs.write(f"{path}.pub", encode(key.line + "\n"), mode=0o644)
     except SysError as problem:
-        yield from p.err(f"Unable to save public key to {path}.pub: {problem.words}\n")
+        yield from p.err(f"Unable to save public key to {path}.pub: {problem.words}\r\n")
         return 1
     if not quiet:
         yield from p.out(
@@ -191,10 +191,10 @@ def _fingerprint(p: Process, options: dict[str, str]) -> Run:
     try:
         lines = yield from _read_public(p, path)
     except SysError as problem:
-        yield from p.err(f"{p.argv[0]}: {path}: {problem.words}\n")
+        yield from p.err(f"{p.argv[0]}: {path}: {problem.words}\r\n")
         return 255
     if not lines:
-        yield from p.err(f"{path} is not a public key file.\n")
+        yield from p.err(f"{path} is not a public key file.\r\n")
         return 255
     for line in lines:
         kind, blob, comment = keys.parse_line(line)  # type: ignore[misc]
@@ -212,7 +212,7 @@ def _public(p: Process, options: dict[str, str]) -> Run:
     try:
         data = decode(p.fs.read(path, 1_000_000))
     except SysError as problem:
-        yield from p.err(f"{path}: {problem.words}\n")
+        yield from p.err(f"{path}: {problem.words}\r\n")
         return 255
     stat = p.fs.stat(path)
     if stat.mode & 0o077 and p.uid == stat.uid:
@@ -240,7 +240,7 @@ def _hosts(p: Process, options: dict[str, str]) -> Run:
         lines = decode(p.fs.read(path, 1_000_000)).splitlines()
     except SysError as problem:
         what = "mkstemp" if problem.errno != errno.ENOENT else ""
-        words = f"Cannot stat {path}: {problem.words}\n" if not what else f"{what}: {problem.words}\n"
+        words = f"Cannot stat {path}: {problem.words}\r\n" if not what else f"{what}: {problem.words}\n"
         yield from p.err(words)
         return 255
     kept, hit = [], False
@@ -293,7 +293,7 @@ def _host_keys(p: Process) -> Run:
             p.fs.write(path, key.private("", p.random_bytes), mode=0o600)
             p.fs.write(f"{path}.pub", encode(key.line + "\n"))
         except SysError as problem:
-            yield from p.err(f'Saving key "{path}" failed: {problem.words}\n')
+            yield from p.err(f'Saving key "{path}" failed: {problem.words}\r\n')
             return 1
     if begun:
         yield from p.out("\n")

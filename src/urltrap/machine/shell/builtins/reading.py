@@ -373,6 +373,9 @@ def mapfile(sh: Shell, argv: list[str]) -> Gen[int]:
     if not NAME.fullmatch(name):
         yield from sh.complain(f"`{name}': not a valid identifier", argv[0])
         return 1
+    if fd not in sh.p.fds:
+        yield from sh.complain(f"{fd}: invalid file descriptor: Bad file descriptor", argv[0])
+        return 1
     lines: dict[int, str] = {}
     number = 0
     while not count or len(lines) < count:

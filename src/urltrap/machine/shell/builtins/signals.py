@@ -100,6 +100,9 @@ def trap(sh: Shell, argv: list[str]) -> Gen[int]:
     return status
 
 
+_USAGE = "kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]\n"
+
+
 @builtin("kill")
 def kill(sh: Shell, argv: list[str]) -> Gen[int]:
     """Send signals to processes and jobs."""
@@ -107,8 +110,7 @@ def kill(sh: Shell, argv: list[str]) -> Gen[int]:
     number = 15
     if not words:
         if sh.dialect.bash:
-            yield from sh.p.err("kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l "
-                                "[sigspec]\n")  # fmt: skip
+            yield from sh.p.err(_USAGE)
             return 2
         if sh.dialect.name == "dash":
             yield from sh.complain("Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or\n"
@@ -135,6 +137,9 @@ def kill(sh: Shell, argv: list[str]) -> Gen[int]:
         number, words = found, words[1:]
         if words[:1] == ["--"]:
             words = words[1:]
+    if not words and sh.dialect.bash:
+        yield from sh.p.err(_USAGE)
+        return 2
     status = 0
     for word in words:
         status = (yield from _one(sh, word, number)) or status
