@@ -1,32 +1,22 @@
-// Charts: the part of ECharts that the site uses, and uPlot for long timelines.
-import uPlot from "uplot";
-import { BarChart, LineChart, MapChart } from "echarts/charts";
+// Charts: the part of ECharts that the site uses; what is named here is what every overview has to load.
+import { BarChart, MapChart } from "echarts/charts";
 import {
-  AriaComponent,
-  DataZoomComponent,
-  DatasetComponent,
-  GeoComponent,
   GridComponent,
-  LegendComponent,
+  LegendPlainComponent,
   TooltipComponent,
-  VisualMapComponent,
+  VisualMapContinuousComponent,
 } from "echarts/components";
 import * as echarts from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 
 echarts.use([
-  AriaComponent,
   BarChart,
-  DataZoomComponent,
-  DatasetComponent,
-  GeoComponent,
   GridComponent,
-  LegendComponent,
-  LineChart,
+  LegendPlainComponent,
   MapChart,
   SVGRenderer,
   TooltipComponent,
-  VisualMapComponent,
+  VisualMapContinuousComponent,
 ]);
 
 // The page's colours, light or dark, are those of its style sheet.
@@ -121,4 +111,4 @@ export function mountAll(root = document) {
 document.addEventListener("htmx:load", (event) => mountAll(event.detail.elt));
 mountAll();
 
-export { echarts, uPlot };
+export { echarts };

@@ -228,7 +228,6 @@ def test_every_bundled_package_has_its_licence_beside_it() -> None:
         "echarts",
         "htmx.org",
         "topojson-client",
-        "uplot",
         "world-atlas",
     ):
         assert re.search(rf"^{re.escape(name)} \d+\.\d+\.\d+ \(\S", text, re.MULTILINE)

@@ -37,6 +37,8 @@ FOCUSED = """() => {
 WIDE: Any = {"width": 1360, "height": 900}
 BUDGET = 400_000
 """Bytes of the overview's first load."""
+LONGEST_PAGE = 100_000
+"""Of which the page itself may have so many; it is not packed."""
 
 
 @pytest.fixture(scope="module")
@@ -200,4 +202,6 @@ def test_the_overview_is_within_its_budget_of_bytes(browser: Browser, window: Pa
     page.wait_for_selector("#timeline svg path", state="attached")
     context.close()
     assert any("/static/build/map-" in name for name in sizes) and f"{site}/?range=7d" in sizes
-    assert sum(sizes.values()) <= BUDGET, sizes
+    page_itself = sizes.pop(f"{site}/?range=7d")
+    # The page grows with what attackers do, up to its lists' ends; what is loaded beside it does not.
+    assert page_itself <= LONGEST_PAGE and sum(sizes.values()) <= BUDGET - LONGEST_PAGE, (page_itself, sizes)
