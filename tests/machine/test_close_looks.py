@@ -103,3 +103,18 @@ def test_a_visit_is_in_the_records_afterwards() -> None:
     shown = visit.exec("last -n 1; journalctl -u ssh | grep -c 'Accepted password for root from 192.0.2.7 '")
     assert re.search(r"^root +pts/0 +192.0.2.7 +\w{3} \w{3} .* - \d\d:\d\d +\(00:02\)$", shown, re.M)
     assert shown.endswith("\n2\n")
+
+
+@pytest.mark.parametrize(("kind", "where"), [("debian-12", "/root"), ("busybox-mips", "/tmp")])
+def test_what_is_written_is_missing_from_the_free_space_until_it_is_removed(kind: Kind, where: str) -> None:
+    box = Box(kind)
+    used = f"df -k {where} | tail -n 1 | awk '{{print $3, $4}}'"
+    before, after, again = (
+        [int(word) for word in said(box, line + used).split()]
+        for line in (
+            "",
+            f"dd if=/dev/zero of={where}/big bs=1024 count=8192 2> /dev/null; ",
+            f"rm {where}/big; ",
+        )
+    )
+    assert (after[0] - before[0], before[1] - after[1]) == (8192, 8192) and again == before

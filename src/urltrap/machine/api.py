@@ -226,6 +226,8 @@ class Process(Protocol):
     def sethostname(self, name: str) -> None: ...
 
     @property
+    def grown(self) -> int: ...  # bytes that files take more than when the machine was installed
+    @property
     def settings(self) -> dict[str, str]: ...  # what was written to /proc/sys since the start
 
     # time and chance

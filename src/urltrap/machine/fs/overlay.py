@@ -21,6 +21,7 @@ from urltrap.machine.power import PowerPlan
 from urltrap.machine.units import UnitRun, dump_units, load_units
 
 GONE = -1
+_BLOCK = 4096
 """In `Overlay.entries`: the name of the image is hidden."""
 
 _MAGIC = b"URLTRAP-OVERLAY-1\n"
@@ -87,6 +88,18 @@ class Overlay:
             or self.left
             or self.settings
         )
+
+    def grown(self) -> int:
+        """Bytes that files take more (or less) than in the image, as statfs(2) would count them."""
+        total = 0
+        shipped = self.image.nodes
+        for node in self.nodes.values():
+            if node.mode & S_IFMT != S_IFREG:
+                continue
+            before = shipped[node.number].content if node.number < len(shipped) else None
+            for content, sign in ((node.content if node.nlink > 0 else None, 1), (before, -1)):
+                total += sign * -(-getattr(content, "size", 0) // _BLOCK) * _BLOCK
+        return total
 
     def charge(self, amount: int) -> None:
         """Take `amount` bytes of the quota (negative: give back); SysError ENOSPC where it is used up."""

@@ -139,6 +139,11 @@ class ProcessState:
         return self.job.connection
 
     @property
+    def grown(self) -> int:
+        """Bytes that the file system holds more than when the machine was installed."""
+        return self.kernel.tree.overlay.grown()
+
+    @property
     def settings(self) -> dict[str, str]:
         """What was written to /proc/sys since the start."""
         return self.kernel.tree.overlay.settings

@@ -25,7 +25,7 @@ def mount_of(p: Process, path: str) -> MountPoint:
     real = p.fs.realpath(path)
     p.fs.stat(path)
     best = p.persona.root
-    for mount in p.persona.mounts:
+    for mount in mounts_now(p):
         inside = real == mount.point or real.startswith(mount.point.rstrip("/") + "/")
         if inside and len(mount.point) >= len(best.point):
             best = mount
@@ -60,7 +60,7 @@ def df(p: Process) -> Run:
                 yield from p.err(f"{p.argv[0]}: {operand}: {error.words}\n")
                 status = 1
     else:
-        chosen = [each for each in p.persona.mounts if given & {"a", "--all"} or each.fstype not in _PSEUDO]
+        chosen = [each for each in mounts_now(p) if given & {"a", "--all"} or each.fstype not in _PSEUDO]
         chosen = [each for each in chosen if each.size_kb or given & {"a", "--all"}]
     chosen = [each for each in chosen if (not only or each.fstype in only) and each.fstype not in never]
     if not chosen:
@@ -72,6 +72,22 @@ def df(p: Process) -> Run:
         return status
     yield from p.out(_table(chosen, given, options))
     return status
+
+
+def mounts_now(p: Process) -> list[MountPoint]:
+    """The persona's file systems, the one that takes what is written with what was written since."""
+    kilobytes, grows = p.grown // 1024, "/" if p.persona.is_server else "/tmp"
+    return [
+        each.model_copy(
+            update={
+                "used_kb": max(0, min(each.size_kb, each.used_kb + kilobytes)),
+                "available_kb": max(0, each.available_kb - kilobytes),
+            }
+        )
+        if each.point == grows
+        else each
+        for each in p.persona.mounts
+    ]
 
 
 def _percent(used: int, available: int) -> str:
