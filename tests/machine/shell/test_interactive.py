@@ -200,3 +200,10 @@ def test_history_expansion_cannot_fill_the_memory() -> None:
     typist.type(b": " + b"x" * 60_000 + b"\r")
     typist.type(b"!!" * 30_000 + b"\r")
     assert [fact["what"] for fact in typist.box.facts(BudgetSpent)] == ["line length"]
+
+
+def test_words_of_the_history_cannot_keep_the_shell_busy() -> None:
+    typist = Typist("bash")
+    typist.type(b": " + b"x " * 30_000 + b"\r")
+    typist.type(b"!!:7" * 30_000 + b"\r")
+    assert [fact["what"] for fact in typist.box.facts(BudgetSpent)] == ["line length"]

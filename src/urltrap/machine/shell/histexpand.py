@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from urltrap.machine.errors import BudgetError
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 
 _MAX_EXPANDED = 4_000_000
 """Characters of a line after expansion: a screen of ``!!`` multiplies the last line by thousands."""
+_DESIGNATOR = re.compile(r":(?:\d+|[\^$])-(?:\d+|\$)?|:-(?:\d+|\$)|:\d+\*?|:?[\^$*]")
+_MODIFIER = re.compile(
+    r":(?P<all>[gaG]?)(?P<letter>[htreqp]|s(?P<mark>[^\w\s])(?P<old>[^\n]*?)(?P=mark)(?P<new>[^\n]*?)(?:(?P=mark)|(?=\n)|$))"
+)
+_WORDS = re.compile(r"""(?:[^\s'"\\;|&<>()]|\\.|'[^']*'|"(?:\\.|[^"\\])*")+|[;|&<>()]+""", re.DOTALL)
 _STOPS = frozenset(" \t\n;|&()<>:^$*\"'")
 
 
@@ -45,11 +51,11 @@ def expand_history(sh: Shell, line: str) -> str | Exception:
             out.append(char)
             pos += 1
             continue
-        found = _event(sh, line, pos)
+        found = _event(sh, line, pos, out)
         if isinstance(found, Exception):
             return found
-        text, pos = found
-        added += len(text)
+        text, pos, cost = found
+        added += max(len(text), cost)
         if added > _MAX_EXPANDED:
             raise BudgetError("line length", _MAX_EXPANDED)
         out.append(text)
@@ -64,27 +70,31 @@ def _quick(sh: Shell, line: str) -> str | Exception:
     return sh.history[-1].replace(old, new, 1) + "\n"
 
 
-def _event(sh: Shell, line: str, pos: int) -> tuple[str, int] | Exception:
+def _event(sh: Shell, line: str, pos: int, before: list[str]) -> tuple[str, int, int] | Exception:
+    """What the designator at `pos` stands for, where it ends, and how many characters were looked at for it.
+
+    `before`: the pieces of the line up to it, expanded.
+    """
     history = sh.history
     following = line[pos + 1]
+    size = len(line.rstrip("\n"))
     if following == "!":
         end = pos + 2
         event = history[-1] if history else None
+    elif following == "#":
+        end = pos + 2
+        event = "".join(before)
     elif following in "$^*:":
+        end = pos + 1
         event = history[-1] if history else None
         if event is None:
             return ValueError(f"!{following}: event not found")
-        words = event.split()
-        if following == ":":
-            return event, pos + 1
-        picked = {"$": words[-1:], "^": words[1:2], "*": words[1:]}[following]
-        return " ".join(picked), pos + 2
     elif following == "?":
         end = line.find("?", pos + 2)
-        end = len(line.rstrip("\n")) if end < 0 else end
+        end = size if end < 0 else end
         part = line[pos + 2 : end]
         event = next((item for item in reversed(history) if part in item), None)
-        end = min(end + 1, len(line.rstrip("\n")))
+        end = min(end + 1, size)
     else:
         end = pos + 1
         if line[end] == "-":
@@ -100,6 +110,57 @@ def _event(sh: Shell, line: str, pos: int) -> tuple[str, int] | Exception:
             event = next((item for item in reversed(history) if item.startswith(name)), None)
     if event is None:
         return ValueError(f"{line[pos:end].rstrip()}: event not found")
-    if line[end : end + 2] == ":p":
-        end += 2
-    return event, end
+    picked = _picked(event, line, end)
+    if isinstance(picked, Exception):
+        return picked
+    done = _modified(*picked, line)
+    return done if isinstance(done, Exception) else (*done, len(event))
+
+
+def _picked(event: str, line: str, at: int) -> tuple[str, int] | Exception:
+    """The words that ``:2``, ``:1-3``, ``^``, ``$`` or ``*`` choose, else all."""
+    found = _DESIGNATOR.match(line, at)
+    if found is None:
+        return event, at
+    words = _WORDS.findall(event)
+    last = len(words) - 1
+    text = found[0].removeprefix(":")
+    if text == "*":
+        return " ".join(words[1:]), found.end()
+    first, dash, second = (text.removesuffix("*"), "-", "$") if text.endswith("*") else text.partition("-")
+    low = _index(first or "0", last)
+    high = _index(second, last) if second else (last - 1 if dash else low)
+    if not 0 <= low <= high <= last:
+        return ValueError(f"{found[0]}: bad word specifier")
+    return " ".join(words[low : high + 1]), found.end()
+
+
+def _index(text: str, last: int) -> int:
+    return {"^": 1, "$": last}[text] if text in "^$" else int(text[:6])
+
+
+def _modified(text: str, at: int, line: str) -> tuple[str, int] | Exception:
+    """``:h``, ``:t``, ``:r``, ``:e``, ``:s/old/new/``, ``:gs…``, ``:q``; ``:p`` only prints in the real one."""
+    while found := _MODIFIER.match(line, at):
+        letter, everywhere = found["letter"][0], bool(found["all"])
+        folder, slash, name = text.rpartition("/")
+        stem, dot, suffix = text.rpartition(".")
+        if letter == "h":
+            text = folder if slash else text
+        elif letter == "t":
+            text = name
+        elif letter == "r":
+            text = stem if dot else text
+        elif letter == "e":
+            text = dot + suffix if dot else text
+        elif letter == "q":
+            text = "'" + text.replace("'", "'\\''") + "'"
+        elif letter == "s":
+            old, new = found["old"], found["new"]
+            if old not in text:
+                return ValueError(f"{found[0].rstrip()}: substitution failed")
+            if text.count(old) * len(new) > _MAX_EXPANDED:
+                raise BudgetError("line length", _MAX_EXPANDED)
+            text = text.replace(old, new, -1 if everywhere else 1)
+        at = found.end()
+    return text, at
