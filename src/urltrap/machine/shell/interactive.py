@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import decode, encode
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _MAX_FILE = 1_000_000
 _SYSTEM_FILES = ("/etc/profile", "/etc/profile.d", "/etc/bash.bashrc")
 _MAX_HISTORY = 1000
+_SHARED_HISTORY = 16_384
+"""Bytes of a history file whose lines are shared between shells."""
 _MAX_ENTERED = 65_536
 """Bytes of an entered line that are recorded."""
 
@@ -97,6 +100,13 @@ def _read(sh: Shell, path: str) -> Gen[bool]:
     return True
 
 
+@lru_cache(maxsize=64)
+def _history_lines(data: bytes) -> tuple[str, ...]:
+    """The lines of a history file; shells that read the same one share them."""
+    lines = [line for line in decode(data).split("\n") if line and not line.startswith("#")]
+    return tuple(lines[-_MAX_HISTORY:])
+
+
 def load_history(sh: Shell) -> None:
     """The lines of $HISTFILE."""
     path = sh.getvar("HISTFILE")
@@ -106,9 +116,9 @@ def load_history(sh: Shell) -> None:
         data = sh.p.fs.read(path, _MAX_FILE)
     except SysError:
         return
-    sh.history = [line for line in decode(data).split("\n") if line and not line.startswith("#")][
-        -_MAX_HISTORY:
-    ]
+    sh.history = list(
+        _history_lines(data) if len(data) <= _SHARED_HISTORY else _history_lines.__wrapped__(data)
+    )
     sh.extra["history_saved"] = len(sh.history)
 
 
