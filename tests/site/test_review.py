@@ -114,8 +114,10 @@ def test_a_decision_leads_nowhere_else_and_must_be_one(office: House) -> None:
     away = form(client, "/review", path, decision="leave", back="//evil.example")
     assert away.headers["location"] == "/"
     assert form(client, "/review", path, decision="withdrawn").headers["location"] == f"/urls/{row.id}"
+    assert "as soon as the pipeline" in client.get(f"/urls/{row.id}").text
     assert client.get(path).headers["location"] == f"/urls/{row.id}"
     assert [event.decision for event in journal(office)] == ["leave", "withdrawn"]
+    assert "as soon as the pipeline" not in client.get(f"/urls/{row.id}").text, "it has read it"
 
 
 def test_a_viewer_decides_nothing_and_is_told_which_role_does(office: House) -> None:
