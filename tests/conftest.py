@@ -24,7 +24,7 @@ settings.load_profile("urltrap")
 
 ROOT = Path(__file__).resolve().parent.parent
 
-MEASURED = ("wire", "machine", "recover", "analysis", "judge", "golden")
+MEASURED = ("model", "wire", "machine", "recover", "analysis", "judge", "golden")
 """Folders whose tests count for the coverage of the pure rooms."""
 
 WAITING = ("e2e", "crash", "backup", "pipeline", "intel", "site")
