@@ -90,6 +90,14 @@ async def test_what_is_wrong_is_said(body: bytes, lets_in: bool, problem: str) -
     assert "the connection failed" in await visit(CANARY, address, 0)
 
 
+async def test_where_machines_have_no_network_it_only_runs_a_command() -> None:
+    server, address, _, asked = await serving(b"something else\n")
+    problem = await visit(CANARY, address, 0, fetches=False)
+    assert "not what it asked for" in problem and "fetcher" not in problem
+    assert asked[0].startswith("echo ") and "http" not in asked[0]
+    server.close()
+
+
 def test_each_installation_has_another_one() -> None:
     other = Canary.of(b"t" * 32)
     assert other.password != CANARY.password and other.host != CANARY.host

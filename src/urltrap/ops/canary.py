@@ -44,10 +44,12 @@ def ssh_address(status: Path) -> tuple[str, int] | None:
     return None
 
 
-async def visit(canary: Canary, address: tuple[str, int], turn: int) -> str:
-    """One visit; "" where all was well, else what was not."""
+async def visit(canary: Canary, address: tuple[str, int], turn: int, *, fetches: bool = True) -> str:
+    """One visit; "" where all was well, else what was not. `fetches`: whether its machine has a network."""
     token = os.urandom(6).hex()
-    command = f"wget -q -O - http://{canary.host}/{token}"
+    command, expected = f"wget -q -O - http://{canary.host}/{token}", CANARY_BODY
+    if not fetches:
+        command, expected = f"echo {token}", token.encode() + b"\n"
     try:
         async with asyncio.timeout(PATIENCE), asyncssh.connect(
             *address, local_addr=(canary.address(turn), 0), username=USER, password=canary.password.decode(),
@@ -60,16 +62,26 @@ async def visit(canary: Canary, address: tuple[str, int], turn: int) -> str:
         return "it was not let in"
     except (OSError, asyncssh.Error) as error:
         return f"the connection failed: {error}"[:300]
-    if result.stdout != CANARY_BODY:
+    if result.stdout != expected:
         got = len(result.stdout or b"")
-        return f"it got in, but not its file ({got} bytes came, status {result.exit_status}); does the fetcher run?"
+        hint = "; does the fetcher run?" if fetches else ""
+        return f"it got in, but not what it asked for ({got} bytes came, status {result.exit_status}){hint}"
     return ""
 
 
 async def run_canary(
-    settings: CanarySettings, canary: Canary, data: Path, status: Path, stop: asyncio.Event
+    settings: CanarySettings,
+    canary: Canary,
+    data: Path,
+    status: Path,
+    stop: asyncio.Event,
+    *,
+    fetches: bool = True,
 ) -> None:
-    """Visit until `stop`, and write down how it went; a trap that does not listen yet is waited for."""
+    """Visit until `stop`, and write down how it went; a trap that does not listen yet is waited for.
+
+    `fetches`: whether attackers' machines have a network (boxes of the sandbox have none).
+    """
     last = line_state(data).visit
     turn = 0
     pause = _FIRST_AFTER
@@ -82,7 +94,9 @@ async def run_canary(
         if address is None and turn == 0:
             continue
         started = time.monotonic()
-        problem = "the SSH sensor does not listen" if address is None else await visit(canary, address, turn)
+        problem = "the SSH sensor does not listen"
+        if address is not None:
+            problem = await visit(canary, address, turn, fetches=fetches)
         turn += 1
         now = datetime.now(UTC)
         if problem and (last is None or problem != last.problem):

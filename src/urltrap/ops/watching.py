@@ -52,7 +52,10 @@ async def run_watch(
     since = datetime.now(UTC)
     visits: asyncio.Task[None] | None = None
     if canary is not None and settings.canary.enabled and settings.sensors.ssh.enabled:
-        visits = asyncio.ensure_future(run_canary(settings.canary, canary, folder.root, folder.status, stop))
+        fetches = settings.machine.kind != "sandbox"
+        visits = asyncio.ensure_future(
+            run_canary(settings.canary, canary, folder.root, folder.status, stop, fetches=fetches)
+        )
     ready(listen)
     try:
         while not stop.is_set():
