@@ -157,6 +157,8 @@ def test_other_connections_are_told_of_and_never_made() -> None:
         "sub X::DESTROY { print 1 }",
         "goto END; END: print 1",
         "print 'a' ~~ 'b'",
+        "print 'a' =~ /((a{999}){999}){999}/",
+        "use List::Util 'first'; print first()",
         "my %h = map { $_ => 1 } 1..3; local $h{a} = 1; open(F, '-|') or print 1",
     ],
 )

@@ -223,6 +223,8 @@ def test_a_script_without_end_is_stopped_by_its_budget(script: str) -> None:
 def test_an_expression_that_may_take_for_ever_is_not_tried(box: Box) -> None:
     done = box.run("python3 -c \"import re; re.match('(a+)+b', 'a' * 5000)\"")
     assert done.status == 139
+    done = box.run("python3 -c \"import re; re.match('((a{999}){999}){999}', 'a')\"")
+    assert done.status == 139
 
 
 def test_the_prompt_shows_values_and_goes_on_after_errors() -> None:

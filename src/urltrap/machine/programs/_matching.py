@@ -18,6 +18,11 @@ _SECONDS = 0.05
 _MOST = 200_000
 """Matches of one text that are kept at once."""
 _REPEATS = frozenset("*+?{")
+HEAVIEST = 50_000
+"""Pieces of an expression beyond which it is not compiled: each takes the host memory."""
+
+
+_PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\{(\d+)(,?)(\d*)\}|\(|\)|.", re.DOTALL)
 
 
 TEMPLATE_ERRORS: tuple[type[Exception], ...] = (re.error, regex.error, IndexError)
@@ -51,7 +56,30 @@ def _shown(source: str | bytes) -> str:
     return source if isinstance(source, str) else source.decode("latin-1")
 
 
+def weight(source: str) -> int:
+    """How many pieces the expression has once its counted repeats are spelled out, as the host does."""
+    groups: list[list[int]] = [[]]
+    for found in _PIECE.finditer(source):
+        text = found[0]
+        if text == "(":
+            groups.append([])
+        elif text == ")" and len(groups) > 1:
+            inner = sum(groups.pop())
+            groups[-1].append(inner + 1)
+        elif found[1] is not None:
+            times = max(int(found[1]), int(found[3] or 0), 1)
+            if groups[-1]:
+                groups[-1][-1] *= times
+        else:
+            groups[-1].append(1)
+        if groups[-1] and groups[-1][-1] > HEAVIEST:
+            return groups[-1][-1]
+    return sum(map(sum, groups))
+
+
 @lru_cache(maxsize=512)
 def _other(source: str | bytes, flags: int) -> Any:
+    if weight(_shown(source)) > HEAVIEST:
+        raise TooLong
     # The flags have the same numbers in both; the expression was accepted by re.
     return regex.compile(source, flags)

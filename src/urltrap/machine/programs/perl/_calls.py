@@ -116,9 +116,13 @@ def call_code(vm: Vm, code: Code, args: list[Any], want: Any) -> Gen:
     """Call a sub: a list where `want`."""
     vm.steps += 10
     if code.native is not None:
-        found = code.native(vm, args, want)
-        if type(found) is GeneratorType:
-            found = yield from found
+        try:
+            found = code.native(vm, args, want)
+            if type(found) is GeneratorType:
+                found = yield from found
+        except (IndexError, ValueError, AttributeError) as problem:
+            # Too few arguments, or of a kind that nobody wrote an answer for.
+            raise Unsupported(f"arguments of {code.name}") from problem
         if want:
             return found if isinstance(found, list) else [found]
         return value_of(found[-1] if found else None) if isinstance(found, list) else found

@@ -8,11 +8,11 @@ from typing import Any
 
 import regex
 
-from urltrap.machine.programs._matching import TooLong
+from urltrap.machine.programs._matching import HEAVIEST, TooLong, weight
 from urltrap.machine.programs.perl._values import Pattern, Ref, Unsupported, string
 
 _SECONDS = 0.05
-_MOST = 20_000
+_MOST = 6_000
 _QUOTED = re.compile(r"[^A-Za-z0-9_\u0080-\U0010ffff]")
 _ERRORS = {
     "missing )": "Unmatched ( in regex; marked by <-- HERE in m/{0} <-- HERE {1}/",
@@ -44,6 +44,8 @@ def source_of(value: Any) -> tuple[str, str]:
 def compiled(source: str, flags: str) -> Any:
     """The host's expression; BadPattern, or Unsupported for what perl alone has."""
     if len(source) > _MOST or re.search(r"\{\d{5,}|\(\?\??\{|\(\*(?!SKIP|FAIL|F\b)", source):
+        raise Unsupported("an expression that is too much")
+    if weight(source) > HEAVIEST:
         raise Unsupported("an expression that is too much")
     found = 0
     for letter, flag in (("i", regex.I), ("m", regex.M), ("s", regex.S), ("x", regex.X)):
