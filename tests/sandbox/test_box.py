@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from tests.support.waiting import eventually
 
 from urltrap.machine.effects import Effect, FetchReply, FileClosed, Job, Output
 from urltrap.machine.persona import generate
+from urltrap.sandbox.init import compile_init
 from urltrap.sandbox.job import BoxJob
 from urltrap.sandbox.messages import Run
 from urltrap.sandbox.oci import sweep
@@ -29,9 +31,10 @@ from urltrap.sandbox.tree import shift
 from urltrap.sandbox.typed import TypedLines
 
 _PROCESS = """
-import asyncio, pathlib, sys
+import asyncio, pathlib, structlog, sys
 from urltrap.model.settings import MachineSettings
 from urltrap.sandbox.process import run_boxes
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 data = pathlib.Path(sys.argv[1])
 async def main():
     settings = MachineSettings.model_validate({"sandbox": {"processes": 40, "disk_bytes": 8_000_000, "files": 2000}})
@@ -93,7 +96,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     persona = generate(b"b" * 32, "debian-12", 1.7e9)
     (folder / "persona.json").write_text(persona.model_dump_json())
     (folder / "run").mkdir()
-    _make_root(image_folder(folder, persona))
+    image = image_folder(folder, persona)
+    _make_root(image)
+    compile_init(image.parent)
     _PROCESSES[folder] = _start(folder)
     yield folder
     _PROCESSES[folder].terminate()
@@ -115,11 +120,13 @@ async def _run(
     terminal: tuple[int, int] | None = None,
     act: Callable[[BoxJob, bytes], None] = lambda job, out: None,
     instead: Callable[[], Job] = _no_fallback,
+    address: str = "192.0.2.1",
+    uid: int = 0,
 ) -> tuple[int, bytes, bytes, list[Effect]]:
     """Run to the end: status, standard output and error, and all effects."""
     run = Run(
-        address="192.0.2.1", argv=[word.encode() for word in argv], environment={"PATH": "/bin", "TERM": "xterm"},
-        uid=0, gid=0, groups=[], folder="/root", terminal=terminal,
+        address=address, argv=[word.encode() for word in argv], environment={"PATH": "/bin", "TERM": "xterm"},
+        uid=uid, gid=0, groups=[], folder="/root", terminal=terminal,
     )  # fmt: skip
     job = BoxJob(
         data / "run/box.sock", run, instead, typed=TypedLines(100) if terminal else None, file_limit=1000
@@ -206,17 +213,100 @@ async def test_what_is_written_is_found_again_and_handed_over_up_to_the_limit(da
     assert (status, out) == (0, b"payload\n"), "the same attacker has the same box"
 
 
+async def test_files_in_shared_memory_are_found_too(data: Path) -> None:
+    _, _, _, effects = await _run(
+        data, "/bin/bash", "-c", "echo one > /dev/shm/.a; echo two > /dev/b; ln -s / /dev/shm/l"
+    )
+    files = {effect.path: effect.content.read(0, 9) for effect in effects if isinstance(effect, FileClosed)}
+    assert (files["/dev/shm/.a"], files["/dev/b"]) == (b"one\n", b"two\n")
+    assert not any(path.startswith("/dev/shm/l") for path in files)
+
+
+async def test_the_first_process_cannot_be_ended_looked_into_or_written_to_by_root(data: Path) -> None:
+    script = (
+        "for s in 1 2 9 11 15 19; do kill -$s 1; done;"
+        "for f in fd/0 mem environ exe maps; do cat /proc/1/$f && echo READ $f; : > /proc/1/$f && echo WROTE $f; done;"
+        "ls /proc/1/fd /proc/1/root && echo SEEN; ls -a /; tr '\\0' ' ' < /proc/1/cmdline; cat /proc/1/comm"
+    )
+    status, out, *_ = await _run(data, "/bin/bash", "-c", script)
+    assert status == 0 and not re.search(rb"READ|WROTE|SEEN", out)
+    assert out.endswith(b"/sbin/init systemd\n") and b"\ninit\n" not in out
+
+
+async def test_the_personas_services_show_and_orphans_are_reaped(data: Path) -> None:
+    script = "(sleep 0 & sleep 0 &); sleep 0.1; for p in /proc/[0-9]*; do cat $p/cmdline | tr '\\0' ' '; echo; done"
+    _, out, *_ = await _run(data, "/bin/bash", "-c", f"{script}; grep -l '^State:.Z' /proc/[0-9]*/status")
+    persona = json.loads((data / "persona.json").read_bytes())
+    services = {" ".join(each["argv"]) for each in persona["residents"] if each["argv"]}
+    shown = {line.strip() for line in out.decode().splitlines()}
+    assert "/usr/sbin/cron -f" in services and services <= shown
+    assert not any(line.startswith("/proc/") for line in shown), "a zombie"
+
+
+async def test_what_cannot_be_run_fails_in_the_words_of_sshd_and_never_in_the_runtimes(data: Path) -> None:
+    for terminal in (None, (80, 24)):
+        status, out, err, _ = await _run(data, "/bin/nothing", terminal=terminal)
+        said = (out + err).replace(b"\r", b"")
+        assert (status, said) == (1, b"/bin/nothing: No such file or directory\n")
+    script = "mv /root /gone; echo text > /bin/text; chmod 755 /bin/text"
+    await _run(data, "/bin/bash", "-c", script)
+    status, out, err, _ = await _run(data, "/bin/bash", "-c", "pwd")
+    moved = b"Could not chdir to home directory /root: No such file or directory\n"
+    assert (status, out, err) == (0, b"/\n", moved)
+    status, _, err, _ = await _run(data, "/bin/text")
+    assert (status, err) == (1, moved + b"/bin/text: Exec format error\n")
+    await _run(data, "/bin/bash", "-c", "mv /gone /root; rm /bin/text")
+
+
+async def test_no_word_of_the_runtime_is_seen_where_it_fails_itself(data: Path) -> None:
+    not_in_the_box = 70_000
+    status, out, err, _ = await _run(data, "/bin/bash", uid=not_in_the_box)
+    assert status != 0 and (out, err) == (b"", b"")
+
+
+async def test_programs_have_no_descriptor_and_no_word_of_ours(data: Path) -> None:
+    script = "echo /proc/self/fd/*; cat /proc/self/cmdline | tr '\\0' ' '; echo; env; readlink /proc/$$/exe"
+    _, out, *_ = await _run(data, "/bin/bash", "-c", script)
+    lines = out.decode().splitlines()
+    assert len(lines[0].split()) <= 4 and "/proc/self/fd/3" not in lines[2:]
+    assert not re.search("memfd|crun|launch", out.decode())
+
+
 async def test_bombs_harm_the_box_alone(data: Path) -> None:
     script = (
         "head -c 20000000 /dev/zero > /tmp/full; wc -c < /tmp/full; rm /tmp/full;"
         "i=0; while [ $i -lt 3000 ]; do : > /tmp/f$i || break; i=$((i+1)); done; echo $i; rm -f /tmp/f*;"
-        "i=0; while [ $i -lt 60 ]; do sleep 3 & i=$((i+1)); done 2>/dev/null; jobs -p | wc -l; kill $(jobs -p)"
+        "i=0; while [ $i -lt 60 ]; do sleep 1 & i=$((i+1)); done 2>/dev/null; jobs -p | wc -l; kill $(jobs -p)"
     )
     _, out, *_ = await _run(data, "/bin/bash", "-c", script)
     written, files, *_ = [int(line) for line in out.split()]
     assert written <= 8_000_000 and files < 2000
     status, out, *_ = await _run(data, "/bin/bash", "-c", "echo alive")
     assert (status, out) == (0, b"alive\n")
+
+
+async def test_a_box_that_its_attacker_ended_is_replaced(data: Path) -> None:
+    # From outside: from inside nothing is known that does it.
+    address, mark = "192.0.2.9", f"sleep 8{os.getpid()}"
+    running = asyncio.ensure_future(_run(data, "/bin/bash", "-c", f": > /tmp/mine; {mark}", address=address))
+    await eventually(lambda: len(_processes(mark)) == 1)
+    os.kill(_first_process_of(mark), signal.SIGKILL)
+    status, *_ = await running
+    assert status == 128 + signal.SIGKILL
+    status, out, *_ = await _run(data, "/bin/bash", "-c", "ls /tmp; echo new", address=address)
+    assert status == 0 and out.endswith(b"new\n") and b"mine" not in out
+
+
+def _first_process_of(mark: str) -> int:
+    """The process outside that is the first one of the box in which a program of this command line runs."""
+    namespaces = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            inside = re.search(r"^NSpid:.*\s(\d+)$", (folder / "status").read_text(), re.M)
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            namespaces[int(folder.name)] = (os.readlink(folder / "ns/pid"), inside and inside[1], line)
+    box = next(where for where, _, line in namespaces.values() if line.startswith(mark))
+    return next(pid for pid, (where, inside, _) in namespaces.items() if where == box and inside == "1")
 
 
 async def test_no_way_out_is_found(data: Path) -> None:

@@ -17,6 +17,8 @@ class FakeBox:
     id: str
     driver: "FakeDriver"
     upper: Path = Path("/nowhere")
+    devices: int | None = None
+    alive: bool = True
 
     def run(self, command: Command) -> Awaitable[Running]:
         raise NotImplementedError
@@ -87,5 +89,25 @@ def test_a_box_goes_when_it_is_idle_or_old_and_not_before() -> None:
         clock.now = 101
         await boxes.expire()
         assert driver.alive == [], "its time is over although its attacker is there"
+
+    asyncio.run(story())
+
+
+def test_an_attacker_who_has_ended_his_box_gets_another_one() -> None:
+    async def story() -> None:
+        boxes, driver, _ = _boxes(most=1)
+        first = await boxes.attach("192.0.2.1")
+        assert isinstance(first.box, FakeBox)
+        first.box.alive = False
+        second = await boxes.attach("192.0.2.1")
+        assert second is not first and driver.alive == [second.box.id]
+        boxes.detach(first)
+        assert (first.attached, second.attached) == (0, 1), (
+            "what ran in the old one is not counted for the new one"
+        )
+        assert isinstance(second.box, FakeBox)
+        second.box.alive = False
+        await boxes.expire()
+        assert driver.alive == [] and len(boxes) == 0
 
     asyncio.run(story())

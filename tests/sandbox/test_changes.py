@@ -106,3 +106,25 @@ def test_a_look_that_is_given_up_leaves_nothing_open_and_the_next_goes_on(tmp_pa
         os.close(changed.file)
     assert len(first) == 2 and len({each.path for each in (*first, *second)}) == 5
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_is_written_to_devices_in_memory_is_told_with_its_path(tmp_path: Path) -> None:
+    upper, devices = tmp_path / "upper", tmp_path / "dev"
+    upper.mkdir()
+    for name in ("shm", "mqueue", "pts"):
+        (devices / name).mkdir(parents=True)
+        (devices / name / "x").write_bytes(name.encode())
+    (devices / ".hidden").write_bytes(b"h")
+    folder = os.open(devices, os.O_RDONLY | os.O_DIRECTORY)
+    changes = Changes(upper, folder)
+    assert _new(changes) == {b"/dev/shm/x": b"shm", b"/dev/.hidden": b"h"}
+    assert _new(changes) == {}
+    (devices / "shm/x").write_bytes(b"again")
+    (upper / "y").write_bytes(b"y")
+    assert _new(changes) == {b"/dev/shm/x": b"again", b"/y": b"y"}
+    os.close(folder)
+    changes.close()
+    for name in ("z", "n"):
+        (upper / name).write_bytes(b"z")
+    (devices / "n").write_bytes(b"n")
+    assert _new(changes) == {b"/z": b"z", b"/n": b"z"}, "a box that is being destroyed"

@@ -21,6 +21,7 @@ from urltrap.ops.data_folder import DataFolder, running
 from urltrap.ops.processes import reachable_by
 from urltrap.ops.system_user import NoSuchUser, target_user
 from urltrap.pipeline.laboratory.upx import UNCONFINED, Upx
+from urltrap.sandbox.init import NAME
 from urltrap.sandbox.process import image_folder, probes
 
 State = Literal["ok", "note", "bad"]
@@ -275,7 +276,14 @@ def _sandbox(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
     except (OSError, ValueError):
         return  # without a persona nothing starts; `urltrap up` says so
     image = image_folder(folder.root, persona)
-    if image.is_dir():
+    if image.is_dir() and not (image.parent / NAME).is_file():
+        yield Finding(
+            "sandbox: image",
+            "bad",
+            "of another version: attackers get emulated machines",
+            "sudo urltrap image build --sandbox",
+        )
+    elif image.is_dir():
         yield Finding("sandbox: image", "ok", str(image))
     else:
         yield Finding(

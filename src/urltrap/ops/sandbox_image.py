@@ -11,6 +11,9 @@ from pathlib import Path
 
 from urltrap.machine.persona import Persona
 from urltrap.ops.image_build import BuildError, make_root, suite_of
+from urltrap.sandbox.driver import SandboxError
+from urltrap.sandbox.images import replace_image
+from urltrap.sandbox.init import compile_init
 from urltrap.sandbox.process import image_folder
 from urltrap.sandbox.tree import shift
 
@@ -30,8 +33,8 @@ _MACHINE_OWN = (
 def build_sandbox_image(data: Path) -> Path:
     """Make (or make anew) the tree for the persona of a data folder; the folder that it is in.
 
-    BuildError where there is no persona, root or mmdebstrap, or the packages cannot be had. A tree that is in use is
-    replaced, not changed: boxes that run go on with the old one.
+    BuildError where there is no persona, root, mmdebstrap or C compiler, or the packages cannot be had. A tree that
+    boxes stand on is replaced, not changed, and kept until the first call after they are gone.
     """
     try:
         persona = Persona.model_validate(json.loads((data / "persona.json").read_bytes()))
@@ -46,14 +49,13 @@ def build_sandbox_image(data: Path) -> Path:
     if new.exists():
         shutil.rmtree(new)
     try:
+        compile_init(place.parent)
         make_root(suite, new)
         _forget_builder(new)
         shift(new)
-        old = place.with_suffix(".old")
-        if place.exists():
-            place.rename(old)
-        new.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
+        replace_image(new, place)
+    except (SandboxError, OSError) as error:
+        raise BuildError(str(error)) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return place

@@ -55,6 +55,9 @@ class Boxes:
         try:
             async with lock:
                 kept = self._kept.get(address)
+                if kept is not None and not kept.box.alive:
+                    await self._destroy(address)
+                    kept = None
                 if kept is None:
                     kept = await self._make(address)
                 kept.attached += 1
@@ -79,7 +82,7 @@ class Boxes:
         finally:
             self._pending -= 1
         now = self._clock()
-        kept = self._kept[address] = Kept(box, now, Changes(box.upper), now)
+        kept = self._kept[address] = Kept(box, now, Changes(box.upper, box.devices), now)
         return kept
 
     async def _make_room(self) -> None:
@@ -89,11 +92,11 @@ class Boxes:
         await self._destroy(min(idle, key=lambda address: self._kept[address].used))
 
     async def expire(self) -> None:
-        """Destroy those whose time is over."""
+        """Destroy those whose time is over, or that have ended."""
         now = self._clock()
         for address, kept in list(self._kept.items()):
             idle = not kept.attached and now - kept.used > self._idle_seconds
-            if idle or now - kept.born > self._seconds:
+            if idle or now - kept.born > self._seconds or not kept.box.alive:
                 await self._destroy(address)
 
     async def close(self) -> None:
@@ -104,4 +107,5 @@ class Boxes:
     async def _destroy(self, address: str) -> None:
         kept = self._kept.pop(address, None)
         if kept is not None:
+            kept.changes.close()
             await kept.box.destroy()

@@ -1,10 +1,12 @@
-"""What was written in a box: the overlay's upper folder looked over, each new state of a file reported once."""
+"""What was written in a box: the overlay's upper folder, and /dev with /dev/shm, which are file systems in memory, are
+looked over, and each new state of a file is reported once."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +18,9 @@ MAX_BYTES = 256_000_000
 _MAX_OPEN, _MAX_DEPTH = 200, 60
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_QUIET = (b"/var/log/", b"/var/lib/dpkg/", b"/var/cache/", b"/var/lib/apt/", b"/etc/ld.so.cache")
-"""Where programs of the system write by themselves."""
+_QUIET = (b"/var/log/", b"/var/lib/dpkg/", b"/var/cache/", b"/var/lib/apt/", b"/etc/ld.so.cache",
+          b"/dev/mqueue/", b"/dev/pts/")  # fmt: skip
+"""Where programs of the system write by themselves, and what is no file but looks like one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,24 @@ class Changed:
 
 @dataclass(slots=True)
 class Changes:
-    """The changes of one box."""
+    """The changes of one box, until `close`. `devices`: a descriptor of its /dev, of which a copy is kept."""
 
     upper: Path
+    devices: int | None = None
+    _guard: threading.Lock = field(default_factory=threading.Lock)
     _seen: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
     _bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.devices is not None:
+            self.devices = os.dup(self.devices)
+
+    def close(self) -> None:
+        """Look at /dev no more. Any thread may call it, also while another one looks."""
+        with self._guard:
+            if self.devices is not None:
+                os.close(self.devices)
+                self.devices = None
 
     def new(self) -> Iterator[Changed]:
         """Files that were written since the last call; what vanishes while it is looked at is left out.
@@ -45,11 +61,12 @@ class Changes:
         Every step goes from an open folder to a name in it and follows no link: what a box's root has made here may
         point anywhere, and may be something else the next moment.
         """
-        try:
-            top = os.open(self.upper, _FOLDER)
-        except OSError:
-            return
-        pending = [(b"", top)]
+        pending: list[tuple[bytes, int]] = []
+        with contextlib.suppress(OSError):
+            pending.append((b"", os.open(self.upper, _FOLDER)))
+        with self._guard:  # the number of a closed descriptor may be another folder's by now
+            if self.devices is not None:
+                pending.append((b"/dev", os.open(".", _FOLDER, dir_fd=self.devices)))
         try:
             while pending:
                 inside, folder = pending.pop()

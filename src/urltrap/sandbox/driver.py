@@ -50,6 +50,16 @@ class Box(Protocol):
         """The folder of what was changed in it, as the host sees it."""
         ...
 
+    @property
+    def devices(self) -> int | None:
+        """A descriptor of its /dev, which is in memory and no part of `upper`; it closes with the box."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether programs can still be run in it."""
+        ...
+
     def run(self, command: Command) -> Awaitable[Running]: ...
     def destroy(self) -> Awaitable[None]:
         """End everything in it and leave nothing behind."""

@@ -1,14 +1,16 @@
-"""The few Linux calls that boxes need and Python's library lacks: private mounts, and closing them."""
+"""The few Linux calls that boxes need and Python's library lacks: private mounts, and swapping two names."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
 import os
+from pathlib import Path
 
 _CLONE_NEWNS = 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
 _MNT_DETACH = 2
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -42,6 +44,12 @@ def unmount(where: str) -> None:
         number = ctypes.get_errno()
         if number not in (errno.EINVAL, errno.ENOENT):
             raise OSError(number, os.strerror(number), where)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swap what two paths of one file system name, in one step. OSError where the kernel or the system cannot."""
+    result = _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    _check(result, f"exchange {one} and {other}")
 
 
 def _mount(source: str, where: str, kind: str, flags: int, options: str) -> None:

@@ -106,8 +106,10 @@ class BoxLogin:
         return self._job(self._login_shell(""), env, lambda: self._emulated.shell_on_pipes(env), typed=True)
 
     def sftp_server(self) -> Job:
-        """The box's own SFTP server."""
-        return self._job([SFTP_SERVER], {}, lambda: self._emulated.exec(SFTP_SERVER, {}))
+        """The box's own SFTP server, started by the user's shell as sshd does it."""
+        return self._job(
+            [self.account.shell, "-c", SFTP_SERVER], {}, lambda: self._emulated.exec(SFTP_SERVER, {})
+        )
 
     def close(self, now: float) -> None:
         """The connection has ended."""

@@ -1,8 +1,11 @@
 """Boxes made by an OCI runtime (crun, runc) called directly: no daemon, no container engine.
 
 Everything that a box needs outside of it lives in a file system in memory which only this process' own mount table
-has, so what a killed process leaves is little: its boxes end by themselves, because their first process reads a pipe
-that has no other end any more, and the control groups are swept when the next one starts.
+has, so what a killed process leaves is little: its boxes end by themselves, because their first process waits at a
+socket whose other end is gone, and the control groups are swept when the next one starts.
+
+What the runtime has to say goes to its log and never to an attacker: the program that it starts is our launcher
+(`init.c`), which becomes the one that was asked for, or fails in the words of sshd.
 """
 
 from __future__ import annotations
@@ -12,27 +15,33 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import structlog
 
 from urltrap.sandbox import kernel
 from urltrap.sandbox.bundle import FIRST_UID, BoxLimits, Command, config, process
+from urltrap.sandbox.child import Child, spawn
 from urltrap.sandbox.driver import Probe, SandboxError
+from urltrap.sandbox.images import open_image, read_init
+from urltrap.sandbox.init import PLACE, launched, sealed
 from urltrap.sandbox.messages import readable
 
+log = structlog.get_logger("box")
+
 RUNTIMES = ("crun", "runc")
-INIT = "exec -a /sbin/init /bin/bash"
-"""The first process: a shell that waits for commands from a pipe, reaps orphans, and ends when the pipe does."""
 PID_FILE_SECONDS = 0.01
 SIGNAL_ROUNDS = 4
 _CGROUPS = Path("/sys/fs/cgroup")
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_INIT_SECONDS = 10.0
 
 
 def probe(runtime: str) -> Probe:
@@ -64,8 +73,9 @@ class OciRunning:
     """A program in a box, with the runtime's process that waits for it."""
 
     files: tuple[int, ...]
-    _process: asyncio.subprocess.Process
+    _process: Child
     _pid_file: Path
+    _log: Path
 
     def signal(self, number: int) -> None:
         """Send a signal to the program and those that it has started in its process group."""
@@ -90,7 +100,9 @@ class OciRunning:
     async def wait(self) -> int:
         """Its status."""
         status = await self._process.wait()
-        for suffix in (".pid", ".json"):
+        if said := _read(self._log)[-300:]:  # a program that did not start: too many processes, for instance
+            log.info("a program was not started in a box", reason=said)
+        for suffix in (".pid", ".json", ".log"):
             self._pid_file.with_suffix(suffix).unlink(missing_ok=True)
         return status if status >= 0 else 128 - status
 
@@ -103,7 +115,9 @@ class OciBox:
         self.folder = driver.folder / id
         self.upper = self.folder / "w" / "u"
         self._driver = driver
-        self._life: int | None = None
+        self.devices: int | None = None
+        self._life: socket.socket | None = None
+        self._first: int | None = None
         self._numbers = 0
 
     def make(self) -> None:
@@ -123,15 +137,28 @@ class OciBox:
             (writable / name).chmod(0o755)
         # Names relative to the working directory: the options are shown inside, and no name of ours is to be there.
         kernel.mount_overlay(str(root), f"lowerdir=p:i,upperdir={id}/w/u,workdir={id}/w/k")
-        init = Command(["/bin/bash", "-c", INIT], {"PATH": _PATH})
-        body = config(str(root), driver.hostname, init, limits, f"{driver.cgroup}/{id}")
+        first = Command([PLACE, PLACE, *driver.residents], {})
+        body = config(str(root), driver.hostname, first, limits, f"{driver.cgroup}/{id}")
         (folder / "config.json").write_text(json.dumps(body))
-        reading, self._life = os.pipe()
-        try:
-            driver.call("create", "--bundle", str(folder), id, stdin=reading)
-        finally:
-            os.close(reading)
+        pid_file = folder / "first.pid"
+        self._life, theirs = socket.socketpair()
+        with theirs:
+            driver.call(
+                "create", "--bundle", str(folder), "--pid-file", str(pid_file), id, stdin=theirs.fileno()
+            )
         driver.call("start", id)
+        pid = int(pid_file.read_text())
+        self._first = os.pidfd_open(pid)
+        self._life.settimeout(_INIT_SECONDS)
+        if not self._life.recv(1):
+            raise SandboxError("the first process of a box ended at once")
+        # Opened before anybody is in it: a folder that cannot become another one later.
+        self.devices = os.open(f"/proc/{pid}/root/dev", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its first process runs."""
+        return self._first is not None and not select.select([self._first], [], [], 0)[0]
 
     async def run(self, command: Command) -> OciRunning:
         """Start a program; SandboxError where the runtime refuses."""
@@ -139,37 +166,42 @@ class OciBox:
         base = self.folder / f"x{self._numbers}"
         description, pid_file = base.with_suffix(".json"), base.with_suffix(".pid")
         try:
-            description.write_text(json.dumps(process(command)))
+            description.write_text(json.dumps(process(launched(command))))
         except OSError as error:
             raise SandboxError(
                 f"a program cannot be described to {self._driver.name}: {error.strerror}"
             ) from error
-        arguments = ["exec", "--process", str(description), "--pid-file", str(pid_file)]
+        words = base.with_suffix(".log")
+        kept = "4" if command.terminal is None else "1"
+        arguments = ["--log", str(words), "exec", "--preserve-fds", kept, "--process", str(description)]
+        arguments += ["--pid-file", str(pid_file)]
         if command.terminal is None:
             ours, theirs = _three_pipes()
             try:
-                runtime = await self._driver.spawn(*arguments, self.id, files=theirs)
+                runtime = self._driver.spawn(*arguments, self.id, more=theirs)
             except OSError as error:
                 _close(ours)
                 raise SandboxError(f"{self._driver.name} cannot be started: {error.strerror}") from error
             finally:
                 _close(theirs)
-            return OciRunning(ours, runtime, pid_file)
+            return OciRunning(ours, runtime, pid_file, words)
         console = base.with_suffix(".sock")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(console))
             listener.listen(1)
             listener.setblocking(False)
-            runtime = await self._driver.spawn(*arguments, "--console-socket", str(console), self.id)
             try:
+                runtime = self._driver.spawn(*arguments, "--console-socket", str(console), self.id)
                 async with asyncio.timeout(10):
-                    master = await _terminal(listener)
+                    master = await _terminal_of(runtime, listener)
             except TimeoutError as error:
                 runtime.kill()
                 raise SandboxError(f"{self._driver.name} gave no terminal in time") from error
+            except OSError as error:
+                raise SandboxError(f"{self._driver.name} cannot be started: {error.strerror}") from error
             finally:
                 console.unlink()
-        return OciRunning((master,), runtime, pid_file)
+        return OciRunning((master,), runtime, pid_file, words)
 
     async def destroy(self) -> None:
         """End everything in it and leave nothing behind."""
@@ -177,8 +209,12 @@ class OciBox:
 
     def _destroy(self) -> None:
         if self._life is not None:
-            os.close(self._life)
+            self._life.close()
             self._life = None
+        for file in (self.devices, self._first):
+            if file is not None:
+                os.close(file)
+        self.devices = self._first = None
         try:
             self._driver.call("delete", "--force", self.id, check=False)
         finally:
@@ -191,7 +227,8 @@ class OciDriver:
     """Makes boxes over the image `image` and the persona's layer `layer` (uid-shifted trees).
 
     Takes the process over: it gets a mount table and a working directory of its own, so this belongs into a process
-    that does nothing else, before any thread is started. `folder` is hidden under a file system in memory; `cgroup` is
+    that does nothing else, before any thread is started. `residents`: the processes that show in each box, as the first
+    process takes them (`init.residents`). `folder` is hidden under a file system in memory; `cgroup` is
     the name of this installation's group of control groups.
     """
 
@@ -204,6 +241,7 @@ class OciDriver:
         cgroup: str,
         hostname: str,
         limits: BoxLimits,
+        residents: Sequence[str],
     ) -> None:
         found = shutil.which(runtime)
         if found is None:
@@ -212,12 +250,18 @@ class OciDriver:
         self.folder = folder
         self.cgroup = f"/{cgroup}"
         self.hostname = hostname
-        self.limits = limits
+        # What we show ourselves is not the attacker's to pay for.
+        self.limits = replace(limits, processes=limits.processes + len(residents) + 1)
+        self.residents = residents
         self._command = [found, "--root", str(folder / "state")]
         sweep(cgroup)
         folder.mkdir(parents=True, exist_ok=True)
+        program = read_init(image)
+        self._launcher = sealed(program)
+        _place_init(layer, program)
         kernel.private_mounts()
-        lower = _opened(image)  # only what is opened in this mount table can be mounted in it
+        # Only what is opened in this mount table can be mounted in it; it stays open, for the tree to stay.
+        self._image = open_image(image)
         # crun of Debian 12 refuses a hybrid of both versions of control groups; version 1 alone it takes.
         if (_CGROUPS / "unified").is_dir() and not (_CGROUPS / "cgroup.controllers").exists():
             kernel.unmount(str(_CGROUPS / "unified"))
@@ -225,10 +269,9 @@ class OciDriver:
             kernel.mount_tmpfs(str(_CGROUPS / "unified"), "size=1m")
         kernel.mount_tmpfs(str(folder), "mode=711,size=16m")
         os.chdir(folder)
-        for name, source in (("i", f"/proc/self/fd/{lower}"), ("p", str(layer))):
+        for name, source in (("i", f"/proc/self/fd/{self._image}"), ("p", str(layer))):
             (folder / name).mkdir()
             kernel.bind(source, str(folder / name))
-        os.close(lower)
 
     async def create(self, id: str) -> OciBox:
         """A running box; SandboxError where it cannot be had."""
@@ -264,14 +307,13 @@ class OciDriver:
         if check and done.returncode:
             raise SandboxError(f"{self.name} {arguments[0]}: {said or done.returncode}")
 
-    async def spawn(
-        self, *arguments: str, files: tuple[int, int, int] | None = None
-    ) -> asyncio.subprocess.Process:
-        """Start the runtime and leave it running."""
-        stdin, stdout, stderr = files or (asyncio.subprocess.DEVNULL,) * 3
-        return await asyncio.create_subprocess_exec(
-            *self._command, *arguments, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
-        )
+    def spawn(self, *arguments: str, more: Sequence[int] = ()) -> Child:
+        """Start the runtime and leave it running; its descriptors are the launcher (3) and `more` (from 4 on).
+
+        It has nothing to say to: some of its words go to standard error besides its log.
+        """
+        with open(os.devnull, "r+b", buffering=0) as nothing:
+            return spawn([*self._command, *arguments], (*(nothing.fileno(),) * 3, self._launcher, *more))
 
 
 def sweep(cgroup: str, patience: float = 5.0) -> None:
@@ -309,6 +351,14 @@ def _group(group: int) -> list[int]:
     return found
 
 
+def _place_init(layer: Path, program: bytes) -> None:
+    """Put it where the runtime finds it; in each box it is gone by the time that somebody looks."""
+    place = layer / PLACE.lstrip("/")
+    place.write_bytes(program)
+    place.chmod(0o755)
+    os.chown(place, FIRST_UID, FIRST_UID)
+
+
 def _three_pipes() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     (in_r, in_w), (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe(), os.pipe()
     return (in_w, out_r, err_r), (in_r, out_w, err_w)
@@ -317,6 +367,22 @@ def _three_pipes() -> tuple[tuple[int, int, int], tuple[int, int, int]]:
 def _close(files: tuple[int, ...]) -> None:
     for file in files:
         os.close(file)
+
+
+async def _terminal_of(runtime: Child, listener: socket.socket) -> int:
+    """The terminal's master; that of one which is hung up already, where the runtime ends without giving any."""
+    given = asyncio.ensure_future(_terminal(listener))
+    ended = asyncio.ensure_future(runtime.wait())
+    try:
+        await asyncio.wait({given, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if given.done():
+            return given.result()
+    finally:
+        given.cancel()
+        ended.cancel()
+    master, slave = os.openpty()
+    os.close(slave)
+    return master
 
 
 async def _terminal(listener: socket.socket) -> int:
@@ -330,23 +396,3 @@ async def _terminal(listener: socket.socket) -> int:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             return array.array("i", data[:size])[0]
     raise SandboxError("the runtime sent no terminal")
-
-
-def _opened(image: Path) -> int:
-    """The image's folder. Whoever owns the data folder can put another in its place: only one that root has made, and
-    which is no link, is mounted."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        parent = os.open(image.parent, flags)
-        try:
-            if os.fstat(parent).st_uid != 0:
-                raise SandboxError(
-                    f"{image.parent} is not root's; remove it and run urltrap image build --sandbox"
-                )
-            return os.open(image.name, flags, dir_fd=parent)
-        finally:
-            os.close(parent)
-    except OSError as error:
-        raise SandboxError(
-            f"there is no root file system in {image} ({error.strerror}); urltrap image build --sandbox makes it"
-        ) from error

@@ -18,6 +18,7 @@ from urltrap.model.settings import MachineSettings
 from urltrap.sandbox.boxes import Boxes
 from urltrap.sandbox.bundle import BoxLimits
 from urltrap.sandbox.driver import Probe, SandboxError
+from urltrap.sandbox.init import residents
 from urltrap.sandbox.messages import SOCKET
 from urltrap.sandbox.oci import RUNTIMES, OciDriver, probe
 from urltrap.sandbox.server import serve
@@ -93,4 +94,5 @@ def _driver(
         name,
         persona.hostname,
         BoxLimits(limits.memory_bytes, limits.processes, limits.processors, limits.disk_bytes, limits.files),
+        residents(persona),
     )
