@@ -17,6 +17,7 @@ from urltrap.wire.ssh.packets import (
     react_with_keys,
     read_header,
     stray_channel_text,
+    terser,
     username_changed,
 )
 
@@ -118,3 +119,23 @@ def test_messages_for_channels_that_are_not_there_end_in_sshds_words_or_are_igno
 def test_only_newer_openssh_clients_are_told_that_nobody_reads_their_input_any_more() -> None:
     told = [b"OpenSSH_9.6", b"OpenSSH_5.1", b"OpenSSH_4.3", b"OpenSSH_3.9p1", b"libssh2_1.10", b"Go"]
     assert [knows_end_of_writing(software) for software in told] == [True, True, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("reaction", "kind", "keys", "logged_in", "dropbears"),
+    [
+        (Reaction.UNIMPLEMENTED, 5, False, False, Reaction.CLOSE),
+        (Reaction.UNIMPLEMENTED, 6, False, False, Reaction.CLOSE),
+        (Reaction.UNIMPLEMENTED, 7, False, False, Reaction.UNIMPLEMENTED),
+        (Reaction.IGNORE, 2, False, False, Reaction.IGNORE),
+        (Reaction.CLOSE, 0, True, False, Reaction.UNIMPLEMENTED),
+        (Reaction.UNIMPLEMENTED, 61, True, False, Reaction.CLOSE),
+        (Reaction.UNIMPLEMENTED, 60, True, False, Reaction.UNIMPLEMENTED),
+        (Reaction.UNIMPLEMENTED, 61, True, True, Reaction.UNIMPLEMENTED),
+        (Reaction.HANDLE, 50, True, False, Reaction.HANDLE),
+    ],
+)
+def test_dropbear_expects_less_before_log_in(
+    reaction: Reaction, kind: int, keys: bool, logged_in: bool, dropbears: Reaction
+) -> None:
+    assert terser(reaction, kind, with_keys=keys, logged_in=logged_in) is dropbears

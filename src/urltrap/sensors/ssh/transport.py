@@ -179,6 +179,7 @@ class ServerTransport(NegotiatingConnection):
             return False
         if header.verdict is not Verdict.ACCEPT:
             self.was_malformed(header.text, self._inpbuf[: header.length or None])
+            self._inpbuf = self._inpbuf[header.length :]  # read, so that closing does not reset for it
             if header.verdict is Verdict.DISCONNECT:
                 self.say_goodbye(header.text)
             else:
@@ -195,6 +196,7 @@ class ServerTransport(NegotiatingConnection):
             keys_ready=self._next_recv_encryption is not None,
             strict=self._strict_kex,
         )
+        reaction = packets.terser(reaction, header.type, with_keys=False) if self.profile.mute else reaction
         if reaction is Reaction.HANDLE and header.type != packets.IGNORE:
             return super()._recv_pkthdr()
         packet, self._inpbuf = self._inpbuf[: header.length], self._inpbuf[header.length :]
@@ -229,6 +231,8 @@ class ServerTransport(NegotiatingConnection):
             last=packets.LAST_LOCAL_TYPE if self.profile.answers_pings else packets.LAST_TYPE,
             takes_ext_info=self.profile.takes_ext_info and not self._told_extensions,
         )
+        if self.profile.mute:
+            reaction = packets.terser(reaction, kind, with_keys=True, logged_in=self._auth_complete)
         if reaction is Reaction.CLOSE:
             self.was_malformed(f"message {kind}", payload)
             if kind and self.profile.answers_pings:

@@ -147,6 +147,19 @@ def react_with_keys(
     return Reaction.HANDLE if known else Reaction.UNIMPLEMENTED
 
 
+def terser(reaction: Reaction, kind: int, *, with_keys: bool, logged_in: bool = False) -> Reaction:
+    """What Dropbear does where OpenSSH would react so (its process-packet.c, and recordings of 2022.83): until keys
+    are in use it wants no service, and until somebody is logged in no message above 60."""
+    if not with_keys:
+        asks_service = kind in (SERVICE_REQUEST, SERVICE_REQUEST + 1)
+        return Reaction.CLOSE if reaction is Reaction.UNIMPLEMENTED and asks_service else reaction
+    if reaction is Reaction.CLOSE and kind == 0:
+        return Reaction.UNIMPLEMENTED
+    if reaction is Reaction.UNIMPLEMENTED and not logged_in and kind > 60:
+        return Reaction.CLOSE
+    return reaction
+
+
 _CHANNEL_WORDS = {
     91: "open confirmation",
     92: "open failure",
