@@ -136,7 +136,7 @@ floors:
 
 tests:
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=
-	$(BIN)/python -m coverage report --include='$(PURE_FILES)' --fail-under=90
+	$(BIN)/python -m coverage report --include='$(PURE_FILES)' --precision=2 --fail-under=90
 
 # ---- upkeep ----
 
