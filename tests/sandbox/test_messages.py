@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import eventually
 
 from urltrap.machine.effects import Effect, FetchReply, FileClosed, Output
 from urltrap.sandbox.job import BoxJob
@@ -194,3 +195,73 @@ async def test_a_program_that_had_begun_ends_as_killed_when_the_box_process_goes
     box.job.end()
     box.end.close()
     assert descriptors() <= before
+
+
+async def test_a_file_is_read_beside_the_loop_and_nothing_more_is_heard_until_it_is_taken(
+    folder: Path,
+) -> None:
+    box = FakeBox(folder)
+    before = descriptors()
+    pipes = [os.pipe() for _ in range(3)]
+    send(box.end, Started(), [pipes[0][0], pipes[1][1], pipes[2][1]])
+    await box.heard()
+    for one in pipes:
+        os.close(one[0])
+        os.close(one[1])
+    slow, filling = os.pipe()  # a file on a slow disk: whoever reads it waits
+    send(box.end, Written(path=b"/tmp/x", mode=0o755, size=4), [slow])
+    send(box.end, Ended(status=3))
+    os.close(slow)
+    for _ in range(50):  # the loop goes on
+        await asyncio.sleep(0)
+    assert box.job.exit_status is None
+    os.write(filling, b"body")
+    os.close(filling)
+    effects: list[Effect] = []
+    await eventually(lambda: any(isinstance(each, FileClosed) for each in box.job._effects))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert box.job.exit_status is None, "the end waits for the file to be taken"
+
+    def ended() -> bool:
+        effects.extend(box.job.step(0))
+        return box.job.exit_status is not None
+
+    await eventually(ended)
+    assert [each.content.read(0, 9) for each in effects if isinstance(each, FileClosed)] == [b"body"]
+    assert box.job.exit_status == 3
+    box.job.end()
+    box.end.close()
+    assert descriptors() <= before
+
+
+async def test_a_file_that_cannot_be_read_is_left_out_and_the_rest_is_heard(folder: Path) -> None:
+    box = FakeBox(folder)
+    before = descriptors()
+    pipes = [os.pipe() for _ in range(3)]
+    send(box.end, Started(), [pipes[0][0], pipes[1][1], pipes[2][1]])
+    for one in pipes:
+        os.close(one[0])
+        os.close(one[1])
+    unreadable = os.open(folder, os.O_RDONLY)
+    send(box.end, Written(path=b"/tmp/x", mode=0o755, size=4), [unreadable])
+    send(box.end, Ended(status=3))
+    os.close(unreadable)
+    await eventually(lambda: box.job.step(0) == [] and box.job.exit_status == 3)
+    box.job.end()
+    box.end.close()
+    assert descriptors() <= before
+
+
+async def test_a_job_that_ends_while_a_file_is_read_leaves_nothing_open(folder: Path) -> None:
+    box = FakeBox(folder)
+    before = descriptors()
+    slow, filling = os.pipe()
+    send(box.end, Written(path=b"/tmp/x", mode=0o755, size=4), [slow])
+    os.close(slow)
+    await asyncio.sleep(0.01)
+    box.job.end()
+    os.close(filling)
+    await eventually(lambda: descriptors() <= before)
+    assert box.job.step(0) == []
+    box.end.close()

@@ -40,6 +40,14 @@ _MAX_WAITING = 1 << 18
 """Bytes of output that wait for the client; the program has to wait then, as on a full pipe."""
 
 
+def _content(file: int, limit: int) -> bytes:
+    try:
+        with open(file, "rb", closefd=False) as reader:
+            return reader.read(limit)
+    finally:
+        os.close(file)
+
+
 class BoxJob:
     """One program in a box; what runs instead, where there is no box, is made by `instead` and takes its place.
 
@@ -57,6 +65,7 @@ class BoxJob:
         self._loop = asyncio.get_running_loop()
         self._effects: deque[Effect] = deque()
         self._waiting = 0
+        self._deaf = False
         self._input = bytearray()
         self._input_ended = False
         self._files: dict[int, int] = {}
@@ -106,12 +115,31 @@ class BoxJob:
         elif isinstance(message, Refused):
             self._give_up(message.why)
         elif isinstance(message, Written):
-            with os.fdopen(files[0], "rb") as file:
-                content = BytesContent(file.read(self._file_limit))
-            self._effects.append(FileClosed(decode(message.path), content, message.mode))
+            self._keep(message, files[0])
         elif isinstance(message, Ended):
             self._status = message.status
             self._drop_socket()
+
+    def _keep(self, message: Written, file: int) -> None:
+        """Read a file in a thread: some are large, and other attackers are served meanwhile. Nothing more is heard
+        until a step has taken it, so one file at a time is in memory, and the box process waits."""
+        assert self._socket is not None
+        self._loop.remove_reader(self._socket.fileno())
+        reading = self._loop.run_in_executor(None, _content, file, self._file_limit)
+
+        def done(read: asyncio.Future[bytes]) -> None:
+            if read.cancelled() or self._socket is None:  # the loop or the job has ended meanwhile
+                return
+            if (error := read.exception()) is not None:
+                log.warning("a file of a box cannot be read", path=decode(message.path), reason=str(error))
+                self._loop.add_reader(self._socket.fileno(), self._hear)
+                return
+            self._deaf = True
+            content = BytesContent(read.result())
+            self._effects.append(FileClosed(decode(message.path), content, message.mode))
+            self._wake()
+
+        reading.add_done_callback(done)
 
     def _descriptors_of(self, message: object) -> int:
         """How many descriptors come with a message of this kind."""
@@ -280,6 +308,10 @@ class BoxJob:
         """What has come since the last step."""
         effects = list(self._effects)
         self._effects.clear()
+        if self._deaf:
+            self._deaf = False
+            if self._socket is not None:
+                self._loop.add_reader(self._socket.fileno(), self._hear)
         if self._waiting > _MAX_WAITING:
             self._watch()
         self._waiting = 0
