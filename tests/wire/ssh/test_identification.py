@@ -12,6 +12,7 @@ from urltrap.wire.ssh.identification import (
     Refused,
     Waiting,
     read_identification,
+    read_terse,
 )
 
 INVALID = b"Invalid SSH identification string."
@@ -78,3 +79,37 @@ def test_a_line_is_judged_alike_however_it_arrives(line: bytes, rest: bytes) -> 
         if not isinstance(early, Waiting):
             assert isinstance(early, Refused) and isinstance(whole, Refused)
             return
+
+
+@pytest.mark.parametrize(
+    ("data", "result"),
+    [
+        (b"SSH-2.0-x\r\nrest", Identified(b"SSH-2.0-x", b"rest")),
+        (b"SSH-2.0\n", Identified(b"SSH-2.0", b"")),
+        (b"SSH-1.99-a\0b\n", Identified(b"SSH-1.99-a\0b", b"")),
+        (b"SSH-2.0-half", Waiting()),
+        (b"\x16\x03\x01", Waiting()),
+    ],
+)
+def test_dropbear_looks_only_at_how_the_line_begins(data: bytes, result: object) -> None:
+    assert read_terse(data) == result
+
+
+@pytest.mark.parametrize(
+    ("data", "reset"),
+    [
+        (b"SSH-02.0-x\r\n", False),
+        (b"GET / HTTP/1.0\r\n\r\n", True),
+        (b"SSH-2.0-" + b"x" * 300, True),
+        (b"x" * 255, False),
+    ],
+)
+def test_dropbear_ends_without_a_word(data: bytes, reset: bool) -> None:
+    result = read_terse(data)
+    assert isinstance(result, Refused) and (result.answer, result.reset) == (b"", reset)
+
+
+@given(st.binary(max_size=400))
+def test_no_input_breaks_dropbears_way(data: bytes) -> None:
+    result = read_terse(data)
+    assert not isinstance(result, Waiting) or len(data) < 255

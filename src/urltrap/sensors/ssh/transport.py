@@ -26,7 +26,7 @@ from urltrap.sensors.ssh.negotiation import NegotiatingConnection
 from urltrap.wire.ssh import packets
 from urltrap.wire.ssh.fingerprint import KexInit, parse_kexinit
 from urltrap.wire.ssh.groups import Group
-from urltrap.wire.ssh.identification import Identified, Refused, read_identification
+from urltrap.wire.ssh.identification import Identified, Refused
 from urltrap.wire.ssh.packets import Reaction, Verdict
 from urltrap.wire.ssh.profile import Profile
 
@@ -137,7 +137,7 @@ class ServerTransport(NegotiatingConnection):
     def _recv_version(self) -> bool:
         if not self._banner_sent:
             return False
-        result = read_identification(self._inpbuf, whole_refusals=self.profile.whole_refusals)
+        result = self.profile.identify(self._inpbuf)
         if isinstance(result, Refused):
             self.was_malformed(result.why, self._inpbuf)
             self._refuse(result)

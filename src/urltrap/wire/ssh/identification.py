@@ -42,6 +42,7 @@ class Refused:
 
 
 Identification = Waiting | Identified | Refused
+_TERSE_LINE = 255
 
 
 def read_identification(buffer: bytes, *, whole_refusals: bool = False) -> Identification:
@@ -53,6 +54,20 @@ def read_identification(buffer: bytes, *, whole_refusals: bool = False) -> Ident
     if isinstance(result, Refused) and whole_refusals and result.answer and not result.answer.endswith(b"\n"):
         return Refused(result.answer + b"\r\n", result.reset, result.why)
     return result
+
+
+def read_terse(buffer: bytes) -> Identification:
+    """What Dropbear does (read_session_identification in its common-session.c): it reads one line of 255 bytes, looks
+    only at how it begins, and says nothing where it ends."""
+    end = buffer.find(b"\n", 0, _TERSE_LINE)
+    if end < 0:
+        if len(buffer) < _TERSE_LINE:
+            return Waiting()
+        return Refused(b"", len(buffer) > _TERSE_LINE, "not an identification line")
+    line = buffer[:end].rstrip(b"\r")
+    if not line.startswith((b"SSH-2.", b"SSH-1.99-")):
+        return Refused(b"", len(buffer) > end + 1, "not an identification line")
+    return Identified(line, buffer[end + 1 :])
 
 
 def _read(buffer: bytes) -> Identification:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pydantic import Field
 
 from urltrap.model.base import Model
+from urltrap.wire.ssh.identification import Identification, read_identification, read_terse
 
 
 class Profile(Model):
@@ -59,6 +60,14 @@ class Profile(Model):
     def answers_pings(self) -> bool:
         """Whether it knows PING and PONG (OpenSSH from 9.4 on); it then takes its message numbers from 192 for good."""
         return any(name == "ping@openssh.com" for name, _ in self.extensions)
+
+    def identify(self, buffer: bytes) -> Identification:
+        """What this server makes of the bytes that a client has sent until now."""
+        return (
+            read_terse(buffer)
+            if self.mute
+            else read_identification(buffer, whole_refusals=self.whole_refusals)
+        )
 
     def extension_info(self) -> list[tuple[bytes, bytes]]:
         """The pairs of the EXT_INFO message, in order (RFC 8308)."""
