@@ -28,13 +28,15 @@ _LOCAL = {
     "mariadb": "mariadb+pymysql://root@127.0.0.1:3306/mysql",
     "postgresql": "postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
 }
-_PASSING = (
-    "could not create shared memory",
-    "could not map anonymous shared memory",
+_PASSING = ("could not create shared memory", "could not map anonymous shared memory")
+"""What a server says where another one, which is just ending, has the memory that it needs."""
+_TAKEN = (
     "could not bind",
     "Address already in use",
+    "could not create any TCP/IP sockets",
+    "Bind on TCP/IP port",
 )
-"""What a server says where another one, which is just ending, has what it needs."""
+"""What a server says where somebody else listens on its port."""
 _temporary: dict[str, TemporaryServer] = {}
 
 
@@ -101,6 +103,14 @@ def database(kind: str, folder: Path, name: str = "urltrap") -> Iterator[str]:
         drop_database(admin, url)
 
 
+def free_port() -> int:
+    """A port of loopback on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _program(*names: str) -> str | None:
     places = os.pathsep.join(
         [
@@ -127,10 +137,9 @@ class TemporaryServer:
         self.server, self.install = [str(Path(str(path)).resolve()) for path in found]
         self.folder = Path(tempfile.mkdtemp(prefix=f"urltrap-{kind}-"))
         self.data = self.folder / "data"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self._told = False
         # PostgreSQL refuses to run as root.
         self.user: str | None = None
         if os.geteuid() == 0:
@@ -171,8 +180,25 @@ class TemporaryServer:
             shutil.rmtree(self.folder, ignore_errors=True)
             pytest.skip(f"NOT TESTED on {self.kind}: a temporary server cannot be made: {done.stderr[-300:]}")
 
-    def start(self, tries: int = 3) -> None:
-        """Start and wait until it answers; again where what it says may be over at the next try."""
+    def start(self, seconds: float = 60) -> None:
+        """Start and wait until it answers; again where what it says may be over at the next try.
+
+        Where its port was taken meanwhile, the first start takes another one. Later ones wait for theirs: `url` was
+        told to others. AssertionError with what it says where it does not answer within `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while (said := self._try(deadline)) is not None:
+            taken = any(words in said for words in _TAKEN)
+            if time.monotonic() > deadline or not (taken or any(words in said for words in _PASSING)):
+                raise AssertionError(f"{self.kind} did not start: {said}")
+            if taken and not self._told:
+                self.port = free_port()
+            else:
+                time.sleep(0.2)
+        self._told = True
+
+    def _try(self, deadline: float) -> str | None:
+        """Start it once: None where it answers, or else what it said and that it ended."""
         if self.kind == "mariadb":
             command = [self.server, "--no-defaults", f"--datadir={self.data}", f"--port={self.port}",
                        "--bind-address=127.0.0.1", f"--socket={self.folder}/s", f"--pid-file={self.folder}/pid",
@@ -180,22 +206,30 @@ class TemporaryServer:
         else:
             command = [self.server, "-D", str(self.data), "-p", str(self.port), "-k", str(self.folder),
                        "-c", "listen_addresses=127.0.0.1"]  # fmt: skip
-        log = open(self.folder.parent / f"{self.folder.name}.log", "ab")  # noqa: SIM115 - the child has it
-        self.process = subprocess.Popen(
-            command, user=self.user, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
-        )
-        log.close()
-        deadline = time.monotonic() + 60
-        while not _answers(self.url):
+        path = self.folder.parent / f"{self.folder.name}.log"
+        before = path.stat().st_size if path.exists() else 0
+        with open(path, "ab") as log:
+            self.process = subprocess.Popen(
+                command, user=self.user, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+        while not (self._is_ready() and _answers(self.url)):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                said = Path(log.name).read_text()[-2000:]
-                if tries > 1 and any(words in said for words in _PASSING):
-                    if self.process.poll() is None:
-                        self.stop(kill=True)
-                    self.process = None
-                    return self.start(tries - 1)
-                raise AssertionError(f"{self.kind} did not start: {said}")
+                if self.process.poll() is None:
+                    self.stop(kill=True)
+                self.process = None
+                return path.read_bytes()[before:].decode(errors="replace")[-2000:]
             time.sleep(0.05)
+        return None
+
+    def _is_ready(self) -> bool:
+        """Whether this very process has its port: what answers there may be somebody else."""
+        name = self.folder / "pid" if self.kind == "mariadb" else self.data / "postmaster.pid"
+        try:
+            lines = name.read_text().split()
+        except FileNotFoundError:
+            return False
+        mine = bool(lines) and self.process is not None and lines[0] == str(self.process.pid)
+        return mine and (self.kind == "mariadb" or lines[-1] == "ready")
 
     def stop(self, kill: bool = False) -> None:
         """Shut it down, or kill it and its children without a word (`kill`)."""
