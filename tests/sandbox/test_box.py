@@ -103,7 +103,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
     _PROCESSES[folder].terminate()
     _PROCESSES.pop(folder).wait()
-    sweep(cgroup_name(folder))
+    name = cgroup_name(folder)
+    sweep(name)
+    for place in (Path("/run") / name, Path("/run") / f"{name}-persona"):
+        shutil.rmtree(place)
 
 
 _PROCESSES: dict[Path, subprocess.Popen[str]] = {}

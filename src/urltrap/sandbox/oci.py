@@ -42,6 +42,8 @@ PID_FILE_SECONDS = 0.01
 SIGNAL_ROUNDS = 4
 _CGROUPS = Path("/sys/fs/cgroup")
 _INIT_SECONDS = 10.0
+_PF_EXITING = 0x4
+"""Of the flags in /proc/PID/stat (include/linux/sched.h)."""
 
 
 def probe(runtime: str) -> Probe:
@@ -117,6 +119,7 @@ class OciBox:
         self._driver = driver
         self.devices: int | None = None
         self._life: socket.socket | None = None
+        self._pid = 0
         self._first: int | None = None
         self._numbers = 0
 
@@ -148,7 +151,7 @@ class OciBox:
             )
         driver.call("start", id)
         pid = int(pid_file.read_text())
-        self._first = os.pidfd_open(pid)
+        self._pid, self._first = pid, os.pidfd_open(pid)
         self._life.settimeout(_INIT_SECONDS)
         if not self._life.recv(1):
             raise SandboxError("the first process of a box ended at once")
@@ -157,8 +160,11 @@ class OciBox:
 
     @property
     def alive(self) -> bool:
-        """Whether its first process runs."""
-        return self._first is not None and not select.select([self._first], [], [], 0)[0]
+        """Whether its first process runs, and is not just ending: it ends when all others of the box have."""
+        if self._first is None or select.select([self._first], [], [], 0)[0]:
+            return False
+        fields = _read(Path(f"/proc/{self._pid}/stat")).rpartition(")")[2].split()
+        return len(fields) > 6 and not int(fields[6]) & _PF_EXITING
 
     async def run(self, command: Command) -> OciRunning:
         """Start a program; SandboxError where the runtime refuses."""

@@ -69,6 +69,12 @@ async def run_boxes(
         await serve(boxes, data / SOCKET, owner, ready, stop)
     finally:
         driver.close()
+        shutil.rmtree(_layer(data))
+
+
+def _layer(data: Path) -> Path:
+    """Where the persona's files are for boxes: not in the data folder, which is the traps' user's."""
+    return Path("/run") / f"{cgroup_name(data)}-persona"
 
 
 def _driver(
@@ -79,7 +85,7 @@ def _driver(
     if usable is None:
         raise SandboxError("; ".join(f"{each.driver} {each.why}: {each.remedy}" for each in found))
     name = cgroup_name(data)
-    layer = Path("/run") / f"{name}-persona"  # not in the data folder, which is the traps' user's
+    layer = _layer(data)
     if layer.exists():
         shutil.rmtree(layer)
     layer.mkdir()
