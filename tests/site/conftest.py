@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi.testclient import TestClient
 from tests.site import demo, hostile
 
@@ -15,6 +16,14 @@ from urltrap.site.app import create_app
 from urltrap.store import Store, open_store
 
 NOW = datetime(2026, 11, 24, 4, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_event_loop() -> Iterator[None]:
+    """For the requests of all clients: each would start a thread and a loop of its own."""
+    with start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TestClient, "portal", portal)
+        yield
 
 
 def client_of(store: Store, settings: Settings | None = None) -> TestClient:

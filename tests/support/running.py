@@ -67,7 +67,11 @@ class RunningTrap:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "urltrap.ops", "up"], env=self.env, stdout=self.log, stderr=self.log
         )
-        self.wait_ready()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop()  # whoever asked for it has nothing to stop
+            raise
 
     def wait_ready(self) -> None:
         def ready() -> bool:
