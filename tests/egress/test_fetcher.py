@@ -190,7 +190,7 @@ async def test_a_redirect_is_not_followed_after_the_switch(bench: Bench) -> None
 
 async def test_over_the_rate_of_a_host_a_request_is_limited_and_not_remembered(bench: Bench) -> None:
     async with answering(ok(b"x")) as server:
-        fetcher = bench.fetcher(per_host_per_minute=3, total_seconds=0.2)
+        fetcher = bench.fetcher(per_host_per_minute=3, total_seconds=20)
         outcomes = [(await fetcher.fetch(wget(server.url(f"/{n}")))).outcome for n in range(5)]
         again = await fetcher.fetch(wget(server.url("/0")))
     assert outcomes == ["fetched"] * 3 + ["limited"] * 2
@@ -201,7 +201,7 @@ async def test_over_the_rate_of_a_host_a_request_is_limited_and_not_remembered(b
 async def test_many_names_of_one_network_share_a_limit(bench: Bench) -> None:
     bench.names.answers = {f"n{n}.example.org": [["127.0.0.1"]] for n in range(9)}
     async with answering(ok(b"x")) as server:
-        fetcher = bench.fetcher(per_host_per_minute=2, total_seconds=0.2)
+        fetcher = bench.fetcher(per_host_per_minute=2, total_seconds=20)
         outcomes = [
             (await fetcher.fetch(wget(server.url(host=name), for_session=name))).outcome
             for name in bench.names.answers
@@ -210,7 +210,7 @@ async def test_many_names_of_one_network_share_a_limit(bench: Bench) -> None:
 
 
 async def test_over_the_total_rate_nothing_is_even_resolved(bench: Bench) -> None:
-    fetcher = bench.fetcher(total_per_minute=2, total_seconds=0.2)
+    fetcher = bench.fetcher(total_per_minute=2, total_seconds=20)
     outcomes = [
         (await fetcher.fetch(wget(f"http://n{n}.example.org/", for_session=str(n)))).outcome for n in range(4)
     ]

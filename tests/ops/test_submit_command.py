@@ -13,7 +13,7 @@ from tests.pipeline.test_submitting import URL, malicious
 from typer.testing import CliRunner, Result
 
 from urltrap.ops.cli import load_commands, submit
-from urltrap.ops.cli.common import app
+from urltrap.ops.cli.common import app, console
 from urltrap.ops.init import init_data_folder
 from urltrap.store import lookups, open_store, submissions
 
@@ -27,6 +27,12 @@ online = true
 urlscan = "{KEY}"
 virustotal = "{KEY}"
 """
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever loaded the command line first, perhaps another test, gave its console a width for good."""
+    monkeypatch.setattr(console, "_width", 250)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +65,7 @@ def data(caught: Path) -> Iterator[Path]:
 
 def run(*arguments: object, answer: str | None = None) -> Result:
     load_commands([str(arguments[0])])
-    return CliRunner().invoke(
-        app, [str(argument) for argument in arguments], env={"COLUMNS": "250"}, input=answer
-    )
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=answer)
 
 
 def as_json(*arguments: object) -> Any:

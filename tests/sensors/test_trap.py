@@ -40,7 +40,9 @@ SETTINGS = Settings(
     sensors=SensorSettings(
         ssh=SshSettings(listen=["127.0.0.1:0"]),
         telnet=TelnetSettings(listen=["127.0.0.1:0"]),
-        admission=AdmissionSettings(memory_bytes=0),  # the memory of this process is that of the tests before, too
+        admission=AdmissionSettings(
+            memory_bytes=0
+        ),  # the memory of this process is that of the tests before, too
     ),
     credentials=CredentialSettings(accept=["root:pw"]),
 )
