@@ -88,9 +88,9 @@ def looks_made_for_one(url: str) -> bool:
 
 
 def _is_noise(part: str) -> bool:
-    digits = sum(char.isdigit() for char in part)
     if len(part) < 6:
         return False
+    digits = sum(char.isdigit() for char in part)
     if re.search(r"\d{6}", part) or len(part) > 40:
         return True
     if len(part) >= 8 and re.fullmatch(r"[0-9a-fA-F-]+", part) and digits >= 2:
@@ -106,6 +106,7 @@ def _entropy(text: str) -> float:
     return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())
 
 
+@lru_cache(maxsize=4096)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host.strip("[]"))

@@ -146,7 +146,9 @@ def _publish(connection: Connection, everyones: dict[str, tuple[Publicity, str] 
             continue
         found, told = given
         old = before.pop(key, None)
-        if old is not None and old.last >= found.last and _verdict_of(old.told) == _verdict_of(told):
+        if old is None or old.told == told:
+            pass
+        elif old.last >= found.last and _verdict_of(old.told) == _verdict_of(told):
             told = old.told
         # The moment stays what it was first: what has come out once must not seem new again.
         after = min(found.after, old.after) if old is not None else found.after

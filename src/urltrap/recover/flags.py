@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from urltrap.model.sighting import UrlFlag
 from urltrap.model.url import Url
@@ -32,6 +33,7 @@ _STAND_IN = re.compile(
 _CUT_IPV4 = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{0,3}){0,2}\.?")
 
 
+@lru_cache(maxsize=4096)
 def host_address(host: str) -> IpAddress | None:
     """The address that a canonical host is; None for a name."""
     if host[-1:].isalpha() and ":" not in host:
