@@ -18,6 +18,7 @@ import os
 import signal
 import socket
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -97,6 +98,7 @@ class Nursery:
         self._early: dict[int, int] = {}
         self._lock = asyncio.Lock()
         self._number = 0
+        self._pipes: weakref.WeakSet[asyncio.ReadTransport] = weakref.WeakSet()
 
     async def spawn(self, reading: int, name: str) -> Forked:
         """A new process that reads its launch from the descriptor `reading`, called `name` in lists of processes.
@@ -115,13 +117,18 @@ class Nursery:
         with os.fdopen(writing, "wb"), contextlib.ExitStack() as undo:
             said = undo.enter_context(os.fdopen(stdout, "rb", buffering=0))
             body = json.dumps({"id": self._number, "name": name}).encode()
-            socket.send_fds(channel, [body], [reading, writing])
+            try:
+                socket.send_fds(channel, [body], [reading, writing])
+            except OSError as error:  # it has just died, and we have not heard it yet
+                self._births.pop(self._number, None)
+                raise OSError(errno.EPIPE, _LOST) from error
             pid, descriptor = await birth
             reader = asyncio.StreamReader()
             undo.pop_all()  # the transport closes it
-            await asyncio.get_running_loop().connect_read_pipe(
+            pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
                 lambda: asyncio.StreamReaderProtocol(reader), said
             )
+            self._pipes.add(pipe)
         child = Forked(pid, descriptor, reader)
         if pid in self._early:
             child.end(self._early.pop(pid))
@@ -135,6 +142,8 @@ class Nursery:
         """End the nursery; its processes end by themselves, by what the supervisor tells them."""
         if self._channel is not None:
             self._lose()
+        for pipe in list(self._pipes):
+            pipe.close()
         if self._process is not None:
             await self._process.wait()
 

@@ -80,7 +80,10 @@ class OciRunning:
     _log: Path
 
     def signal(self, number: int) -> None:
-        """Send a signal to the program and those that it has started in its process group."""
+        """Send a signal to the program and those that it has started in its process group.
+
+        One by one, for the runtime is of that group: a child that is being made at this very moment may be missed.
+        """
         if self._process.returncode is not None:
             return
         try:
