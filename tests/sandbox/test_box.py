@@ -194,6 +194,17 @@ async def test_a_signal_reaches_the_program_and_its_children(data: Path) -> None
     assert status == 128 + signal.SIGTERM
 
 
+async def test_signals_that_come_too_late_do_not_hide_the_end(data: Path) -> None:
+    def act(job: BoxJob, out: bytes) -> None:
+        if b"begun" in out:
+            for _ in range(20):
+                job.receive_signal("TERM")
+
+    for _ in range(5):
+        status, *_ = await _run(data, "/bin/bash", "-c", "trap '' TERM; echo begun; exit 3", act=act)
+        assert status == 3
+
+
 async def test_a_signal_that_comes_before_the_program_waits_for_it(data: Path) -> None:
     sent: list[str] = []
 

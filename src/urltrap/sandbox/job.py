@@ -90,8 +90,8 @@ class BoxJob:
         assert self._socket is not None
         try:
             heard = receive(self._socket)
-        except BlockingIOError:
-            return
+        except (BlockingIOError, ConnectionResetError):
+            return  # reset: it closed with a signal unread; told once, before what it had sent and the end
         except (BadPacket, OSError) as error:
             log.warning("the box process said something odd", reason=str(error))
             heard = None

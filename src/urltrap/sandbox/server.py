@@ -155,6 +155,9 @@ class BoxServer:
                 await self._look(connection, kept)
             if ended.done():
                 await self._send(connection, Ended(status=ended.result()))
+                # Until the trap closes: a signal that it sent meanwhile and nobody read would reset the connection, and
+                # it would not hear of the end.
+                await asyncio.wait({listening}, timeout=SEND_SECONDS)
             else:
                 running.signal(signal.SIGHUP)  # its terminal or client is gone; what ignores that goes on
         finally:
