@@ -97,7 +97,7 @@ class OciRunning:
         told = {self._process.pid}  # the runtime is in the group too, and has to wait for the end
         for _ in range(SIGNAL_ROUNDS):  # one that was forking has a child by now
             new = set(_group(group)) - told
-            for pid in new:
+            for pid in sorted(new):  # the oldest first: it would see its children end and go on
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
             told |= new
