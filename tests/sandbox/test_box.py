@@ -190,7 +190,9 @@ async def test_a_signal_reaches_the_program_and_its_children(data: Path) -> None
         if b"begun" in out:
             job.receive_signal("TERM")
 
-    status, *_ = await _run(data, "/bin/bash", "-c", "sleep 600 & echo begun; while :; do wait; done", act=act)
+    status, *_ = await _run(
+        data, "/bin/bash", "-c", "sleep 600 & echo begun; while :; do wait; done", act=act
+    )
     assert status == 128 + signal.SIGTERM
 
 
