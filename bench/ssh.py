@@ -20,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncssh
@@ -158,6 +160,23 @@ async def measure(port: int, pid: int, arguments: argparse.Namespace) -> dict[st
     }
 
 
+@contextmanager
+def trap_of(bench: str) -> Iterator[tuple[list[int], int]]:
+    """Ports and pid of the trap that `python BENCH --serve FOLDER` runs, on a fresh data folder."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_data_folder(folder)
+        server = subprocess.Popen(
+            [sys.executable, bench, "--serve", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert server.stdin is not None and server.stdout is not None
+        try:
+            yield [int(word) for word in server.stdout.readline().split()], server.pid
+        finally:
+            server.stdin.close()
+            server.wait(60)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sessions", type=int, default=300)
@@ -171,19 +190,8 @@ def main() -> int:
 
         uvloop.run(serve(arguments.serve))
         return 0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_data_folder(folder)
-        server = subprocess.Popen(
-            [sys.executable, __file__, "--serve", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert server.stdin is not None and server.stdout is not None
-        try:
-            port = int(server.stdout.readline())
-            sys.stdout.write(json.dumps(asyncio.run(measure(port, server.pid, arguments))) + "\n")
-        finally:
-            server.stdin.close()
-            server.wait(30)
+    with trap_of(__file__) as (ports, pid):
+        sys.stdout.write(json.dumps(asyncio.run(measure(ports[0], pid, arguments))) + "\n")
     return 0
 
 

@@ -14,15 +14,13 @@ import argparse
 import asyncio
 import json
 import resource
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import uvloop
 
-from ssh import PASSWORD, cpu_seconds, make_data_folder, resident_kb
+from ssh import PASSWORD, cpu_seconds, resident_kb, trap_of
 from urltrap.model.admission_settings import AdmissionSettings
 from urltrap.model.settings import (
     CredentialSettings,
@@ -143,19 +141,8 @@ def main() -> int:
     if arguments.serve is not None:
         uvloop.run(serve(arguments.serve))
         return 0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_data_folder(folder)
-        server = subprocess.Popen(
-            [sys.executable, __file__, "--serve", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert server.stdin is not None and server.stdout is not None
-        try:
-            ports = [int(word) for word in server.stdout.readline().split()]
-            print(json.dumps(asyncio.run(measure(ports, server.pid, arguments))))
-        finally:
-            server.stdin.close()
-            server.wait(60)
+    with trap_of(__file__) as (ports, pid):
+        print(json.dumps(asyncio.run(measure(ports, pid, arguments))))
     return 0
 
 

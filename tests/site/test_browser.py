@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page
-from tests.browsing import PATIENCE_MS, launched, quiet_page
+from tests.browsing import PATIENCE_MS, launched, quiet_page, serving
 from tests.site import hostile
 from tests.site.auth.conftest import PASSWORD, add_users
 from tests.site.conftest import NOW
@@ -30,19 +27,8 @@ WIDTHS = {"desktop": (1360, 900), "phone": (390, 844)}
 @contextmanager
 def served(store: Store, secret: bytes | None = None, data: Path | None = None) -> Iterator[str]:
     """The site on a free loopback port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(store, Settings(), now=lambda: NOW, secret=secret, data=data)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, ws="none", lifespan="on", timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with serving(create_app(store, Settings(), now=lambda: NOW, secret=secret, data=data)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, Response
-from tests.browsing import launched, quiet_page
+from tests.browsing import launched, quiet_page, serving
 from tests.site import hostile
 from tests.site.conftest import NOW
 from tests.site.public.showing import SECRET, SETTINGS
@@ -28,19 +25,8 @@ BUDGET = 100_000
 @contextmanager
 def served(store: Store) -> Iterator[str]:
     """The public site on a free loopback port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_public_app(store, SETTINGS, secret=SECRET, now=lambda: NOW)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, ws="none", lifespan="on", timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with serving(create_public_app(store, SETTINGS, secret=SECRET, now=lambda: NOW)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
