@@ -264,6 +264,10 @@ class Process(Protocol):
     # fetch: journals the question (with the name of the file that it is for) and the answer
     def fetch(self, request: FetchRequest, *, output: str = "") -> Generator[Any, Any, FetchReply]: ...
     def tick(self, steps: int = 1) -> Generator[Any, Any, None]: ...
+    def advance(self, *, begins: bool = False) -> None:
+        """Tell that a loop begins that has an end, and then that it came nearer to it: what it does is work."""
+        ...
+
     def hold(self, amount: int) -> None:
         """Tell that the program holds `amount` more bytes of memory (negative: gave back), where it keeps much:
         variables, a table to sort. BudgetError where the job has used up its memory."""

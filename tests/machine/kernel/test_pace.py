@@ -212,3 +212,36 @@ def test_a_reader_of_single_bytes_gets_them_all(size: int) -> None:
     box = Box()
     assert box.run(program, steps=100_000) == 0
     assert box.output() == b"%d" % size
+
+
+def test_a_loop_that_comes_nearer_to_its_end_is_not_slowed() -> None:
+    def count(p: Process) -> Run:
+        p.advance(begins=True)
+        for _ in range(20_000):
+            yield from p.tick(15)
+            p.advance()
+        return 3
+
+    box = Box()
+    assert box.run(count, steps=100_000) == 3
+    assert box.now == NOW
+    assert box.facts(BudgetSpent) == []
+
+
+def test_a_loop_whose_end_is_too_far_away_is_ended_all_the_same() -> None:
+    def count(p: Process) -> Run:
+        p.advance(begins=True)
+        while True:
+            yield from p.tick(15)
+            p.advance()
+
+    box = Box()
+    job = box.start(count)
+    while job.runnable:
+        box.effects += job.step(box.now)
+    leader = job.leader
+    assert leader is not None
+    assert leader.cpu_steps <= EARNED_MAX + BURST + 5_000
+    assert box.drive(job, 100_000) == 128 + SIGKILL
+    assert box.now - NOW < SOON
+    assert box.facts(BudgetSpent) == [{"what": "steps_per_command", "limit": LIMITS.steps_per_command}]

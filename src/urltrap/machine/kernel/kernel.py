@@ -18,6 +18,7 @@ from urltrap.machine.kernel.accounts import Accounts
 from urltrap.machine.kernel.executable import Executable
 from urltrap.machine.kernel.files import ACCESS, File
 from urltrap.machine.kernel.onlooker import Onlooker
+from urltrap.machine.kernel.pace import TURN
 from urltrap.machine.kernel.passwords import Crypt, Passwords
 from urltrap.machine.kernel.pipe import Fifo
 from urltrap.machine.kernel.process import KernelProcess
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
     from urltrap.machine.reach import Heard
 
-_TURN = 2_000
 _RUN_AS = {
     "x86_64": ("x86-64", "i386"), "aarch64": ("aarch64", "arm"), "armv7l": ("arm",), "armv6l": ("arm",),
     "armv5tejl": ("arm",), "mips": ("mips",), "mipsel": ("mipsel",), "i686": ("i386",),
@@ -293,7 +293,7 @@ class Kernel:
         run = process.run
         if run is None or process.state == "T":
             return 0
-        job.turn = _TURN
+        job.turn = TURN
         self.current = process
         try:
             park = run.send(None)
@@ -318,7 +318,7 @@ class Kernel:
             self._parked(process, park)
         finally:
             self.current = None
-        used = _TURN - job.turn + 1
+        used = TURN - job.turn + 1
         process.cpu_steps += used
         return used
 

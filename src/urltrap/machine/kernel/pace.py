@@ -1,23 +1,27 @@
 """How fast a job may go: a burst at full speed, then a small share, as on a machine that is busy; and when it is ended.
 
 A loop that never ends does not end on a real machine either, so it is not killed after some milliseconds: it is slowed
-until it costs next to nothing, and ended some seconds later. Two limits end it: ``limits.barren_steps`` where nothing
-comes of its steps, ``limits.steps_per_command`` where something does. One step is about a microsecond of CPU.
+until it costs next to nothing, and ended some seconds later. What evidently has an end (``for``, a counter that comes
+nearer to its bound) goes at full speed for as long as other work would. Two limits end it: ``limits.barren_steps``
+where nothing comes of its steps, ``limits.steps_per_command`` where something does. One step is about a microsecond of
+CPU.
 """
 
 from __future__ import annotations
 
 from urltrap.model.settings import SessionLimits
 
+TURN = 2_000
+"""Steps of one turn of a process."""
 BURST = 40_000
 """Steps at full speed: 30 to 45 ms; a 200-line script needs about a third of them."""
-EARNED_MAX = 300_000
+EARNED_MAX = 400_000
 """Steps that a command earns at most ahead of time by real work (data read, paths looked up, programs started): a
 pipeline over 300 MB and a search of the whole tree go through at full speed, work without end is slowed after a third
 of a second of CPU."""
 SHARE = 15_000
 """Steps a second for what has used up its burst: 1.5 percent of a core."""
-EARNING = 60_000
+EARNING = 150_000
 """Steps a second that may be earned by real work after those."""
 REST = 50_000
 """Steps a second that come back while a job waits for input, a download or a timer."""
@@ -75,6 +79,11 @@ class Pace:
         earned = min(steps, self._to_earn)
         self._to_earn -= earned
         self._credit += earned
+
+    def advance(self, steps: int) -> None:
+        """Steps were done that come nearer to an end: as `earn`, and half of them count towards the command's limit."""
+        self.earn(steps)
+        self._spent = max(0, self._spent - steps / 2)
 
     def typed(self) -> None:
         """Input came: what was done until now does not count towards the end of what is done from now on."""

@@ -12,6 +12,7 @@ from urltrap.machine.fs.view import FileView
 from urltrap.machine.kernel.files import File
 from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.opening import open_file
+from urltrap.machine.kernel.pace import TURN
 from urltrap.machine.kernel.pipe import Pipe
 from urltrap.machine.kernel.socket import HttpSocket, LocalSocket
 from urltrap.machine.kernel.table import row_of, table
@@ -38,6 +39,7 @@ class ProcessState:
     __slots__ = (
         "__weakref__",
         "actions",
+        "advanced",
         "argv",
         "child_ended",
         "children",
@@ -113,6 +115,7 @@ class ProcessState:
         self.set_uid = False
         self.program_name = ""
         self.cpu_steps = 0
+        self.advanced = 0
         self.held = 0
 
     # who and where
@@ -227,6 +230,13 @@ class ProcessState:
     def earn(self, steps: int) -> None:
         """The work came to something: it does not count towards the burst (`kernel.pace`)."""
         self.job.pace.earn(steps)
+
+    def advance(self, *, begins: bool = False) -> None:
+        """A loop that has an end came nearer to it: its steps since the last call, or since it begins, were work."""
+        used = self.cpu_steps + TURN - self.job.turn
+        if not begins:
+            self.job.pace.advance(used - self.advanced)
+        self.advanced = used
 
     def process_row(self, pid: int) -> ProcessInfo | None:
         """One row of the process table."""

@@ -45,6 +45,10 @@ class Names(Protocol):
         """Assign."""
         ...
 
+    def compared(self, left: int, right: int) -> None:
+        """Two numbers were compared."""
+        ...
+
     def unset_is_error(self) -> bool:
         """True under ``set -u``."""
         ...
@@ -403,6 +407,7 @@ class _Evaluator:
             return left | right
         if op == "^":
             return left ^ right
+        self.names.compared(left, right)
         return int({"==": left == right, "!=": left != right, "<": left < right, ">": left > right,
                     "<=": left <= right, ">=": left >= right}[op])  # fmt: skip
 

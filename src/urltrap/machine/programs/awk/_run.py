@@ -128,11 +128,14 @@ class Machine(Evaluator):
         _, start, test, step, body = node
         if start is not None:
             yield from self.statement(start)
+        self.p.advance(begins=True)
         while test is None or truth((yield from self.value(test))):
             if (yield from self._turn(body)):
                 break
             if step is not None:
                 yield from self.statement(step)
+                if test is not None:
+                    self.p.advance()
 
     def _print(self, node: Node) -> Gen:
         name, nodes, target = node

@@ -164,12 +164,14 @@ def _for(vm: Vm, f: Frame, n: Node, begun: bool = False) -> Gen:
     if n.a is not None and not begun:
         yield from _eval.ev(vm, f, n.a)
     f.cursors.append(["loop", n, None])
+    vm.p.advance(begins=True)
     try:
         while truth((yield from _eval.ev(vm, f, n.b))):
             if (yield from _turn(vm, f, n.c, label)):
                 break
             if step is not None:
                 yield from _eval.ev(vm, f, step)
+                vm.p.advance()
             vm.steps += 4
     finally:
         f.cursors.pop()
@@ -198,6 +200,7 @@ def _foreach(vm: Vm, f: Frame, n: Node, items: Any = None) -> Gen:
         items = _Items(items)
     cursor = ["loop", n, items]
     f.cursors.append(cursor)
+    vm.p.advance(begins=True)
     var = n.a
     lexical = var.k == "$pad"
     before = f.pad[var.a] if lexical else vm.sv(var.a)
@@ -212,6 +215,7 @@ def _foreach(vm: Vm, f: Frame, n: Node, items: Any = None) -> Gen:
                 vm.scalars[var.a] = place
             if (yield from _turn(vm, f, n.c, label)):
                 break
+            vm.p.advance()
             if after is not None:
                 yield from block(vm, f, after)
             vm.steps += 4

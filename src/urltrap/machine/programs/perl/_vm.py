@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DEPTH = 2_000
 """Calls within calls; beyond there is no memory on such a machine."""
+_STEPS_TO_ONE = 4
+"""Steps here that cost as much processor as one of the kernel, measured."""
 _CENSUS_STEPS = 40_000
 _CENSUS_BYTES = 2_000_000
 _OBJECTS = 300_000
@@ -106,7 +108,7 @@ class Vm:
         self.since_census += steps
         if self.since_census > _CENSUS_STEPS or self.grown > _CENSUS_BYTES:
             self.census()
-        yield from self.p.tick(steps)
+        yield from self.p.tick(1 + steps // _STEPS_TO_ONE)
         if self.alarm_at is not None or "main::SIG" in self.hashes:
             yield from attend(self)
 

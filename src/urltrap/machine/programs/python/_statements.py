@@ -189,6 +189,7 @@ def _for(vm: Vm, f: Frame, node: ast.For) -> Gen:
         if (value := (yield from _calls.following(vm, it))) is MISSING:
             return False
         yield from assign(vm, f, node.target, value)
+        vm.p.advance()
         return True
 
     return (yield from _loop(vm, f, node, begins))

@@ -39,6 +39,8 @@ DEPTH = 999
 """Calls within calls: CPython's limit of 1000 less the module."""
 LARGEST = 8_000_000
 """Bytes or elements of one value; beyond there is no memory on such a machine."""
+_STEPS_TO_ONE = 3
+"""Steps here that cost as much processor as one of the kernel, measured."""
 _CENSUS_STEPS = 40_000
 _CENSUS_BYTES = 2_000_000
 _OBJECTS = 400_000
@@ -94,7 +96,7 @@ class Vm:
         self.since_census += steps
         if self.since_census > _CENSUS_STEPS or self.grown > _CENSUS_BYTES:
             self.census()
-        yield from self.p.tick(steps)
+        yield from self.p.tick(1 + steps // _STEPS_TO_ONE)
 
     def grow(self, amount: int) -> None:
         """A large value was made: RecursionError's sister MemoryError where it is too large."""

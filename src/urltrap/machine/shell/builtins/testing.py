@@ -173,6 +173,7 @@ class _Test:
         if op in ("-nt", "-ot", "-ef"):
             return compare_files(self.sh, op, left, right)
         first, second = self.integer(left), self.integer(right)
+        self.sh.apart = abs(first - second)
         return {"-eq": first == second, "-ne": first != second, "-gt": first > second, "-ge": first >= second,
                 "-lt": first < second, "-le": first <= second}[op]  # fmt: skip
 

@@ -46,6 +46,10 @@ class ShellNames:
         except ReadOnlyError:
             raise self.sh.readonly_error(name) from None
 
+    def compared(self, left: int, right: int) -> None:
+        """Two numbers were compared: a loop may see by them whether it comes to its end."""
+        self.sh.apart = abs(left - right)
+
     def unset_is_error(self) -> bool:
         """True under ``set -u``."""
         return "nounset" in self.sh.options

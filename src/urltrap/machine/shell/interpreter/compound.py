@@ -79,13 +79,24 @@ def _once(sh: Shell, body: Node) -> Gen[tuple[int, bool]]:
         return 0, False
 
 
+def _nearer(sh: Shell, apart: int | None) -> int | None:
+    """How far the numbers are apart that this round compared; it is told where that is less than in the last."""
+    if sh.apart is not None and apart is not None and sh.apart < apart:
+        sh.p.advance()
+    return sh.apart
+
+
 def run_while(sh: Shell, node: While) -> Gen[int]:
-    """``while`` and ``until``."""
+    """``while`` and ``until``. Where two numbers that a round compares come nearer to each other from one to the next,
+    the loop has an end: what it does is work."""
     result = 0
+    apart: int | None = None
+    sh.p.advance(begins=True)
     with _Loop(sh):
         while True:
             yield from sh.p.tick(4)
             sh.quiet_errors += 1
+            sh.apart = None
             try:
                 status, going = yield from _once(sh, node.condition)
             finally:
@@ -95,6 +106,7 @@ def run_while(sh: Shell, node: While) -> Gen[int]:
             result, going = yield from _once(sh, node.body)
             if not going:
                 break
+            apart = _nearer(sh, apart)
     sh.status = result
     return result
 
@@ -118,9 +130,11 @@ def run_for(sh: Shell, node: For) -> Gen[int]:
         return 1
     items = yield from _items(sh, node.words)
     result = 0
+    sh.p.advance(begins=True)
     with _Loop(sh):
         for item in items:
             yield from sh.p.tick(4)
+            sh.p.advance()
             try:
                 sh.set_var(node.name, item)
             except ExpansionError as problem:
@@ -171,13 +185,17 @@ def run_arith_for(sh: Shell, node: ArithFor) -> Gen[int]:
     """``for (( init; test; step ))``."""
     sh.line = node.line
     result = 0
+    apart: int | None = None
+    sh.p.advance(begins=True)
     try:
         yield from arithmetic_value(sh, node.init)
         with _Loop(sh):
             while True:
                 yield from sh.p.tick(4)
+                sh.apart = None
                 if node.test.text.strip() and not (yield from arithmetic_value(sh, node.test)):
                     break
+                apart = _nearer(sh, apart)
                 result, going = yield from _once(sh, node.body)
                 if not going:
                     break

@@ -78,6 +78,7 @@ def _leaf(sh: Shell, test: CondTest) -> Gen[bool]:
         return compare_files(sh, op, left, right)
     names = ShellNames(sh)
     first, second = evaluate(left, names), evaluate(right, names)
+    names.compared(first, second)
     return {"-eq": first == second, "-ne": first != second, "-lt": first < second, "-le": first <= second,
             "-gt": first > second, "-ge": first >= second}[op]  # fmt: skip
 

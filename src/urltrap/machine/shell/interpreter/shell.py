@@ -74,6 +74,7 @@ class Shell:
     function_depth: int = 0
     source_depth: int = 0
     quiet_errors: int = 0
+    apart: int | None = None  # how far the two numbers were apart that were compared last
     pipe_status: list[int] = field(default_factory=lambda: [0])
     private_fds: set[int] = field(default_factory=set)
     temporary_fds: list[int] = field(default_factory=list)
