@@ -22,6 +22,7 @@ from urltrap.model.event import EventBase
 if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
     from urltrap.machine.power import PowerPlan
+    from urltrap.machine.proc.sockets import Socket
     from urltrap.machine.reach import Heard
     from urltrap.machine.units import UnitRun
 
@@ -173,6 +174,8 @@ class ProcessInfo:
     cpu_seconds: float = 0.0
     rss_kb: int = 0
     vsz_kb: int = 0
+    listening: tuple[tuple[str, str, int, int, int], ...] = ()
+    """Where it waits for clients: protocol, address, port, descriptor, inode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,8 @@ class Process(Protocol):
     @property
     def connection(self) -> Connection: ...
     @property
+    def sockets(self) -> list[Socket]: ...  # those of what was started here, listening or connected
+    @property
     def units(self) -> dict[str, UnitRun]: ...  # what systemd knows of units that somebody started
     @property
     def heard(self) -> dict[str, Heard]: ...  # what answers of the fetcher told of hosts
@@ -239,6 +244,11 @@ class Process(Protocol):
     # files
     def open(self, path: str, flags: int = O_RDONLY, mode: int = 0o666) -> int: ...
     def connect(self, host: str, port: int) -> int: ...  # a descriptor that speaks HTTP/1 through the fetcher
+    def listen(
+        self, protocol: str, address: str, port: int, backlog: int = 128
+    ) -> int: ...  # "tcp", "tcp6", "udp", "udp6"
+    def shut(self, fd: int) -> None: ...  # shutdown(2) of what is written to a connection
+    def peer(self, fd: int) -> tuple[str, int]: ...  # getpeername(2); SysError ENOTCONN
     def close(self, fd: int) -> None: ...
     def dup2(self, old: int, new: int) -> None: ...
     def pipe(self) -> tuple[int, int]: ...
@@ -256,6 +266,7 @@ class Process(Protocol):
     def read(
         self, fd: int, length: int = 65_536, *, timeout: float | None = None
     ) -> Generator[Any, Any, bytes]: ...
+    def accept(self, fd: int, *, timeout: float | None = None) -> Generator[Any, Any, int]: ...
     def read_all(self, fd: int, limit: int = 16_000_000) -> Generator[Any, Any, bytes]: ...
     def write(self, fd: int, data: bytes) -> Generator[Any, Any, None]: ...
     def out(self, text: str) -> Generator[Any, Any, None]: ...  # to fd 1

@@ -24,7 +24,7 @@ def leave(left: dict[int, ProcessInfo], rows: Iterable[ProcessInfo]) -> None:
         left[row.pid] = ProcessInfo(
             row.pid, row.ppid if row.ppid in numbers else 1, row.argv[:_WORDS_MAX], row.comm, row.uid, "S" +
             row.state[1:].replace("+", ""), row.started, "?", row.exe, row.cwd, row.session, {}, row.cpu_seconds,
-            row.rss_kb, row.vsz_kb,
+            row.rss_kb, row.vsz_kb, row.listening,
         )  # fmt: skip
     while len(left) > LEFT_MAX:
         del left[next(iter(left))]
@@ -34,7 +34,7 @@ def dump_left(left: Mapping[int, ProcessInfo]) -> list[list[Any]]:
     """As JSON can hold it."""
     return [
         [row.pid, row.ppid, row.argv, row.comm, row.uid, row.state, row.started, row.exe, row.cwd, row.session,
-         row.cpu_seconds, row.rss_kb, row.vsz_kb]
+         row.cpu_seconds, row.rss_kb, row.vsz_kb, [list(each) for each in row.listening]]
         for row in left.values()
     ]  # fmt: skip
 
@@ -47,5 +47,10 @@ def load_left(data: Iterable[list[Any]]) -> dict[int, ProcessInfo]:
         found[int(row[0])] = ProcessInfo(
             int(row[0]), int(row[1]), argv, str(row[3]), int(row[4]), str(row[5]), float(row[6]), "?", str(row[7]),
             str(row[8]), int(row[9]), {}, float(row[10]), int(row[11]), int(row[12]),
+            tuple(_place(each) for each in row[13]) if len(row) > 13 else (),
         )  # fmt: skip
     return found
+
+
+def _place(row: list[Any]) -> tuple[str, str, int, int, int]:
+    return str(row[0]), str(row[1]), int(row[2]), int(row[3]), int(row[4])

@@ -18,6 +18,7 @@ from urltrap.machine.persona import addressing
 if TYPE_CHECKING:
     from urltrap.machine.api import Connection, FileSystem, ProcessInfo
     from urltrap.machine.persona import Persona
+    from urltrap.machine.proc.sockets import Socket
 
 Verdict = Literal["open", "refused", "unreachable", "timeout"]
 """What connect(2) would answer: at once for the first two, after a while for the others."""
@@ -63,6 +64,8 @@ class Looker(Protocol):
     def connections(self) -> Sequence[Connection]: ...
     @property
     def heard(self) -> dict[str, Heard]: ...
+    @property
+    def sockets(self) -> list[Socket]: ...
     def processes(self) -> list[ProcessInfo]: ...
 
 
@@ -138,6 +141,11 @@ def listens(p: Looker, address: str, port: int) -> bool:
         and each.protocol.startswith("tcp")
         and (each.address in wild or (loop and each.address == near) or each.address == address)
         for each in p.persona.listeners
+    ) or any(
+        each.local_port == port
+        and each.state == "LISTEN"
+        and (each.local in (near, "::") or (each.local == "0.0.0.0" and ":" not in address))
+        for each in p.sockets
     )
 
 

@@ -128,7 +128,7 @@ def test_what_does_not_answer_is_a_url_error(
         ("print(s.connect_ex(('192.0.2.9', 4444)))", "113"),
         ("s.connect(('nosuch.example', 4444))", "gaierror [Errno -3] Temporary failure in name resolution"),
         ("socket.create_connection(('192.0.2.9', 31337), timeout=2)", "TimeoutError timed out"),
-        ("s.bind(('', 8080)); s.listen(5); s.accept()", "TimeoutError timed out"),
+        ("s.bind(('', 8080)); s.listen(5); s.settimeout(5); s.accept()", "TimeoutError timed out"),
         ("d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); d.connect(('192.0.2.9', 53)); print(d.getsockname()[0])", "203.0.113.5"),
         ("d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); print(d.sendto(b'x', ('192.0.2.9', 53)))", "1"),
     ],

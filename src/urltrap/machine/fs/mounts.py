@@ -14,6 +14,7 @@ from urltrap.machine.api import Connection, ProcessInfo
 
 if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
+    from urltrap.machine.proc.sockets import Socket
 
 
 class ProcessView(Protocol):
@@ -33,6 +34,11 @@ class ProcessView(Protocol):
     @property
     def settings(self) -> dict[str, str]:
         """What was written to /proc/sys since the start, by path below it."""
+        ...
+
+    @property
+    def sockets(self) -> list[Socket]:
+        """Sockets of what was started here, listening or connected."""
         ...
 
     def now(self) -> float: ...

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import Connection, ProcessInfo
+from urltrap.machine.kernel.streams import own_sockets
 from urltrap.machine.kernel.table import row_of, table
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.kernel import Kernel
     from urltrap.machine.persona import Persona
+    from urltrap.machine.proc.sockets import Socket
 
 
 class Onlooker:
@@ -51,6 +53,11 @@ class Onlooker:
     def settings(self) -> dict[str, str]:
         """What was written to /proc/sys."""
         return self._kernel.tree.overlay.settings
+
+    @property
+    def sockets(self) -> list[Socket]:
+        """Sockets of what was started here."""
+        return own_sockets(self._kernel)
 
     def now(self) -> float:
         """The machine's clock."""

@@ -14,6 +14,7 @@ from urltrap.machine.kernel.files import File, SinkFile
 from urltrap.machine.kernel.signalling import kill
 from urltrap.machine.kernel.signals import SIGPIPE
 from urltrap.machine.kernel.state import ProcessState
+from urltrap.machine.kernel.streams import ListenSocket
 from urltrap.machine.kernel.waiting import Park
 from urltrap.model.capture import FetchRequest
 from urltrap.model.event import DownloadAnswered, DownloadAsked
@@ -64,6 +65,21 @@ class KernelProcess(ProcessState):
         self.job.pace.earn(len(data))
         yield from self.tick(1 + (len(data) >> _BYTES_PER_STEP_BITS))
         return data
+
+    def accept(self, fd: int, *, timeout: float | None = None) -> Generator[Any, Any, int]:
+        """accept(2): a descriptor of the next client's connection; SysError EAGAIN after `timeout` seconds without."""
+        file = self.file(fd)
+        if not isinstance(file, ListenSocket):
+            raise SysError(errno.EINVAL, file.path)
+        until = None if timeout is None else self.now() + timeout
+        while not file.waiting:
+            if self.pending:
+                raise SysError(errno.EINTR)
+            if until is not None and self.now() >= until:
+                raise SysError(errno.EAGAIN, file.path)
+            yield (file.read_queue, until)
+        yield from self.tick(10)
+        return self._install(file.waiting.popleft())
 
     def read_all(self, fd: int, limit: int = 16_000_000) -> Generator[Any, Any, bytes]:
         """Everything until the end, at most `limit` bytes."""

@@ -15,6 +15,7 @@ from urltrap.machine.kernel.opening import open_file
 from urltrap.machine.kernel.pace import TURN
 from urltrap.machine.kernel.pipe import Pipe
 from urltrap.machine.kernel.socket import HttpSocket, LocalSocket
+from urltrap.machine.kernel.streams import StreamSocket, bind, connection, listener_at, own_sockets
 from urltrap.machine.kernel.table import row_of, table
 from urltrap.machine.kernel.waiting import WaitQueue
 from urltrap.machine.reach import is_own, resolve4
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from urltrap.machine.kernel.tty import Tty
     from urltrap.machine.persona import Persona
     from urltrap.machine.power import PowerPlan
+    from urltrap.machine.proc.sockets import Socket
     from urltrap.machine.reach import Heard
     from urltrap.machine.units import UnitRun
 
@@ -264,7 +266,33 @@ class ProcessState:
         address = resolve4(self, host)
         inode = self.kernel.next_inode()
         own = bool(address) and is_own(self, address)
+        taker = listener_at(self.kernel, address, port) if own else None
+        if taker is not None:
+            return self._install(connection(self.kernel, taker, address))
         return self._install(LocalSocket(port, inode, self.now()) if own else HttpSocket(host, port, inode))
+
+    def listen(self, protocol: str, address: str, port: int, backlog: int = 128) -> int:
+        """A descriptor that waits at a port (0: any); SysError EACCES, EADDRINUSE, EADDRNOTAVAIL as bind(2)."""
+        return self._install(bind(self, protocol, address, port, backlog))
+
+    def shut(self, fd: int) -> None:
+        """shutdown(2): the other end reads to the end; SysError ENOTCONN where there is none."""
+        file = self.file(fd)
+        if not isinstance(file, StreamSocket):
+            raise SysError(errno.ENOTCONN)
+        file.shut(self)
+
+    def peer(self, fd: int) -> tuple[str, int]:
+        """getpeername(2)."""
+        file = self.file(fd)
+        if not isinstance(file, StreamSocket):
+            raise SysError(errno.ENOTCONN)
+        return file.remote
+
+    @property
+    def sockets(self) -> list[Socket]:
+        """Sockets of what was started here."""
+        return own_sockets(self.kernel)
 
     def close(self, fd: int) -> None:
         """close(2)."""

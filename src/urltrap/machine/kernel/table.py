@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import ProcessInfo
+from urltrap.machine.kernel.streams import ListenSocket
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.kernel import Kernel
@@ -59,6 +60,8 @@ def row_of_process(process: KernelProcess) -> ProcessInfo:
         "R" if process is process.kernel.current else process.state, process.started,
         process.terminal.name if process.terminal is not None else "?", process.exe, process.cwd, process.session,
         process.env, process.cpu_steps * 2e-6, resident + held, virtual + held,
+        tuple((file.protocol, file.address, file.port, fd, file.inode) for fd, file in process.fds.items()
+              if isinstance(file, ListenSocket)),
     )  # fmt: skip
 
 

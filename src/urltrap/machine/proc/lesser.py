@@ -78,7 +78,7 @@ def ioports(view: ProcessView) -> bytes:
 
 def sockstat(view: ProcessView) -> bytes:
     """/proc/net/sockstat: what ss -s counts."""
-    found = sockets(view.persona, view.processes(), view.connections)
+    found = sockets(view.persona, view.processes(), view.connections, view.sockets)
     tcp = sum(1 for each in found if each.protocol == "tcp")
     udp = sum(1 for each in found if each.protocol == "udp")
     return (

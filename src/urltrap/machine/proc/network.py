@@ -81,7 +81,9 @@ def _table(protocol: str) -> Callable[[ProcessView], bytes]:
         out = [head]
         text = hex6 if six else hex4
         found = [
-            s for s in sockets(view.persona, view.processes(), view.connections) if s.protocol == protocol
+            s
+            for s in sockets(view.persona, view.processes(), view.connections, view.sockets)
+            if s.protocol == protocol
         ]
         for number, each in enumerate(found):
             timer = "02:000A7D8C" if each.state == "ESTAB" else "00:00000000"

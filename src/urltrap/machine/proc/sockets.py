@@ -31,6 +31,7 @@ class Socket:
     fd: int
     uid: int
     inode: int
+    backlog: int = 128
 
 
 def own_port(connection: Connection) -> int:
@@ -44,9 +45,13 @@ def session_number(persona: Persona, position: int) -> int:
 
 
 def sockets(
-    persona: Persona, processes: Sequence[ProcessInfo], connections: Sequence[Connection]
+    persona: Persona,
+    processes: Sequence[ProcessInfo],
+    connections: Sequence[Connection],
+    started: Sequence[Socket] = (),
 ) -> list[Socket]:
-    """All sockets: listeners whose process is alive, then connections in the order of their start."""
+    """All sockets: listeners whose process is alive, those of what was `started` by somebody who is in, then
+    connections in the order of their start."""
     from urltrap.machine.persona import visible_address
 
     rows = {row.pid: row for row in processes}
@@ -57,6 +62,7 @@ def sockets(
             other = "::" if each.protocol.endswith("6") else "0.0.0.0"
             out.append(Socket(each.protocol, state, each.address, each.port, other, 0, each.pid, rows[each.pid].comm,
                               each.fd, each.uid, each.inode))  # fmt: skip
+    out += [each for each in started if each.state != "ESTAB"]
     for connection in connections:
         six = ":" in connection.client_ip
         service = (
@@ -70,6 +76,7 @@ def sockets(
         local = connection.server_ip if six else visible_address(persona, connection.server_ip)
         out.append(Socket("tcp6" if six else "tcp", "ESTAB", local, own_port(connection), connection.client_ip,
                           connection.client_port, server, service if server else "", 4, 0, inode))  # fmt: skip
+    out += [each for each in started if each.state == "ESTAB"]
     return out
 
 

@@ -87,7 +87,7 @@ def _cron(p: Process) -> list[Entry]:
 
 def _logins(p: Process) -> list[Entry]:
     found = []
-    rows = sockets(p.persona, p.processes(), p.connections)
+    rows = sockets(p.persona, p.processes(), p.connections, p.sockets)
     for number, each in enumerate(p.connections, 1):
         pid = next(
             (row.pid for row in rows if row.remote_port == each.client_port and row.pid),

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from urltrap.machine.api import Process, encode
 from urltrap.machine.effects import BytesContent, Content, FetchReply
+from urltrap.machine.programs._ownserver import ask_own
 from urltrap.machine.reach import Verdict, attempt, hear, is_own, own_page, reach, resolve, resolve4
 from urltrap.model.capture import Capture, FetchRequest
 
@@ -153,7 +154,7 @@ def ask(
         password=encode(password), follow_redirects=follow,
     )  # fmt: skip
     reply: FetchReply = yield from p.fetch(request)
-    reply = at_home(p, url, reply, head)
+    reply = yield from at_home(p, url, request, reply)
     capture = reply.capture
     outcome = capture.outcome
     kind: Kind = "answer"
@@ -190,7 +191,9 @@ def ask(
     return answer
 
 
-def at_home(p: Process, url: str, reply: FetchReply, head: bool) -> FetchReply:
+def at_home(
+    p: Process, url: str, request: FetchRequest, reply: FetchReply
+) -> Generator[Any, Any, FetchReply]:
     """What the machine's own ports say where nothing was sent because the host is the machine itself."""
     place = split_url(url)
     if reply.capture.outcome not in _NOTHING_SENT or isinstance(place, str):
@@ -207,6 +210,9 @@ def at_home(p: Process, url: str, reply: FetchReply, head: bool) -> FetchReply:
     if reach(p, address, place.port) != "open":
         changes |= {"outcome": "connect-failed", "detail": "refused"}
         return FetchReply(reply.capture.model_copy(update=changes))
+    if place.scheme == "http" and any(each.local_port == place.port for each in p.sockets):
+        own = reply.capture.model_copy(update=changes)
+        return (yield from ask_own(p, request, own, address, place.port, place.path))
     if place.port != PORTS["http"] or place.scheme != "http":
         outcome = "tls-failed" if place.scheme == "https" else "protocol-error"
         return FetchReply(reply.capture.model_copy(update={**changes, "outcome": outcome}))
@@ -221,7 +227,7 @@ def at_home(p: Process, url: str, reply: FetchReply, head: bool) -> FetchReply:
         update={**changes, "outcome": "fetched", "status": status[0], "reason": status[1], "headers": headers,
                 "size": len(page)}
     )  # fmt: skip
-    return FetchReply(capture, None if head else BytesContent(page))
+    return FetchReply(capture, None if request.method == "HEAD" else BytesContent(page))
 
 
 _VERDICTS: dict[Kind, Verdict] = {"refused": "refused", "unreachable": "unreachable", "timeout": "timeout"}

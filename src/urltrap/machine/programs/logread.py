@@ -80,7 +80,7 @@ def lines(p: Process) -> list[tuple[float, str]]:
                       (joined + 0.1, f"{text} IEEE 802.11: associated (aid 1)"),
                       (joined + 0.3, f"{text} WPA: pairwise key handshake completed (RSN)")]  # fmt: skip
         day += 1
-    rows = sockets(persona, p.processes(), p.connections)
+    rows = sockets(persona, p.processes(), p.connections, p.sockets)
     for number, each in enumerate(p.connections):
         mine = (row.pid for row in rows if row.remote_port == each.client_port and row.pid)
         pid = next(mine, persona.first_pid + number)

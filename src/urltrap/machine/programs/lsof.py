@@ -47,7 +47,7 @@ def lsof(p: Process) -> Run:
     lines: list[tuple[int, Row]] = []
     numeric = "n" in given, "P" in given
     by_pid: dict[int, list[Socket]] = {}
-    for each in sockets(p.persona, p.processes(), p.connections):
+    for each in sockets(p.persona, p.processes(), p.connections, p.sockets):
         by_pid.setdefault(each.pid, []).append(each)
     targets = set()
     for word in words:
@@ -206,7 +206,7 @@ def fuser(p: Process) -> Run:
         port, _, protocol = word.partition("/")
         if protocol in ("tcp", "udp") or space in ("tcp", "udp"):
             protocol = protocol or space
-            found = [each.pid for each in sockets(p.persona, p.processes(), p.connections)
+            found = [each.pid for each in sockets(p.persona, p.processes(), p.connections, p.sockets)
                      if each.protocol.startswith(protocol) and str(each.local_port) == port and each.pid]  # fmt: skip
         else:
             try:

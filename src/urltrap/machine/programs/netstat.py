@@ -14,6 +14,9 @@ _SERVICES = {22: "ssh", 23: "telnet", 25: "smtp", 53: "domain", 68: "bootpc", 80
 _STATES = {"LISTEN": "LISTEN", "ESTAB": "ESTABLISHED", "UNCONN": ""}
 
 
+_SSH = 22
+
+
 @program("netstat")
 def netstat(p: Process) -> Run:
     """Show sockets."""
@@ -57,7 +60,7 @@ def netstat(p: Process) -> Run:
         extra = " User       Inode     " if "e" in given else ""
         yield from p.out("Proto Recv-Q Send-Q Local Address           Foreign Address         State      "
                          f"{extra}{' PID/Program name    ' if program_column else ''}\n")  # fmt: skip
-        found = sockets(p.persona, p.processes(), p.connections)
+        found = sockets(p.persona, p.processes(), p.connections, p.sockets)
         for each in sorted(found, key=lambda s: (s.protocol.startswith("udp"), s.protocol.endswith("6"))):
             if (
                 families
@@ -114,7 +117,7 @@ def _row(p: Process, each: Socket, given: set[str]) -> str:
     owner = f"{each.pid}/{_title(p, each)}" if each.pid and p.uid == 0 else "-"
     user = str(each.uid) if numeric else names(p).get(each.uid, str(each.uid))
     extra = f" {user:<10} {each.inode:<10}" if "e" in given else ""
-    queue = 0 if each.state != "ESTAB" else 36 if not p.is_tty(1) else 0
+    queue = 0 if each.state != "ESTAB" or each.local_port != _SSH else 36 if not p.is_tty(1) else 0
     return (
         f"{each.protocol:<5} {0:>6} {queue:>6} {local:<23} {remote:<23} {_STATES[each.state]:<11}{extra}"
         f"{' ' + f'{owner:<20.20}' if 'p' in given else ''}\n"

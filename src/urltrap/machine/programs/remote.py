@@ -6,6 +6,7 @@ from urltrap.machine.api import Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd, Gen, command
 from urltrap.machine.programs._connecting import PATIENCE, port_of, service_name, told
+from urltrap.machine.programs._conversing import carry, inherit
 from urltrap.machine.programs._system import account
 from urltrap.machine.programs.passwd import ask
 from urltrap.machine.reach import WORDS, Verdict, attempt, is_own, names_of, numeric, resolve4
@@ -37,10 +38,7 @@ def nc(c: Cmd) -> Run:
     if c.has("l"):
         listen = port_of(c.value("p") or (c.args[-1] if c.args else "")) or 0
         told(p, "", listen)
-        if c.has("v"):
-            yield from p.err(f"listening on [any] {listen} ...\n")
-        yield from p.sleep(PATIENCE * 20)
-        return 1
+        return (yield from _listen(c, listen))
     if not c.args:
         if c.bb:
             return (yield from c.usage())
@@ -86,6 +84,43 @@ def nc(c: Cmd) -> Run:
     return status
 
 
+def _listen(c: Cmd, port: int) -> Run:
+    """Wait for a client, which can be one on the machine itself only."""
+    p = c.p
+    here = c.value("s") or "0.0.0.0"
+    try:
+        fd = p.listen("udp" if c.has("u") else "tcp", here, port, 1)
+    except SysError as problem:
+        words = f"Can't grab {here}:{port} with bind" if not c.bb else f"{c.name}: bind: {problem.words}"
+        yield from p.err(f"{words}\n" if c.bb else f"{words} : {problem.words}\n")
+        return 1
+    number = next((each.local_port for each in p.sockets if each.pid == p.pid and each.fd == fd), port)
+    if c.has("v"):
+        yield from p.err(
+            f"listening on [any] {number} ...\n" if not c.bb else f"listening on [::]:{number} ...\n"
+        )
+    wait = c.value("w") or ""
+    try:
+        client = yield from p.accept(fd, timeout=float(wait) if wait.isdecimal() else None)
+    except SysError:
+        return 1  # it was to wait no longer
+    if not c.has("k"):
+        p.close(fd)
+    host, from_port = p.peer(client)
+    if c.has("v"):
+        names = names_of(p, host)
+        yield from p.err(
+            f"connect to [{host}] from {names[0] if names else '(UNKNOWN)'} [{host}] {from_port}\n"
+            if not c.bb
+            else f"connect to {host}:{number} from {host}:{from_port}\n"
+        )
+    runs = c.value("e") or c.value("c")
+    if runs:
+        argv = ["/bin/sh", "-c", runs] if c.has("c") else [runs, *(c.args if c.bb else [])]
+        return (yield from inherit(p, client, argv))
+    return (yield from carry(p, client))
+
+
 _PORTS_MAX = 2_000
 _TOLD_MAX = 20
 
@@ -126,6 +161,12 @@ def _converse(c: Cmd, address: str, port: int, data: bytes) -> Run:
     p = c.p
     if not is_own(p, address):
         return 0
+    if any(each.local_port == port and each.state == "LISTEN" for each in p.sockets):
+        fd = p.connect(address, port)
+        if data:
+            yield from p.write(fd, data)
+        wait = c.value("w") or c.value("q") or ""
+        return (yield from carry(p, fd, idle=float(wait) if wait.isdecimal() else None))
     fd = p.connect(address, port)
     idle = float(wait) if (wait := c.value("w") or "").isdecimal() else None
     try:

@@ -14,6 +14,9 @@ _LONG = {"numeric": "n", "resolve": "r", "all": "a", "listening": "l", "options"
          "ipv4": "4", "ipv6": "6", "oneline": "O", "help": "h", "version": "V"}  # fmt: skip
 
 
+_SSH = 22
+
+
 @program("ss")
 def ss(p: Process) -> Run:
     """Show sockets."""
@@ -30,7 +33,7 @@ def ss(p: Process) -> Run:
     if "V" in given:
         yield from p.out("ss utility, iproute2-6.1.0\n")
         return 0
-    found = sockets(p.persona, p.processes(), p.connections)
+    found = sockets(p.persona, p.processes(), p.connections, p.sockets)
     if "s" in given:
         return (yield from _summary(p, found))
     families = given & {"t", "u", "w", "x"}
@@ -98,8 +101,8 @@ def _cells(p: Process, each: Socket, given: set[str], many: bool) -> list[str]:
     def host(address: str) -> str:
         return "[::]" if address == "::" else f"[{address}]" if ":" in address else address
 
-    backlog = "128" if each.state == "LISTEN" else "0"
-    queue = "36" if each.state == "ESTAB" and not p.is_tty(1) else backlog
+    backlog = str(each.backlog) if each.state == "LISTEN" else "0"
+    queue = "36" if each.state == "ESTAB" and each.local_port == _SSH and not p.is_tty(1) else backlog
     owner = ""
     if "p" in given and each.pid and p.uid == 0:
         owner = f'users:(("{each.comm}",pid={each.pid},fd={each.fd}))'

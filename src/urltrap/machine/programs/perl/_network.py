@@ -71,8 +71,11 @@ def _new(vm: Vm, args: list[Any], want: Any) -> Gen:
     point.local_port = whole(options.get("localport"))
     keep(vm, handle)
     if not host:
-        if truth(options.get("listen")) and 0 < point.local_port < 1024 and vm.p.uid:
-            _refused(vm, f"bind: {STRERROR[errno.EACCES]}", errno.EACCES)
+        here = string(options.get("localaddr") or options.get("localhost") or "0.0.0.0")
+        if truth(options.get("listen")) and not _sockets.bind(
+            vm, handle, resolve4(vm.p, here) or here, point.local_port
+        ):
+            _refused(vm, f"bind: {vm.errno_words}", vm.errno)
             return None
         return Ref(made)
     if not port and kind == 1:
@@ -192,8 +195,13 @@ def _layer(vm: Vm, handle: Handle, layer: Any = "") -> int:
 
 
 def _accept(vm: Vm, handle: Handle, *rest: Any) -> Gen:
-    yield from pause(vm, 86_400.0)  # nobody comes
-    return None
+    made = yield from _sockets.accepted(vm, handle, "GEN1")
+    if made is None:
+        return None
+    glob = Glob("Symbol::GEN1")
+    glob.bless, glob.io = "IO::Socket::INET", made
+    made.at_once = True
+    return Ref(glob)
 
 
 def _endpoint(how: Any) -> Native:

@@ -46,6 +46,7 @@ class Endpoint:
         self.host, self.port = "", 0
         self.local_port = 0
         self.connected = False
+        self.waits = False
 
     def send(self, vm: Vm, handle: Handle, text: str, host: str = "", port: int = 0) -> Gen:
         """Send: a datagram is told of, what goes to a web server is written; the number of bytes, or None."""
@@ -110,6 +111,32 @@ def connect_to(vm: Vm, handle: Handle, host: str, port: int, patience: float | N
     handle.fd = vm.p.connect(host, port)
     point.connected = True
     return 0
+
+
+def bind(vm: Vm, handle: Handle, host: str, port: int) -> Any:
+    """Wait at a port: 1, or "" with $! set."""
+    point: Endpoint = handle.socket
+    try:
+        handle.fd = vm.p.listen("tcp" if point.kind == 1 else "udp", host or "0.0.0.0", port)
+    except SysError as problem:
+        vm.set_errno(problem)
+        return ""
+    point.local_port, point.waits = port, True
+    return 1
+
+
+def accepted(vm: Vm, handle: Handle | None, name: str) -> Gen:
+    """The next client's handle (one on the machine: of others nobody comes); None with $! set where none can."""
+    if handle is None or handle.socket is None or not handle.socket.waits:
+        fail(vm, errno.EBADF if handle is None else errno.EINVAL)
+        return None
+    fd = yield from vm.p.accept(handle.fd)
+    made = Handle(fd, name, writes=True)
+    point = made.socket = Endpoint(1, handle.socket.family)
+    point.host, point.port = vm.p.peer(fd)
+    point.local_port, point.connected = handle.socket.local_port, True
+    keep(vm, made)
+    return made
 
 
 def fail(vm: Vm, number: int) -> None:
@@ -204,11 +231,8 @@ def _accepted(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
         vm.set_errno(errno.EBADF)
         value = ""
     elif n.a == "bind" and handle.socket is not None:
-        port, _ = _unpacked(args[0] if args else "")
-        handle.socket.local_port = port
-        if 0 < port < 1024 and vm.p.uid:
-            fail(vm, errno.EACCES)
-            value = ""
+        port, host = _unpacked(args[0] if args else "")
+        value = bind(vm, handle, host, port)
     elif n.a in ("fcntl", "ioctl"):
         value = "0 but true"
     return [value] if w else value
@@ -216,8 +240,14 @@ def _accepted(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
 
 @function("accept")
 def _accept(vm: Vm, f: Frame, n: Node, w: bool) -> Gen:
-    yield from pause(vm, 86_400.0)  # nobody comes
-    return [""] if w else ""
+    glob = yield from new_handle(vm, f, n.b[0])
+    handle = handle_of(vm, (yield from handle_node(vm, f, n.b[1])))
+    made = yield from accepted(vm, handle, glob.name.removeprefix("main::"))
+    value: Any = ""
+    if made is not None:
+        glob.io = made
+        value = packed_address(made.socket.port, made.socket.host)
+    return [value] if w else value
 
 
 @function("getsockname", "getpeername")

@@ -9,6 +9,7 @@ from typing import Any
 from urltrap.machine.api import decode, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs.python import _statements
+from urltrap.machine.programs.python._httpserver import serve
 from urltrap.machine.programs.python._imports import MODULES, load
 from urltrap.machine.programs.python._objects import (
     EXCEPTIONS,
@@ -86,14 +87,16 @@ def _leave(status: int) -> None:
 
 
 def _serve(vm: Vm, words: list[str]) -> Gen:
-    """http.server: it waits for requests, and nobody comes."""
-    port, address = "8000", "0.0.0.0"
+    """http.server's command line."""
+    port, address, folder = "8000", "0.0.0.0", vm.p.cwd
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if word in ("-b", "--bind") and rest:
             address = rest.pop(0)
-        elif word in ("-d", "--directory", "-p", "--protocol") and rest:
+        elif word in ("-d", "--directory") and rest:
+            folder = vm.p.fs.realpath(rest.pop(0))
+        elif word in ("-p", "--protocol") and rest:
             rest.pop(0)
         elif word.isdecimal():
             port = word
@@ -103,12 +106,7 @@ def _serve(vm: Vm, words: list[str]) -> Gen:
                 f"server.py: error: argument port: invalid int value: '{word}'\n"
             )
             _leave(2)
-    if int(port[:9]) < 1024 and vm.p.uid:
-        yield from vm.p.err("PermissionError: [Errno 13] Permission denied\n")
-        _leave(1)
-    host = f"[{address}]" if ":" in address else address
-    yield from vm.stdout.put(vm, f"Serving HTTP on {address} port {port} (http://{host}:{port}/) ...\n")
-    yield from vm.p.sleep(86_400.0)
+    yield from serve(vm, int(port[:9]), address, folder)
 
 
 def _json_tool(vm: Vm, words: list[str]) -> Gen:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from urltrap.machine.api import O_RDWR, decode
+from urltrap.machine.errors import SysError
 from urltrap.machine.programs._connecting import PATIENCE, told
 from urltrap.machine.programs.python._addresses import aton, ntoa, ntop, pton, swapped16, swapped32
 from urltrap.machine.programs.python._imports import functions, module
@@ -19,9 +21,10 @@ from urltrap.machine.programs.python._objects import (
     error,
 )
 from urltrap.machine.programs.python._vm import Vm, os_error
+from urltrap.machine.reach import is_own, listens
 
 _WEB = frozenset({80, 81, 88, 8000, 8008, 8080, 8081, 8088, 8888})
-_DATAGRAMS = 2
+_DATAGRAMS, _SIX = 2, 10
 _GAI_ERROR = Class("gaierror", (EXCEPTIONS["OSError"],), module="socket")
 
 
@@ -59,7 +62,7 @@ class Socket(Thing):
     def __init__(self, family: Any = 2, kind: Any = 1, proto: int = 0) -> None:
         self.family, self.kind, self.proto = family, kind, proto
         self.fd = -1
-        self.connected = self.closed = False
+        self.connected = self.closed = self.listening = False
         self.timeout: Any = None
         self.bound = ("0.0.0.0", 0)
 
@@ -81,17 +84,41 @@ class Socket(Thing):
 
     def m_bind(self, vm: Vm, address: Any) -> None:
         """bind."""
-        if address[1] < 1024 and vm.p.uid:
-            raise os_error(13, "Permission denied")
         self.bound = (address[0], address[1] or 30_000 + vm.p.random(20_000))
+        self._bind(vm)
 
     def m_listen(self, vm: Vm, *backlog: Any) -> None:
         """listen."""
+        if self.kind != _DATAGRAMS and not self.listening:
+            self._bind(vm)
+
+    def _bind(self, vm: Vm) -> None:
+        protocol = ("udp" if self.kind == _DATAGRAMS else "tcp") + ("6" if self.family == _SIX else "")
+        host = self.bound[0] or ("::" if self.family == _SIX else "0.0.0.0")
+        try:
+            fd = vm.p.listen(protocol, _known(vm, host) or host, self.bound[1])
+        except SysError as problem:
+            raise os_error(problem.errno, problem.words) from None
+        self._let_go(vm)
+        self.fd, self.listening = fd, True
 
     def m_accept(self, vm: Vm) -> Gen:
-        """accept: nobody comes."""
-        yield from vm.p.sleep(86_400.0)
-        raise error("TimeoutError", "timed out")
+        """accept: clients on the machine itself; of others nobody comes."""
+        if not self.listening:
+            raise os_error(22, "Invalid argument")
+        try:
+            fd = yield from vm.p.accept(
+                self.fd, timeout=None if self.timeout is None else float(self.timeout)
+            )
+        except SysError as problem:
+            if problem.errno == errno.EAGAIN:
+                raise error("TimeoutError", "timed out") from None
+            raise os_error(problem.errno, problem.words) from None
+        made = Socket(self.family, self.kind)
+        made.fd, made.connected = fd, True
+        host, port = vm.p.peer(fd)
+        made.bound = (host, self.bound[1])
+        return made, (host, port)
 
     def m_connect(self, vm: Vm, address: Any) -> Gen:
         """connect."""
@@ -111,11 +138,12 @@ class Socket(Thing):
             here = "127.0.0.1" if place.startswith("127.") else vm.p.connection.server_ip
             self.bound = (here, self.bound[1] or 30_000 + vm.p.random(20_000))
             return
-        if place.startswith("127.") or place == "0.0.0.0":
+        own = is_own(vm.p, place)
+        if own and not listens(vm.p, place, port):
             raise os_error(111, "Connection refused")
-        if web:
+        if web or own:
             self._let_go(vm)
-            self.fd = vm.p.connect(host, port)
+            self.fd = vm.p.connect(place if own else host, port)
             self.connected = True
             return
         told(vm.p, host, port)
@@ -166,8 +194,12 @@ class Socket(Thing):
 
     def m_shutdown(self, vm: Vm, how: Any) -> None:
         """shutdown."""
-        if not self.connected:
-            raise os_error(107, "Transport endpoint is not connected")
+        try:
+            if how:
+                vm.p.shut(self.fd)
+        except SysError:
+            if not self.connected:
+                raise os_error(107, "Transport endpoint is not connected") from None
 
     def m_close(self, vm: Vm) -> None:
         """close."""
@@ -177,7 +209,7 @@ class Socket(Thing):
     def _let_go(self, vm: Vm) -> None:
         if self.fd >= 0:
             vm.p.close(self.fd)
-        self.fd, self.connected = -1, False
+        self.fd, self.connected, self.listening = -1, False, False
 
     def m___enter__(self, vm: Vm) -> Socket:
         """with."""
