@@ -12,7 +12,7 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.fs.mounts import GeneratedNode, Mount
 from urltrap.machine.persona import Kind, Persona, generate
 from urltrap.machine.proc import ProcMount, SysMount
-from urltrap.machine.proc.sockets import hex4, hex6, sockets
+from urltrap.machine.proc.sockets import Socket, hex4, hex6, sockets
 
 NOW = 1_790_000_000.0
 KINDS: tuple[Kind, ...] = ("debian-12", "debian-13", "busybox-mips", "busybox-arm", "cloud-small")
@@ -30,6 +30,7 @@ class View:
         self.boot_time = self.persona.boot_time
         self.clock = now
         self.settings: dict[str, str] = {}
+        self.sockets: list[Socket] = []
         self.connections = [
             Connection("ssh", "198.51.100.7", 51_234, "172.17.0.2", 2222, "root", now - 60, "pts/0")
         ]
