@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import sys
 import time
@@ -10,10 +11,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from sqlalchemy import Connection, event, func, insert, literal_column, select, text, update
 
+from urltrap.judge import Evidence
+from urltrap.judge.publication import Policy, for_everyone
 from urltrap.model.event import (
     ClientIdentified,
     CommandEntered,
@@ -27,7 +31,12 @@ from urltrap.model.event import (
     Uploaded,
 )
 from urltrap.model.ids import new_ulid
+from urltrap.model.settings import Settings
 from urltrap.model.sighting import Recovered
+from urltrap.model.verdict import Place, VerdictName
+from urltrap.pipeline.judging import policy_of
+from urltrap.pipeline.showings import Showings, load_showings
+from urltrap.pipeline.workshop import Workshop
 from urltrap.store import Store, spans, words
 from urltrap.store.bulk import insert_rows
 from urltrap.store.intake import ingest
@@ -49,6 +58,7 @@ from urltrap.store.schema import (
     watermarks,
 )
 from urltrap.store.schema_intel import lookups, names
+from urltrap.store.schema_public import publications
 from urltrap.store.sightings import Seen, save_sightings
 from urltrap.store.types import DAY, to_micros
 
@@ -108,6 +118,7 @@ def fill(store: Store, scale: float) -> None:
         words.roll(store, END)
         say("figures, URLs, look-ups")
     say("indexes")
+    say(f"{publish(store):,} URLs for everyone")
     with store.begin() as connection:
         connection.execute(insert(facts).values(name="bench.scale", value=mark))
     with store.engine.connect() as connection:
@@ -496,6 +507,50 @@ def _addresses(connection: Connection, sources: Counter[str], where: dict[str, t
     )
 
 
+class _Networks:
+    """Where the crowd's addresses are, as a pipeline would ask."""
+
+    def find(self, address: str) -> Place:
+        country, asn = _place(address)
+        return Place(country=country, asn=asn or None)
+
+
+def publish(store: Store) -> int:
+    """Keep what is for everyone, by the gate that the pipeline has and the sightings that are there; how many URLs."""
+    settings = Settings()
+    policy = policy_of(settings)
+    workshop = cast(Workshop, SimpleNamespace(places=_Networks(), is_operator=lambda address: False))
+    done = 0
+    with store.begin() as connection:
+        rows = connection.execute(select(urls).where(urls.c.verdict.like("malicious-%"))).mappings().all()
+        for start in range(0, len(rows), 500):
+            part = {row["key"]: row for row in rows[start : start + 500]}
+            showings = load_showings(workshop, connection, part)
+            made = [shown for key, row in part.items() if (shown := _shown(row, showings[key], policy))]
+            insert_rows(connection, publications, made)
+            done += len(made)
+    return done
+
+
+def _shown(row: Any, showings: Showings, policy: Policy) -> dict[str, Any] | None:
+    evidence = Evidence(
+        url=row["url"], host=row["host"], port=row["port"], scheme=row["scheme"], raw_address=True,
+        first_seen=row["first_seen"], secret=row["key"], sources=row["sources"], held=row["held"],
+        shown_first=showings.first, shown_days=showings.days,
+    )  # fmt: skip
+    found = for_everyone(evidence, cast(VerdictName, row["verdict"]), policy)
+    if found is None:
+        return None
+    told = {
+        "verdict": row["verdict"], "confidence": row["confidence"], "reasons": ["payload"], "delivery": "ssh wget",
+        "techniques": ["T1105"],
+    }  # fmt: skip
+    return {
+        "url_key": row["key"], "after": found.after, "first": found.first, "last": found.last,
+        "told": json.dumps(told, separators=(",", ":")),
+    }  # fmt: skip
+
+
 def _urls(connection: Connection, day: Day, dice: random.Random) -> None:
     verdict_of = ("malicious-confirmed", "malicious-observed", "suspicious", "benign-context", "unknown")
     connection.execute(jobs.delete())
@@ -529,6 +584,7 @@ def _urls(connection: Connection, day: Day, dice: random.Random) -> None:
                     "url": f"{row['url']}?{number}",
                     "last_seen": seen,
                     "sightings": row["sightings"] * 4,
+                    "sources": row["sources"] * 4,
                     "verdict": verdict,
                     "confidence": 90 if malicious else 10,
                     "sha256": sha,

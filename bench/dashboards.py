@@ -5,7 +5,9 @@ the site's pages and the command line's listings in it, and prints one JSON line
 all. A day of attacks is taken in as always; a hundred days are copies of it made inside the database, with other
 sessions, addresses, passwords and URLs, and with the figures that intake would have kept. `--keep` names a database
 that stays, and is used again when it is full already. Pages are asked for over the site's own application: the time is
-that of the whole page, `sql` the part of it that statements took before their first row.
+that of the whole page, `sql` the part of it that statements took before their first row. Pages for everyone are
+measured as their first reader has them made. What the public site reads in the background (all its URLs, each hour its
+figures) answers nobody, and is printed apart, as `public_in_background_ms`.
 """
 
 from __future__ import annotations
@@ -33,8 +35,12 @@ from sqlalchemy import event, func, select
 from urltrap.model.settings import Settings
 from urltrap.site.app import create_app
 from urltrap.site.process import keep_what_stays
+from urltrap.site.public.app import create_public_app
+from urltrap.site.public.pages import FIXED, Pages
+from urltrap.site.public.snapshot import Source, slug
 from urltrap.store import Store, open_store
 from urltrap.store.queries import beliefs, campaigns, commands, gaps, intel
+from urltrap.store.queries import public as everyones
 from urltrap.store.schema import artifacts, events, recordings, sessions, urls
 
 DATABASE = "urltrap_bench"
@@ -177,6 +183,52 @@ def questions(store: Store, client: TestClient, now: datetime) -> dict[str, list
     return made
 
 
+def for_everyone(client: TestClient, source: Source, pages: Pages) -> dict[str, list[Callable[[], Any]]]:
+    """Title → what the public site answers with (`client`), or makes when a reader is the first to ask (`pages`)."""
+    snapshot = source.snapshot()
+    some = random.Random(5).sample(snapshot.urls, min(20, len(snapshot.urls)))
+
+    def make(name: str) -> Callable[[], Any]:
+        return lambda: pages.page(name, snapshot)
+
+    def search(words: str) -> Callable[[], Any]:
+        def ask() -> Any:
+            answer = client.get("/search", params={"q": words})
+            assert answer.status_code == 200, answer.text[:500]
+            return answer
+
+        return ask
+
+    made = {f"public, made: {name}": [make(name)] for name in (*FIXED, "urls/page-2.html", "feed.csv")}
+    made |= {
+        "public, made: urls/ID.html": [make(f"urls/{url.id}.html") for url in some],
+        "public, made: hosts/NAME.html": [make(f"hosts/{slug(url.host)}.html") for url in some],
+        "public, made: api/urls/ID.json": [make(f"api/urls/{url.id}.json") for url in some],
+        "public, search: a part": [search("bins")],
+        "public, search: nothing": [search("nowhere-at-all")],
+        "public, from the shelf": [lambda: client.get("/")],
+    }
+    return made
+
+
+def in_background(store: Store) -> dict[str, int]:
+    """Milliseconds that the public site's reading takes; nobody waits for it but whoever starts the site."""
+    source = Source(store, Settings(), b"bench", lambda: END, kept=0.0)
+    words: tuple[everyones.Tried, ...] = ("username", "password")
+    asked: dict[str, Callable[[], Any]] = {
+        "first": source.snapshot,
+        "again": source.snapshot,
+        "of these: addresses": lambda: everyones.address_counts(store),
+        **{f"of these: {what}s": lambda what=what: everyones.tried(store, what, 200) for what in words},
+    }
+    found = {}
+    for title, ask in asked.items():
+        begin = time.perf_counter()
+        ask()
+        found[title] = round((time.perf_counter() - begin) * 1000)
+    return found
+
+
 def _next_of(client: TestClient, path: str, text: str | None) -> str:
     import html
     import re
@@ -218,9 +270,16 @@ def main() -> None:
         )
         keep_what_stays()
         results = []
-        for title, asked in questions(store, client, END).items():
-            if given.only in title:
-                results.append(measure(title, asked, given.rounds, clock))
+        background = in_background(store)
+        public = create_public_app(store, Settings(), secret=b"bench", now=lambda: END)
+        with TestClient(public, base_url=f"http://{Settings().public.listen}") as reader:
+            public_urls = len(public.state.source.snapshot().urls)
+            asks = questions(store, client, END) | for_everyone(
+                reader, public.state.source, public.state.pages
+            )
+            for title, asked in asks.items():
+                if given.only in title:
+                    results.append(measure(title, asked, given.rounds, clock))
         store.close()
     results.sort(key=lambda result: result["p95_ms"])
     for result in results:
@@ -229,7 +288,8 @@ def main() -> None:
     print(
         json.dumps(
             {"bench": "dashboards", "store": given.store, **sizes, "filled_in_seconds": round(seconds),
-             "questions": len(results), "worst_p95_ms": results[-1]["p95_ms"], "above_100_ms": slow}
+             "public_urls": public_urls, "public_in_background_ms": background, "questions": len(results),
+             "worst_p95_ms": results[-1]["p95_ms"], "above_100_ms": slow}
         )
     )  # fmt: skip
 
