@@ -35,7 +35,7 @@ def test_who_is_asked_starts_before_who_asks() -> None:
 def test_boxes_are_made_where_the_settings_ask_for_them_before_a_trap_asks() -> None:
     settings = Settings.model_validate({"machine": {"kind": "sandbox"}})
     names = [plan.name for plan in plan_processes(settings)]
-    assert names.index("box") < names.index("trap-0")
+    assert names.index("uplink") < names.index("box") < names.index("trap-0")
     assert "box" not in {plan.kind for plan in plan_processes(Settings())}
 
 
@@ -109,6 +109,7 @@ def test_where_alerts_and_backups_go_is_known_to_whom_it_concerns() -> None:
     assert knows == {
         "fetcher": [], "trap": [], "pipeline": ["hunter2", "hunter3"], "site": ["hunter2"],
         "public": ["hunter2"], "backup": ["hunter2", "hunter3"], "watch": ["hunter4"], "outputs": [], "box": [],
+        "uplink": [],
         "shipper": ["hunter5"], "collector": ["hunter2"],
     }  # fmt: skip
 
@@ -122,7 +123,7 @@ def test_no_process_inherits_settings_and_none_that_faces_attackers_other_progra
         left = set(given) - set(environment_for(kind, given))
         facing = (
             {"PGPASSWORD", "AWS_SECRET_ACCESS_KEY"}
-            if kind in ("trap", "fetcher", "collector", "box")
+            if kind in ("trap", "fetcher", "collector", "uplink", "box")
             else set()
         )
         assert left == {"URLTRAP_STORE__URL"} | facing

@@ -10,162 +10,34 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.boxes import PROCESSES, boxes, run, start, why_not
 from tests.support.waiting import eventually
 
-from urltrap.machine.effects import Effect, FetchReply, FileClosed, Job, Output
-from urltrap.machine.persona import generate
-from urltrap.sandbox.init import compile_init
+from urltrap.machine.effects import Effect, FetchReply, FileClosed, Output
 from urltrap.sandbox.job import BoxJob
-from urltrap.sandbox.messages import Run
-from urltrap.sandbox.oci import sweep
-from urltrap.sandbox.process import cgroup_name, image_folder, probes
-from urltrap.sandbox.tree import shift
-from urltrap.sandbox.typed import TypedLines
+from urltrap.sandbox.process import cgroup_name
 
-_PROCESS = """
-import asyncio, pathlib, structlog, sys
-from urltrap.model.settings import MachineSettings
-from urltrap.sandbox.process import run_boxes
-structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-data = pathlib.Path(sys.argv[1])
-async def main():
-    settings = MachineSettings.model_validate({"sandbox": {"processes": 40, "disk_bytes": 8_000_000, "files": 2000}})
-    await run_boxes(settings, data, {}, None, ready=lambda: print("ready", flush=True), stop=asyncio.Event())
-asyncio.run(main())
-"""
-
-
-def _why_not() -> str:
-    found = probes()
-    if not any(each.usable for each in found):
-        return "; ".join(f"{each.driver} {each.why}" for each in found)
-    for program in ("bash", "busybox", "gcc"):
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    return ""
-
-
-pytestmark = pytest.mark.skipif(bool(_why_not()), reason=f"no boxes on this machine: {_why_not()}")
-
-
-def _make_root(root: Path) -> None:
-    for name in ("bin", "tmp", "proc", "sys", "dev", "mnt", "root", "usr/bin", "etc"):
-        (root / name).mkdir(parents=True)
-        (root / name).chmod(0o755)
-    root.chmod(0o755)
-    for name in ("bash", "busybox"):
-        program = shutil.which(name) or ""
-        shutil.copy(program, root / "bin" / name)
-        linked = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
-        for library in re.findall(r"/\S+", linked):  # none where it is static
-            place = root / library.lstrip("/")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, place)
-    for applet in subprocess.run(["busybox", "--list"], capture_output=True, text=True).stdout.split():
-        if not (root / "bin" / applet).exists():
-            (root / "bin" / applet).symlink_to("busybox")
-    source = Path(__file__).parent / "escape/attempts.c"
-    subprocess.run(["gcc", "-static", "-w", "-o", root / "bin/attempts", source], check=True)
-    for folder, folders, _ in os.walk(root):
-        for name in folders:
-            Path(folder, name).chmod(0o755)
-    shift(root)
-
-
-def _start(data: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROCESS, str(data)], stdout=subprocess.PIPE, text=True, umask=0o077
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == "ready\n"
-    return process
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no boxes on this machine: {why_not()}")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("boxes")
-    persona = generate(b"b" * 32, "debian-12", 1.7e9)
-    (folder / "persona.json").write_text(persona.model_dump_json())
-    (folder / "run").mkdir()
-    image = image_folder(folder, persona)
-    _make_root(image)
-    compile_init(image.parent)
-    _PROCESSES[folder] = _start(folder)
-    yield folder
-    _PROCESSES[folder].terminate()
-    _PROCESSES.pop(folder).wait()
-    name = cgroup_name(folder)
-    sweep(name)
-    for place in (Path("/run") / name, Path("/run") / f"{name}-persona"):
-        shutil.rmtree(place)
-
-
-_PROCESSES: dict[Path, subprocess.Popen[str]] = {}
-
-
-def _no_fallback() -> Job:
-    raise AssertionError("there was no box")
-
-
-async def _run(
-    data: Path,
-    *argv: str,
-    typed: bytes = b"",
-    terminal: tuple[int, int] | None = None,
-    act: Callable[[BoxJob, bytes], None] = lambda job, out: None,
-    instead: Callable[[], Job] = _no_fallback,
-    address: str = "192.0.2.1",
-    uid: int = 0,
-) -> tuple[int, bytes, bytes, list[Effect]]:
-    """Run to the end: status, standard output and error, and all effects."""
-    run = Run(
-        address=address, argv=[word.encode() for word in argv], environment={"PATH": "/bin", "TERM": "xterm"},
-        uid=uid, gid=0, groups=[], folder="/root", terminal=terminal,
-    )  # fmt: skip
-    job = BoxJob(
-        data / "run/box.sock", run, instead, typed=TypedLines(100) if terminal else None, file_limit=1000
-    )
-    woken = asyncio.Event()
-    job.on_wake = woken.set
-    job.receive(typed)
-    if not terminal:
-        job.receive_eof()
-    out = {1: b"", 2: b""}
-    effects: list[Effect] = []
-    async with asyncio.timeout(60):
-        while job.exit_status is None:
-            woken.clear()
-            for effect in job.step(0):
-                effects.append(effect)
-                if isinstance(effect, Output):
-                    out[effect.stream] += effect.data
-            act(job, out[1])
-            if job.exit_status is None and not job.runnable:
-                await woken.wait()
-            await asyncio.sleep(0)
-    status = job.exit_status
-    job.end()
-    return status, out[1], out[2], effects
+    with boxes(tmp_path_factory.mktemp("boxes")) as folder:
+        yield folder
 
 
 async def test_streams_are_separate_input_ends_and_the_status_is_told(data: Path) -> None:
-    status, out, err, _ = await _run(
-        data, "/bin/bash", "-c", "cat; echo no >&2; exit 7", typed=b"x" * 200_000
-    )
+    status, out, err, _ = await run(data, "/bin/bash", "-c", "cat; echo no >&2; exit 7", typed=b"x" * 200_000)
     assert (status, out, err) == (7, b"x" * 200_000, b"no\n")
 
 
 async def test_a_program_that_is_not_there_has_its_own_status(data: Path) -> None:
-    status, *_ = await _run(data, "/bin/bash", "-c", "exec nothing-of-this-name")
+    status, *_ = await run(data, "/bin/bash", "-c", "exec nothing-of-this-name")
     assert status == 127
 
 
@@ -179,7 +51,7 @@ async def test_a_terminal_has_a_size_that_changes_and_lines_are_recorded(data: P
                 job.resize(*size)
             job.receive(keys)
 
-    status, _, _, effects = await _run(data, "/bin/bash", typed=b"stty size\r", terminal=(100, 30), act=act)
+    status, _, _, effects = await run(data, "/bin/bash", typed=b"stty size\r", terminal=(100, 30), act=act)
     assert status == 3
     lines = [effect.fields["text"] for effect in effects if hasattr(effect, "fields")]
     assert lines[0] == b"stty size" and b"exit 3" in lines
@@ -190,9 +62,7 @@ async def test_a_signal_reaches_the_program_and_its_children(data: Path) -> None
         if b"begun" in out:
             job.receive_signal("TERM")
 
-    status, *_ = await _run(
-        data, "/bin/bash", "-c", "sleep 600 & echo begun; while :; do wait; done", act=act
-    )
+    status, *_ = await run(data, "/bin/bash", "-c", "sleep 600 & echo begun; while :; do wait; done", act=act)
     assert status == 128 + signal.SIGTERM
 
 
@@ -203,7 +73,7 @@ async def test_signals_that_come_too_late_do_not_hide_the_end(data: Path) -> Non
                 job.receive_signal("TERM")
 
     for _ in range(5):
-        status, *_ = await _run(data, "/bin/bash", "-c", "trap '' TERM; echo begun; exit 3", act=act)
+        status, *_ = await run(data, "/bin/bash", "-c", "trap '' TERM; echo begun; exit 3", act=act)
         assert status == 3
 
 
@@ -215,22 +85,22 @@ async def test_a_signal_that_comes_before_the_program_waits_for_it(data: Path) -
             job.receive_signal("TERM")
             sent.append("TERM")
 
-    status, *_ = await _run(data, "/bin/busybox", "sleep", "600", act=act)
+    status, *_ = await run(data, "/bin/busybox", "sleep", "600", act=act)
     assert status == 128 + signal.SIGTERM
 
 
 async def test_what_is_written_is_found_again_and_handed_over_up_to_the_limit(data: Path) -> None:
-    _, _, _, effects = await _run(
+    _, _, _, effects = await run(
         data, "/bin/bash", "-c", "mkdir -p /tmp/d; cd /tmp/d; echo payload > x; chmod 755 x"
     )
     files = {effect.path: effect for effect in effects if isinstance(effect, FileClosed)}
     assert files["/tmp/d/x"].content.read(0, 100) == b"payload\n" and files["/tmp/d/x"].mode == 0o755
-    status, out, *_ = await _run(data, "/bin/bash", "-c", "cat /tmp/d/x; head -c 2000 /dev/zero > /tmp/d/y")
+    status, out, *_ = await run(data, "/bin/bash", "-c", "cat /tmp/d/x; head -c 2000 /dev/zero > /tmp/d/y")
     assert (status, out) == (0, b"payload\n"), "the same attacker has the same box"
 
 
 async def test_files_in_shared_memory_are_found_too(data: Path) -> None:
-    _, _, _, effects = await _run(
+    _, _, _, effects = await run(
         data, "/bin/bash", "-c", "echo one > /dev/shm/.a; echo two > /dev/b; ln -s / /dev/shm/l"
     )
     files = {effect.path: effect.content.read(0, 9) for effect in effects if isinstance(effect, FileClosed)}
@@ -244,14 +114,14 @@ async def test_the_first_process_cannot_be_ended_looked_into_or_written_to_by_ro
         "for f in fd/0 mem environ exe maps; do cat /proc/1/$f && echo READ $f; : > /proc/1/$f && echo WROTE $f; done;"
         "ls /proc/1/fd /proc/1/root && echo SEEN; ls -a /; tr '\\0' ' ' < /proc/1/cmdline; cat /proc/1/comm"
     )
-    status, out, *_ = await _run(data, "/bin/bash", "-c", script)
+    status, out, *_ = await run(data, "/bin/bash", "-c", script)
     assert status == 0 and not re.search(rb"READ|WROTE|SEEN", out)
     assert out.endswith(b"/sbin/init systemd\n") and b"\ninit\n" not in out
 
 
 async def test_the_personas_services_show_and_orphans_are_reaped(data: Path) -> None:
     script = "(sleep 0 & sleep 0 &); sleep 0.1; for p in /proc/[0-9]*; do cat $p/cmdline | tr '\\0' ' '; echo; done"
-    _, out, *_ = await _run(data, "/bin/bash", "-c", f"{script}; grep -l '^State:.Z' /proc/[0-9]*/status")
+    _, out, *_ = await run(data, "/bin/bash", "-c", f"{script}; grep -l '^State:.Z' /proc/[0-9]*/status")
     persona = json.loads((data / "persona.json").read_bytes())
     services = {" ".join(each["argv"]) for each in persona["residents"] if each["argv"]}
     shown = {line.strip() for line in out.decode().splitlines()}
@@ -261,28 +131,28 @@ async def test_the_personas_services_show_and_orphans_are_reaped(data: Path) -> 
 
 async def test_what_cannot_be_run_fails_in_the_words_of_sshd_and_never_in_the_runtimes(data: Path) -> None:
     for terminal in (None, (80, 24)):
-        status, out, err, _ = await _run(data, "/bin/nothing", terminal=terminal)
+        status, out, err, _ = await run(data, "/bin/nothing", terminal=terminal)
         said = (out + err).replace(b"\r", b"")
         assert (status, said) == (1, b"/bin/nothing: No such file or directory\n")
     script = "mv /root /gone; echo text > /bin/text; chmod 755 /bin/text"
-    await _run(data, "/bin/bash", "-c", script)
-    status, out, err, _ = await _run(data, "/bin/bash", "-c", "pwd")
+    await run(data, "/bin/bash", "-c", script)
+    status, out, err, _ = await run(data, "/bin/bash", "-c", "pwd")
     moved = b"Could not chdir to home directory /root: No such file or directory\n"
     assert (status, out, err) == (0, b"/\n", moved)
-    status, _, err, _ = await _run(data, "/bin/text")
+    status, _, err, _ = await run(data, "/bin/text")
     assert (status, err) == (1, moved + b"/bin/text: Exec format error\n")
-    await _run(data, "/bin/bash", "-c", "mv /gone /root; rm /bin/text")
+    await run(data, "/bin/bash", "-c", "mv /gone /root; rm /bin/text")
 
 
 async def test_no_word_of_the_runtime_is_seen_where_it_fails_itself(data: Path) -> None:
     not_in_the_box = 70_000
-    status, out, err, _ = await _run(data, "/bin/bash", uid=not_in_the_box)
+    status, out, err, _ = await run(data, "/bin/bash", uid=not_in_the_box)
     assert status != 0 and (out, err) == (b"", b"")
 
 
 async def test_programs_have_no_descriptor_and_no_word_of_ours(data: Path) -> None:
     script = "echo /proc/self/fd/*; cat /proc/self/cmdline | tr '\\0' ' '; echo; env; readlink /proc/$$/exe"
-    _, out, *_ = await _run(data, "/bin/bash", "-c", script)
+    _, out, *_ = await run(data, "/bin/bash", "-c", script)
     lines = out.decode().splitlines()
     assert len(lines[0].split()) <= 4 and "/proc/self/fd/3" not in lines[2:]
     assert not re.search("memfd|crun|launch", out.decode())
@@ -294,22 +164,22 @@ async def test_bombs_harm_the_box_alone(data: Path) -> None:
         "i=0; while [ $i -lt 3000 ]; do : > /tmp/f$i || break; i=$((i+1)); done; echo $i; rm -f /tmp/f*;"
         "i=0; while [ $i -lt 60 ]; do sleep 1 & i=$((i+1)); done 2>/dev/null; jobs -p | wc -l; kill $(jobs -p)"
     )
-    _, out, *_ = await _run(data, "/bin/bash", "-c", script)
+    _, out, *_ = await run(data, "/bin/bash", "-c", script)
     written, files, *_ = [int(line) for line in out.split()]
     assert written <= 8_000_000 and files < 2000
-    status, out, *_ = await _run(data, "/bin/bash", "-c", "echo alive")
+    status, out, *_ = await run(data, "/bin/bash", "-c", "echo alive")
     assert (status, out) == (0, b"alive\n")
 
 
 async def test_a_box_that_its_attacker_ended_is_replaced(data: Path) -> None:
     # From outside: from inside nothing is known that does it.
     address, mark = "192.0.2.9", f"sleep 8{os.getpid()}"
-    running = asyncio.ensure_future(_run(data, "/bin/bash", "-c", f": > /tmp/mine; {mark}", address=address))
+    running = asyncio.ensure_future(run(data, "/bin/bash", "-c", f": > /tmp/mine; {mark}", address=address))
     await eventually(lambda: len(_processes(mark)) == 1)
     os.kill(_first_process_of(mark), signal.SIGKILL)
     status, *_ = await running
     assert status == 128 + signal.SIGKILL
-    status, out, *_ = await _run(data, "/bin/bash", "-c", "ls /tmp; echo new", address=address)
+    status, out, *_ = await run(data, "/bin/bash", "-c", "ls /tmp; echo new", address=address)
     assert status == 0 and out.endswith(b"new\n") and b"mine" not in out
 
 
@@ -326,7 +196,7 @@ def _first_process_of(mark: str) -> int:
 
 
 async def test_no_way_out_is_found(data: Path) -> None:
-    _, out, *_ = await _run(data, "/bin/attempts")
+    _, out, *_ = await run(data, "/bin/attempts")
     answers = dict(line.split() for line in out.decode().splitlines())
     assert len(answers) > 60
     assert [name for name, answer in answers.items() if answer != "refused"] == []
@@ -334,11 +204,11 @@ async def test_no_way_out_is_found(data: Path) -> None:
 
 async def test_nothing_of_the_host_is_seen_and_no_link_leads_away(data: Path) -> None:
     script = "cat /proc/mounts /proc/self/mountinfo /proc/1/cgroup; hostname; env; ls /sys/class/net"
-    _, out, *_ = await _run(data, "/bin/bash", "-c", script)
+    _, out, *_ = await run(data, "/bin/bash", "-c", script)
     for word in (b"urltrap", os.uname().nodename.encode() + b"\n", str(data).encode(), b"/run/"):
         assert word not in out
     assert out.split()[-1] == b"lo"
-    _, out, *_ = await _run(
+    _, out, *_ = await run(
         data, "/bin/bash", "-c", "grep -E '^(NoNewPrivs|Seccomp|CapEff)' /proc/self/status"
     )
     assert b"NoNewPrivs:\t1" in out and b"Seccomp:\t2" in out
@@ -346,16 +216,16 @@ async def test_nothing_of_the_host_is_seen_and_no_link_leads_away(data: Path) ->
 
 async def test_a_killed_box_process_leaves_nothing_once_the_next_one_runs(data: Path) -> None:
     mark = f"sleep 7{os.getpid()}"
-    running = asyncio.ensure_future(_run(data, "/bin/bash", "-c", f"{mark} & wait"))
+    running = asyncio.ensure_future(run(data, "/bin/bash", "-c", f"{mark} & wait"))
     await eventually(lambda: len(_processes(mark)) == 1)
-    _PROCESSES[data].kill()
-    _PROCESSES[data].wait()
+    PROCESSES[data].kill()
+    PROCESSES[data].wait()
     status, *_ = await running
     assert status == 128 + signal.SIGKILL
     await eventually(lambda: not _processes(mark))
-    _PROCESSES[data] = _start(data)
+    PROCESSES[data] = start(data)
     assert _groups(data) == []
-    status, out, *_ = await _run(data, "/bin/bash", "-c", "echo again")
+    status, out, *_ = await run(data, "/bin/bash", "-c", "echo again")
     assert (status, out) == (0, b"again\n")
 
 
@@ -400,5 +270,5 @@ async def test_without_a_box_process_the_emulated_machine_takes_over_with_what_w
             return [Output(self.heard)]
 
     (tmp_path / "run").mkdir()
-    _, out, *_ = await _run(tmp_path, "/bin/cat", typed=b"uname -a\n", instead=Emulated)
+    _, out, *_ = await run(tmp_path, "/bin/cat", typed=b"uname -a\n", instead=Emulated)
     assert out == b"uname -a\n<eof>"

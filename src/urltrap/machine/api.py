@@ -190,6 +190,7 @@ class Connection:
     user: str
     since: float
     tty: str = ""
+    session: str = ""
 
 
 class Process(Protocol):

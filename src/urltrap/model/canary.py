@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from urltrap.model.event import Captured, EventBase
+from urltrap.model.event import EventBase, owner_of
 
 PREFIX = "CANARY"
 """How the id of its sessions begins: no time before the year 10889 makes a ULID that begins with a letter above 7."""
@@ -55,5 +55,4 @@ def canary_session(ulid: str) -> str:
 
 def is_canary(event: EventBase) -> bool:
     """Whether an event is of the synthetic attacker, or a capture that was made for it."""
-    session = event.capture.for_session or "" if isinstance(event, Captured) else event.session
-    return session.startswith(PREFIX)
+    return owner_of(event).startswith(PREFIX)

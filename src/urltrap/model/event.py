@@ -173,6 +173,49 @@ class ForwardAsked(EventBase):
     first_bytes: RawBytes = b""
 
 
+WireProtocol = Literal["dns", "http", "https", "ftp", "tftp", "smtp", "tls", "tcp", "udp", "icmp"]
+
+
+FETCHED_ON_THE_WIRE: frozenset[WireProtocol] = frozenset({"http", "https", "ftp", "tftp"})
+"""Protocols whose URLs are those of files: what is seen by them is a sighting."""
+
+
+class WireSeen(EventBase):
+    """A program in a box asked for something on the network: seen on the wire, whatever its command looked like.
+
+    `session` is a stream of the recording process' own, `for_session` the attacker's. `url` is the whole URL, or where
+    it went (``tcp://host:port``); `host` the name that the box had been given the address `dst_ip` for. `argv`: the
+    program's, empty where it could not be known; `client`: its name. `size`: bytes that the box sent besides what the
+    protocol needs, of which `first` are the first. `outcome`: what it was told, in a word.
+    """
+
+    kind: Literal["wire.seen"] = "wire.seen"
+    for_session: str
+    protocol: WireProtocol
+    url: RawBytes
+    host: str = ""
+    dst_ip: str = ""
+    dst_port: int = 0
+    method: str = ""
+    client: str = ""
+    user_agent: RawBytes = b""
+    argv: list[RawBytes] = []
+    size: int = 0
+    first: RawBytes = b""
+    outcome: str = ""
+
+
+class WireScanned(EventBase):
+    """Connections that a box tried since `since` and that nobody answered; `ports` and `addresses`: a sample."""
+
+    kind: Literal["wire.scanned"] = "wire.scanned"
+    for_session: str
+    since: Utc
+    count: int
+    ports: list[int] = []
+    addresses: list[str] = []
+
+
 class TerminalFrames(EventBase):
     """A piece of the terminal stream, for replay: (milliseconds since connect, "i" or "o", bytes)."""
 
@@ -248,6 +291,14 @@ class Decided(EventBase):
     reason: str = ""
 
 
+def owner_of(event: EventBase) -> str:
+    """The attacker's session that an event belongs to: captures and what boxes asked for are in streams of those who
+    record them. Empty where it is nobody's."""
+    if isinstance(event, WireSeen | WireScanned):
+        return event.for_session
+    return event.capture.for_session if isinstance(event, Captured) else event.session
+
+
 Event = Annotated[
     Connected
     | ClientIdentified
@@ -261,6 +312,8 @@ Event = Annotated[
     | DownloadAsked
     | DownloadAnswered
     | ForwardAsked
+    | WireSeen
+    | WireScanned
     | TerminalFrames
     | BudgetSpent
     | Malformed

@@ -20,7 +20,8 @@ from urltrap.model.settings import BackupSettings, IntelSettings, Settings, Stor
 from urltrap.model.watch_settings import AlertSettings
 
 NAMES = (
-    "fetcher", "pipeline", "site", "public", "collector", "box", "trap", "shipper", "backup", "watch", "outputs",
+    "fetcher", "pipeline", "site", "public", "collector", "uplink", "box", "trap", "shipper", "backup", "watch",
+    "outputs",
 )  # fmt: skip
 """Order of start: who is asked starts before who asks."""
 
@@ -85,7 +86,7 @@ def plan_processes(settings: Settings) -> list[ProcessPlan]:
         plans += _collectors(settings)
     if settings.sensors.ssh.enabled or settings.sensors.telnet.enabled:
         if settings.machine.kind == "sandbox":
-            plans.append(ProcessPlan("box", "box"))
+            plans += [ProcessPlan("uplink", "uplink"), ProcessPlan("box", "box")]
         count = settings.sensors.workers or os.cpu_count() or 1
         plans += [ProcessPlan(f"trap-{index}", "trap", index, count) for index in range(count)]
     if settings.journal.ship:
@@ -119,7 +120,7 @@ def settings_for(kind: str, settings: Settings) -> Settings:
         settings = settings.model_copy(update={"journal": unshipped})
     if kind == "collector":
         return settings.model_copy(update={"intel": IntelSettings(), "backup": BackupSettings()})
-    if kind in ("trap", "fetcher", "outputs", "shipper", "box"):
+    if kind in ("trap", "fetcher", "outputs", "shipper", "uplink", "box"):
         return settings.model_copy(
             update={"store": StoreSettings(), "intel": IntelSettings(), "backup": BackupSettings()}
         )
@@ -140,7 +141,7 @@ def settings_for(kind: str, settings: Settings) -> Settings:
 _ORDINARY = frozenset(
     {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "NO_COLOR", "VIRTUAL_ENV"}
 )
-_FACING_ATTACKERS = frozenset({"trap", "fetcher", "collector", "box"})
+_FACING_ATTACKERS = frozenset({"trap", "fetcher", "collector", "uplink", "box"})
 
 
 def environment_for(kind: str, environment: Mapping[str, str]) -> dict[str, str]:

@@ -129,6 +129,7 @@ async def _trap(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None
 
 async def _box(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
     from urltrap.sandbox.process import run_boxes
+    from urltrap.sandbox.uplink.authority import Authority
     from urltrap.sensors.ssh.server import load_host_keys, public_key_lines
 
     # It stays root: mounts and namespaces are made by nobody else, which is why it is not the trap that makes them.
@@ -139,7 +140,17 @@ async def _box(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
         launch.user,
         ready=lambda: _ready([]),
         stop=stop,
+        authority=Authority.of(folder.keys),
     )
+
+
+async def _uplink(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
+    from urltrap.sandbox.uplink.authority import Authority
+    from urltrap.sandbox.uplink.process import run_uplink
+
+    authority = Authority.of(folder.keys)
+    become(launch.user)
+    await run_uplink(launch.settings, folder.root, authority, ready=lambda: _ready([]), stop=stop)
 
 
 async def _fetcher(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> None:
@@ -224,6 +235,7 @@ async def _outputs(launch: Launch, folder: DataFolder, stop: asyncio.Event) -> N
 
 _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None]]] = {
     "trap": _trap,
+    "uplink": _uplink,
     "box": _box,
     "fetcher": _fetcher,
     "pipeline": _pipeline,
@@ -238,7 +250,8 @@ _RUNNERS: dict[str, Callable[[Launch, DataFolder, asyncio.Event], Awaitable[None
 
 _MODULES = {
     "trap": ("urltrap.sensors.trap",),
-    "box": ("urltrap.sandbox.process", "urltrap.sensors.ssh.server"),
+    "uplink": ("urltrap.sandbox.uplink.authority", "urltrap.sandbox.uplink.process"),
+    "box": ("urltrap.sandbox.process", "urltrap.sandbox.uplink.authority", "urltrap.sensors.ssh.server"),
     "fetcher": ("urltrap.model.canary", "urltrap.ops.fetcher"),
     "pipeline": ("urltrap.pipeline.process",),
     "site": ("urltrap.site.process",),

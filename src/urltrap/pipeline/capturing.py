@@ -77,7 +77,7 @@ class CaptureStage:
                 .limit(20)
             ).all()
             if job.attempts == 0 and any(
-                item.method == "asked" and item.at > now - ASKED_ELSEWHERE for item in seen
+                item.method in ("asked", "wire") and item.at > now - ASKED_ELSEWHERE for item in seen
             ):
                 work.postpone(connection, self.name, [job.subject], now + ASKED_ELSEWHERE)
                 return 1

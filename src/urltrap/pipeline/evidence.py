@@ -103,7 +103,7 @@ def _one(workshop: Workshop, loaded: _Loaded, key: str) -> Gathered:
         # The first session's id has 80 bits of chance, is in the journal, and is published nowhere.
         secret=loaded.first.get(key, ""),
         sources=max(0, row["sources"] - (len(sources) - len(foreign))), sightings=row["sightings"],
-        asked=any(item.method == "asked" for item in seen),
+        asked=any(item.method in ("asked", "wire") for item in seen),
         commanded=row["depth"] == 0 and any(item.client for item in seen),
         run=any(item.sha256 in loaded.executable for item in payloads)
         or any(visit.ran(row["url"], raws) for visit in visits),

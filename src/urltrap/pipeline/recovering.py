@@ -12,7 +12,15 @@ from sqlalchemy import Connection, select
 
 from urltrap import recover
 from urltrap.model.artifact import Analysis
-from urltrap.model.event import Captured, CommandEntered, DownloadAsked, Event, decode_event
+from urltrap.model.event import (
+    Captured,
+    CommandEntered,
+    DownloadAsked,
+    Event,
+    WireSeen,
+    decode_event,
+    owner_of,
+)
 from urltrap.model.sighting import Recovered
 from urltrap.model.url import parse_url
 from urltrap.pipeline.stage import BATCH, note_failure
@@ -120,7 +128,7 @@ def _load(connection: Connection, due: Sequence[work.Job]) -> list[_Text]:
         )
         bodies.update(((row.session, row.seq), decode_event(row.body)) for row in rows)
     owners: dict[str, dict[str, Any]] = {}
-    for ids in in_parts(dict.fromkeys(_owner(event) for event in bodies.values())):
+    for ids in in_parts(dict.fromkeys(owner_of(event) for event in bodies.values())):
         rows = connection.execute(
             select(sessions.c.id, sessions.c.src_ip, sessions.c.dst_ip, sessions.c.sensor).where(
                 sessions.c.id.in_(ids)
@@ -134,13 +142,8 @@ def _load(connection: Connection, due: Sequence[work.Job]) -> list[_Text]:
     for job, session, seq, artifact in parts:
         event = bodies.get((session, seq))
         if event is not None:
-            loaded.append(_Text(job, event, owners.get(_owner(event), nobody), artifact))
+            loaded.append(_Text(job, event, owners.get(owner_of(event), nobody), artifact))
     return loaded
-
-
-def _owner(event: Event) -> str:
-    """The session that an event belongs to: a capture is the fetcher's own, made for somebody else's session."""
-    return event.capture.for_session if isinstance(event, Captured) else event.session
 
 
 def _recover(workshop: Workshop, connection: Connection, text: _Text) -> Seen | None:
@@ -156,6 +159,10 @@ def _from_event(workshop: Workshop, event: Event, session: dict[str, Any]) -> Se
     elif isinstance(event, DownloadAsked):
         asked = recover.asked(event.url, event.client, workshop.context(session["dst_ip"]))
         found = [asked] if asked else []
+    elif isinstance(event, WireSeen):
+        asked = recover.asked(event.url, event.client, workshop.context(session["dst_ip"]), method="wire")
+        found = [asked] if asked else []
+        return Seen(event.session, event.seq, event.at, session["sensor"], session["src_ip"], found)
     else:
         return None
     return Seen(event.session, event.seq, event.at, session["sensor"], session["src_ip"], found)

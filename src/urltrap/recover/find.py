@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from urltrap.model.sighting import Recovered
 from urltrap.recover import words
@@ -95,10 +96,13 @@ def urls(text: bytes, context: Context | None = None) -> list[Recovered]:
     return [item for item in read(text, context).found if item.kind == "payload"]
 
 
-def asked(url: bytes, client: str, context: Context | None = None) -> Recovered | None:
-    """The URL that a program of the machine asked for; None where it is none that could be fetched."""
+def asked(
+    url: bytes, client: str, context: Context | None = None, *, method: Literal["asked", "wire"] = "asked"
+) -> Recovered | None:
+    """The URL that a program asked for, of the emulated machine or, by `method` "wire", in a box; None where it is none
+    that could be fetched."""
     collection = Collection(context or Context(), url)
-    collection.take(Ask(url, client), "asked", 100, span=(0, len(url)))
+    collection.take(Ask(url, client), method, 100, span=(0, len(url)))
     return next(iter(collection.items.values()), None)
 
 

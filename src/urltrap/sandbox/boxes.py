@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from urltrap.sandbox.changes import Changes
 from urltrap.sandbox.driver import Box, Driver, SandboxError
+from urltrap.sandbox.uplink.link import Link
+
+_SESSIONS = 200
+"""Sessions of one box that are told apart."""
 
 
 @dataclass(slots=True)
@@ -21,11 +26,32 @@ class Kept:
     changes: Changes
     used: float = 0.0
     attached: int = 0
+    session: str = ""
+    """The attacker's session that ran a program last."""
+    connections: dict[str, str] = field(default_factory=dict)
+    """What $SSH_CONNECTION is in each of his sessions."""
+    link: Link | None = None
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def ran(self, session: str, environment: Mapping[str, str]) -> None:
+        """A program of this session is started with this environment."""
+        self.session = session
+        connection = environment.get("SSH_CONNECTION", "")
+        if connection and len(self.connections) < _SESSIONS:
+            self.connections[connection] = session
+
+    def session_of(self, environment: bytes) -> str:
+        """The session of a process with this environment (as /proc shows it): where it says nothing, the last one's."""
+        for each in environment.split(b"\0"):
+            name, _, value = each.partition(b"=")
+            if name == b"SSH_CONNECTION":
+                return self.connections.get(value.decode("ascii", "replace"), self.session)
+        return self.session
 
 
 class Boxes:
-    """Gives each address its box. `most`: boxes at once; `seconds`: how old one gets; `idle_seconds`: how long it waits
+    """Gives each address its box. `uplink`: the socket of the process to which the boxes' wires are handed, where there
+    is one. `most`: boxes at once; `seconds`: how old one gets; `idle_seconds`: how long it waits
     for its attacker to come back."""
 
     def __init__(
@@ -35,9 +61,11 @@ class Boxes:
         most: int,
         seconds: float,
         idle_seconds: float,
+        uplink: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._driver = driver
+        self._uplink = uplink
         self._most = most
         self._seconds = seconds
         self._idle_seconds = idle_seconds
@@ -83,6 +111,8 @@ class Boxes:
             self._pending -= 1
         now = self._clock()
         kept = self._kept[address] = Kept(box, now, Changes(box.upper, box.devices), now)
+        if self._uplink is not None and box.wire is not None:
+            kept.link = Link(self._uplink, box, address, kept.session_of)
         return kept
 
     async def _make_room(self) -> None:
@@ -108,4 +138,6 @@ class Boxes:
         kept = self._kept.pop(address, None)
         if kept is not None:
             kept.changes.close()
+            if kept.link is not None:
+                await kept.link.close()
             await kept.box.destroy()

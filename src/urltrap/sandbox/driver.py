@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from urltrap.sandbox.bundle import Command
+
+if TYPE_CHECKING:
+    from urltrap.sandbox.uplink.namespace import Wire
 
 
 class SandboxError(Exception):
@@ -58,6 +61,20 @@ class Box(Protocol):
     @property
     def alive(self) -> bool:
         """Whether programs can still be run in it."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Its first process, as the host numbers it."""
+        ...
+
+    @property
+    def wire(self) -> Wire | None:
+        """The other end of its only link; it closes with the box. None where it has no link."""
+        ...
+
+    def processes(self) -> list[int]:
+        """All that run in it, as the host numbers them."""
         ...
 
     def run(self, command: Command) -> Awaitable[Running]: ...

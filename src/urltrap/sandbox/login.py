@@ -139,6 +139,7 @@ class BoxLogin:
             groups=[account.gid],
             folder=account.home,
             terminal=(terminal[1] or 80, terminal[2] or 24) if terminal else None,
+            session=self._connection.session,
         )
         return BoxJob(
             self._path,

@@ -21,6 +21,7 @@ from urltrap.model.base import Model, RawBytes
 MAX_PACKET = 1 << 17
 """Bytes of one packet: a command line of Linux (MAX_ARG_STRLEN) fits."""
 SOCKET = Path("run") / "box.sock"
+UPLINK_SOCKET = Path("run") / "uplink.sock"
 
 
 class Run(Model):
@@ -35,6 +36,7 @@ class Run(Model):
     groups: list[int]
     folder: str
     terminal: tuple[int, int] | None = None
+    session: str = ""
 
 
 class Signal(Model):
@@ -73,9 +75,37 @@ class Ended(Model):
     status: int
 
 
-Message = Run | Signal | Started | Refused | Written | Ended
+class Opened(Model):
+    """From the box process to the uplink: a box's wire, of the attacker at `address`; with it come the sockets of
+    `uplink.namespace.Wire`. The connection is the box: it closes with it."""
+
+    kind: Literal["opened"] = "opened"
+    box: str
+    address: str
+
+
+class Who(Model):
+    """From the uplink: whose is the socket that sends from `port` of the box to `remote` (address, port)?"""
+
+    kind: Literal["who"] = "who"
+    number: int
+    udp: bool
+    port: int
+    remote: tuple[str, int]
+
+
+class Owner(Model):
+    """The answer to the question of this number: the program, where it is still there, and whose session it is of."""
+
+    kind: Literal["owner"] = "owner"
+    number: int
+    argv: list[RawBytes]
+    session: str
+
+
 _KINDS: dict[str, type[Model]] = {
-    each.model_fields["kind"].default: each for each in (Run, Signal, Started, Refused, Written, Ended)
+    each.model_fields["kind"].default: each
+    for each in (Run, Signal, Started, Refused, Written, Ended, Opened, Who, Owner)
 }
 
 

@@ -34,6 +34,7 @@ from urltrap.sandbox.driver import Probe, SandboxError
 from urltrap.sandbox.images import open_image, read_init
 from urltrap.sandbox.init import PLACE, launched, sealed
 from urltrap.sandbox.messages import readable
+from urltrap.sandbox.uplink.namespace import Place, Wire, attach, missing
 
 log = structlog.get_logger("box")
 
@@ -60,7 +61,7 @@ def probe(runtime: str) -> Probe:
         )
     if "overlay" not in _read(Path("/proc/filesystems")).split():
         return Probe(runtime, "this kernel has no overlay file system", "sudo modprobe overlay")
-    return Probe(runtime)
+    return Probe(runtime, *missing())
 
 
 def _read(path: Path) -> str:
@@ -122,7 +123,8 @@ class OciBox:
         self._driver = driver
         self.devices: int | None = None
         self._life: socket.socket | None = None
-        self._pid = 0
+        self.pid = 0
+        self.wire: Wire | None = None
         self._first: int | None = None
         self._numbers = 0
 
@@ -152,9 +154,11 @@ class OciBox:
             driver.call(
                 "create", "--bundle", str(folder), "--pid-file", str(pid_file), id, stdin=theirs.fileno()
             )
-        driver.call("start", id)
         pid = int(pid_file.read_text())
-        self._pid, self._first = pid, os.pidfd_open(pid)
+        self.pid, self._first = pid, os.pidfd_open(pid)
+        if driver.place is not None:  # before anything runs in it
+            self.wire = attach(pid, driver.place)
+        driver.call("start", id)
         self._life.settimeout(_INIT_SECONDS)
         if not self._life.recv(1):
             raise SandboxError("the first process of a box ended at once")
@@ -166,8 +170,15 @@ class OciBox:
         """Whether its first process runs, and is not just ending: it ends when all others of the box have."""
         if self._first is None or select.select([self._first], [], [], 0)[0]:
             return False
-        fields = _read(Path(f"/proc/{self._pid}/stat")).rpartition(")")[2].split()
+        fields = _read(Path(f"/proc/{self.pid}/stat")).rpartition(")")[2].split()
         return len(fields) > 6 and not int(fields[6]) & _PF_EXITING
+
+    def processes(self) -> list[int]:
+        """All that run in it, as the host numbers them."""
+        for group in _groups(f"{self._driver.cgroup}/{self.id}".lstrip("/")):
+            if listed := _read(group / "cgroup.procs"):
+                return [int(pid) for pid in listed.split()]
+        return []
 
     async def run(self, command: Command) -> OciRunning:
         """Start a program; SandboxError where the runtime refuses."""
@@ -220,6 +231,9 @@ class OciBox:
         if self._life is not None:
             self._life.close()
             self._life = None
+        if self.wire is not None:
+            self.wire.close()
+            self.wire = None
         for file in (self.devices, self._first):
             if file is not None:
                 os.close(file)
@@ -237,7 +251,8 @@ class OciDriver:
 
     Takes the process over: it gets a mount table and a working directory of its own, so this belongs into a process
     that does nothing else, before any thread is started. `residents`: the processes that show in each box, as the first
-    process takes them (`init.residents`). `folder` is hidden under a file system in memory; `cgroup` is
+    process takes them (`init.residents`). `place`: how each box stands in its network; without one it has no link.
+    `folder` is hidden under a file system in memory; `cgroup` is
     the name of this installation's group of control groups.
     """
 
@@ -251,6 +266,7 @@ class OciDriver:
         hostname: str,
         limits: BoxLimits,
         residents: Sequence[str],
+        place: Place | None = None,
     ) -> None:
         found = shutil.which(runtime)
         if found is None:
@@ -262,6 +278,7 @@ class OciDriver:
         # What we show ourselves is not the attacker's to pay for.
         self.limits = replace(limits, processes=limits.processes + len(residents) + 1)
         self.residents = residents
+        self.place = place
         self._command = [found, "--root", str(folder / "state")]
         sweep(cgroup)
         folder.mkdir(parents=True, exist_ok=True)

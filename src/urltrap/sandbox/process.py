@@ -19,10 +19,13 @@ from urltrap.sandbox.boxes import Boxes
 from urltrap.sandbox.bundle import BoxLimits
 from urltrap.sandbox.driver import Probe, SandboxError
 from urltrap.sandbox.init import residents
-from urltrap.sandbox.messages import SOCKET
+from urltrap.sandbox.messages import SOCKET, UPLINK_SOCKET
 from urltrap.sandbox.oci import RUNTIMES, OciDriver, probe
 from urltrap.sandbox.server import serve
 from urltrap.sandbox.tree import write_layer
+from urltrap.sandbox.uplink.authority import Authority
+from urltrap.sandbox.uplink.namespace import Place
+from urltrap.sandbox.uplink.trust import trust
 
 log = structlog.get_logger("box")
 
@@ -50,12 +53,14 @@ async def run_boxes(
     *,
     ready: Callable[[], None],
     stop: asyncio.Event,
+    authority: Authority | None = None,
 ) -> None:
     """Make boxes for the traps until `stop` is set. Where no box can be made here it says so, loudly, and waits: the
-    traps go on with emulated machines. `owner`: the traps' (uid, gid)."""
+    traps go on with emulated machines. `owner`: the traps' (uid, gid).
+    `authority`: whose certificates the boxes trust."""
     persona = Persona.model_validate(json.loads((data / "persona.json").read_bytes()))
     try:
-        driver = _driver(settings, data, persona, host_keys)
+        driver = _driver(settings, data, persona, host_keys, authority)
         trial = await driver.create("trial")
         await trial.destroy()
     except (SandboxError, OSError) as error:
@@ -64,7 +69,13 @@ async def run_boxes(
         await stop.wait()
         return
     limits = settings.sandbox
-    boxes = Boxes(driver, most=limits.boxes, seconds=limits.seconds, idle_seconds=limits.idle_seconds)
+    boxes = Boxes(
+        driver,
+        most=limits.boxes,
+        seconds=limits.seconds,
+        idle_seconds=limits.idle_seconds,
+        uplink=data / UPLINK_SOCKET,
+    )
     try:
         await serve(boxes, data / SOCKET, owner, ready, stop)
     finally:
@@ -78,7 +89,11 @@ def _layer(data: Path) -> Path:
 
 
 def _driver(
-    settings: MachineSettings, data: Path, persona: Persona, host_keys: Mapping[str, bytes]
+    settings: MachineSettings,
+    data: Path,
+    persona: Persona,
+    host_keys: Mapping[str, bytes],
+    authority: Authority | None,
 ) -> OciDriver:
     found = probes()
     usable = next((each for each in found if each.usable), None)
@@ -91,6 +106,8 @@ def _driver(
     layer.mkdir()
     blob = (importlib.resources.files("urltrap.machine.data") / RECORDS[persona.kind]).read_bytes()
     write_layer(layer, blob, persona, host_keys)
+    if authority is not None:
+        trust(layer, image_folder(data, persona), authority)
     limits = settings.sandbox
     return OciDriver(
         usable.driver,
@@ -101,4 +118,11 @@ def _driver(
         persona.hostname,
         BoxLimits(limits.memory_bytes, limits.processes, limits.processors, limits.disk_bytes, limits.files),
         residents(persona),
+        _place(persona),
     )
+
+
+def _place(persona: Persona) -> Place:
+    """How a persona's box stands in its network: behind NAT, as its emulated machine does."""
+    primary = persona.primary
+    return Place(primary.name, primary.mac, primary.address, primary.prefix, persona.network.gateway)

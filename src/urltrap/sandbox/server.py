@@ -129,6 +129,7 @@ class BoxServer:
             connection.close()
 
     async def _run(self, connection: socket.socket, kept: Kept, request: Run) -> None:
+        kept.ran(request.session, request.environment)
         running = await kept.box.run(
             Command(
                 [os.fsdecode(word) for word in request.argv],

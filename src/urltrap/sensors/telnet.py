@@ -317,6 +317,7 @@ class TelnetConnection(asyncio.Protocol):
             server_port=where.dst_port,
             user=decode(user),
             since=now,
+            session=self.session.id,
         )
         self._taken = True
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import zstandard
 
 from urltrap.model.event import (
+    FETCHED_ON_THE_WIRE,
     BudgetSpent,
     Captured,
     ClientIdentified,
@@ -32,6 +33,8 @@ from urltrap.model.event import (
     RecordsLeftOut,
     TerminalFrames,
     Uploaded,
+    WireScanned,
+    WireSeen,
     encode_event,
 )
 from urltrap.store.rollups import tally_key, value_key
@@ -303,6 +306,15 @@ def _left_out(batch: Batch, event: RecordsLeftOut) -> None:
     """Nothing to derive: the raw event is what there is to know."""
 
 
+def _wire(batch: Batch, event: WireSeen) -> None:
+    if event.protocol in FETCHED_ON_THE_WIRE:
+        batch.jobs["recover", event.id] = event.at
+
+
+def _scanned(batch: Batch, event: WireScanned) -> None:
+    """Nothing to derive: the raw event is what there is to know."""
+
+
 def _closed(batch: Batch, event: Disconnected) -> None:
     batch.sessions[event.session].update(
         ended=event.at, duration_ms=event.duration_ms, bytes_in=event.bytes_in, bytes_out=event.bytes_out,
@@ -358,6 +370,8 @@ _HANDLERS: dict[type[EventBase], Callable[[Batch, Any], None]] = {
     BudgetSpent: _trouble,
     FloodCounted: _flood,
     RecordsLeftOut: _left_out,
+    WireSeen: _wire,
+    WireScanned: _scanned,
     Disconnected: _closed,
     Captured: _captured,
     Decided: _decided,

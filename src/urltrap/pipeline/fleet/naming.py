@@ -52,8 +52,9 @@ def renamed(sensor: str, record: bytes, latest: datetime) -> bytes | None:
         capture = body.get("capture")
         if isinstance(capture, dict):
             _bound(capture, latest)
-            if isinstance(capture.get("for_session"), str) and capture["for_session"]:
-                capture["for_session"] = fleet_session(sensor, capture["for_session"])
+        for each in (body, capture):
+            if isinstance(each, dict) and isinstance(each.get("for_session"), str) and each["for_session"]:
+                each["for_session"] = fleet_session(sensor, each["for_session"])
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except (ValueError, KeyError, RecursionError):
         return None

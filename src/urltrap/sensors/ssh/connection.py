@@ -246,6 +246,7 @@ class SshConnection(AuthenticatingConnection):
                 server_port=where.dst_port,
                 user=user,
                 since=time.time(),
+                session=self.session.id,
             )
             try:
                 self._login = machine.login(user, connection, time.time(), self._password)

@@ -11,7 +11,7 @@ from fastapi import Query as FromQuery
 from fastapi.responses import HTMLResponse
 from pydantic import Field
 
-from urltrap.model.event import CommandEntered, DownloadAsked, EventBase
+from urltrap.model.event import CommandEntered, DownloadAsked, EventBase, WireSeen
 from urltrap.model.submission import Submission
 from urltrap.model.verdict import VerdictName
 from urltrap.model.views import SightingRow, UrlDetail, UrlFilter
@@ -210,6 +210,6 @@ def for_everyone(site: Site, detail: UrlDetail) -> str:
 def _text_of(event: EventBase) -> tuple[str, bytes]:
     if isinstance(event, CommandEntered):
         return "command", event.text
-    if isinstance(event, DownloadAsked):
+    if isinstance(event, DownloadAsked | WireSeen):
         return "request", b" ".join(event.argv) or event.url
     return "", b""
