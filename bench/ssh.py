@@ -177,6 +177,14 @@ def trap_of(bench: str) -> Iterator[tuple[list[int], int]]:
             server.wait(60)
 
 
+def enough_sessions(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """End with what to do where there is not one session for each of those at a time."""
+    if not 1 <= arguments.at_a_time <= arguments.sessions:
+        parser.error(
+            f"--sessions {arguments.sessions} must be at least --at-a-time {arguments.at_a_time}, and that at least 1"
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sessions", type=int, default=300)
@@ -185,6 +193,7 @@ def main() -> int:
     parser.add_argument("--idle", type=int, default=200)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    enough_sessions(parser, arguments)
     if arguments.serve is not None:
         import uvloop
 

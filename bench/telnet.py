@@ -20,7 +20,7 @@ from pathlib import Path
 
 import uvloop
 
-from ssh import PASSWORD, cpu_seconds, resident_kb, trap_of
+from ssh import PASSWORD, cpu_seconds, enough_sessions, resident_kb, trap_of
 from urltrap.model.admission_settings import AdmissionSettings
 from urltrap.model.settings import (
     CredentialSettings,
@@ -138,6 +138,7 @@ def main() -> int:
     parser.add_argument("--idle", type=int, default=2000)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    enough_sessions(parser, arguments)
     if arguments.serve is not None:
         uvloop.run(serve(arguments.serve))
         return 0

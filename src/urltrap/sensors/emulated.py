@@ -6,7 +6,6 @@ import base64
 import binascii
 import importlib.resources
 import itertools
-import secrets
 from collections.abc import Iterable, Mapping
 
 from urltrap.machine.api import decode, encode
@@ -20,6 +19,7 @@ from urltrap.machine.persona import Persona
 from urltrap.machine.proc import ProcMount, SysMount
 from urltrap.model.settings import SessionLimits
 from urltrap.quarantine.errors import QuarantineError
+from urltrap.sensors.chance import Chance
 from urltrap.sensors.ports import Artifacts, Machine
 from urltrap.sensors.unix_passwords import system_crypt
 
@@ -46,6 +46,7 @@ class EmulatedMachines:
         self._persona = persona
         self._limits = limits
         self._artifacts = artifacts
+        self._chance = Chance()
         self._hashes = {user.name: user.password_hash for user in persona.users}
         self._mounts: dict[str, Mount] = {"/proc": ProcMount(), "/sys": SysMount()}
 
@@ -64,7 +65,7 @@ class EmulatedMachines:
             self._image,
             self._persona,
             overlay,
-            entropy=secrets.randbelow,
+            entropy=self._chance.below,
             boot_time=self._persona.boot_time,
             mounts=self._mounts,
             limits=limits,
