@@ -100,7 +100,7 @@ def test_a_wrong_key_no_key_and_the_right_one(tmp_path: Path) -> None:
     one.close()
 
 
-def test_a_damaged_or_missing_object_is_found_by_hash_and_mended_by_a_fresh_backup(
+def test_a_damaged_or_missing_object_is_found_by_hash_and_mended_by_the_next_backup(
     simple: Installation,
 ) -> None:
     simple.attack(2)
@@ -119,10 +119,29 @@ def test_a_damaged_or_missing_object_is_found_by_hash_and_mended_by_a_fresh_back
     victim.unlink()
     with pytest.raises(DamagedError, match="missing"):
         verify_hashes(simple.vault.local, manifest)
-    with pytest.raises(DamagedError, match="--fresh"):
-        simple.vault.back_up("manual")  # refers to the object that is gone, and says so
-    fresh = simple.vault.back_up("manual", fresh=True)
-    assert verify_hashes(simple.vault.local, fresh).files == len(fresh.files)
+    mended = simple.vault.back_up(
+        "manual"
+    )  # leans on the object that is gone, finds that, and leans on nothing
+    for whole in (mended, manifest):
+        assert verify_hashes(simple.vault.local, whole).files == len(whole.files)
+    assert list_manifests(simple.vault.local) == ([manifest, mended], [])
+    assert simple.vault.state().verified_whole == mended.name
+
+
+def test_an_artifact_that_is_damaged_on_the_machine_fails_a_backup_once_more_and_is_named(
+    simple: Installation,
+) -> None:
+    simple.attack(1)
+    good = simple.vault.back_up("manual")
+    (victim,) = [
+        path for path in simple.folder.quarantine.rglob("*") if path.is_file() and len(path.name) == 64
+    ]
+    victim.chmod(0o600)
+    victim.write_bytes(b"something else")
+    for stored in good.objects:
+        simple.vault.local.path(object_name(stored)).unlink()
+    with pytest.raises(DamagedError, match=victim.name):
+        simple.vault.back_up("manual")
 
 
 def test_a_backup_that_was_interrupted_is_none_and_the_next_one_sweeps_it(
@@ -232,6 +251,16 @@ def test_grandfather_father_son(simple: Installation) -> None:
     assert {m.name for m in sparse} == keeping.keep(sparse, BackupSettings()), (
         "a machine that was off loses none"
     )
+
+
+def test_a_backup_made_by_hand_takes_the_place_of_no_other(simple: Installation) -> None:
+    base = simple.vault.back_up("daily")
+    by_hand = simple.vault.back_up("manual")
+    assert list_manifests(simple.vault.local)[0] == [base, by_hand]
+    later = base.model_copy(update={"made": base.made + timedelta(days=9)})
+    kept = keeping.keep([base, by_hand, later], BackupSettings())
+    assert {base.name, later.name} <= kept
+    assert by_hand.name in keeping.keep([by_hand, later], BackupSettings()), "the only one of its day"
 
 
 def test_pieces_of_the_journal_are_dropped_once_a_backup_has_them_and_a_gap_ends_a_segment(

@@ -16,7 +16,8 @@ _BY_HAND = timedelta(days=7)
 def keep(manifests: Sequence[Manifest], settings: BackupSettings) -> set[str]:
     """Names of the backups to keep: the newest of each of the last hours, days, weeks and months that have one.
 
-    Those that somebody made by hand are kept for a week besides: they were made before something.
+    Those that somebody made by hand are kept for a week besides: they were made before something. They take the place
+    of none that is made by itself, and are left where those are missing.
     Counted are periods in which a backup was made, so that a machine that was off for a month loses none.
     """
     rules: list[tuple[int, Callable[[datetime], object]]] = [
@@ -31,13 +32,15 @@ def keep(manifests: Sequence[Manifest], settings: BackupSettings) -> set[str]:
         for manifest in newest_first
         if manifest.kind == "manual" and newest_first[0].made - manifest.made < _BY_HAND
     }
+    by_itself = [manifest for manifest in newest_first if manifest.kind != "manual"]
     for count, period in rules:
-        seen: set[object] = set()
-        for manifest in newest_first:
-            key = period(manifest.made)
-            if key not in seen and len(seen) < count:
-                seen.add(key)
-                kept.add(manifest.name)
+        for counted in (newest_first, by_itself):
+            seen: set[object] = set()
+            for manifest in counted:
+                key = period(manifest.made)
+                if key not in seen and len(seen) < count:
+                    seen.add(key)
+                    kept.add(manifest.name)
     return kept
 
 

@@ -16,7 +16,7 @@ import structlog
 from urltrap.model.backup import BackupState
 from urltrap.model.settings import Settings
 from urltrap.ops.backup import keeping, pieces, taking, verifying
-from urltrap.ops.backup.errors import BackupError, KeyNeededError
+from urltrap.ops.backup.errors import BackupError, DamagedError, KeyNeededError
 from urltrap.ops.backup.manifest import Kind, Manifest, list_manifests
 from urltrap.ops.backup.restoring import extract
 from urltrap.ops.backup.sealing import Recipient, read_identities
@@ -72,7 +72,8 @@ class Vault:
         """Take a backup, copy it to every target, verify it and prune; the manifest.
 
         `kind` None: daily for the first of a day (UTC), else hourly. `fresh`: keep every file anew, also those that
-        earlier backups have. A target that is away is reported in the state and does not hold up the others.
+        earlier backups have, as is done anyway where what those have turns out to be damaged. A target that is away is
+        reported in the state and does not hold up the others.
         """
         with self.locked():
             manifests, damaged = list_manifests(self.local)
@@ -81,24 +82,27 @@ class Vault:
             now = datetime.now(UTC)
             if kind is None:
                 kind = "hourly" if any(m.made.date() == now.date() for m in manifests) else "daily"
-            store = open_store(self.store_url)
+            manifest = self._take([] if fresh else manifests, now, kind, step)
             try:
-                manifest = taking.take(
-                    self.folder,
-                    store,
-                    self.local,
-                    [] if fresh else manifests,
-                    now,
-                    kind,
-                    self.recipient,
-                    step,
-                )
-            finally:
-                store.close()
-            self._note(last=manifest.name, last_at=manifest.made)
-            step("verifying")
-            self._verify(manifest, whole=kind != "hourly", step=step)
+                self._verify(manifest, whole=kind != "hourly", step=step)
+            except DamagedError as error:
+                if fresh:
+                    raise
+                # It leans on what earlier ones hold. The same again under the same name, leaning on nothing.
+                log.error("backup.objects_damaged", what=str(error), now="every file is kept anew")
+                manifest = self._take([], now, kind, step)
+                self._verify(manifest, whole=kind != "hourly", step=step)
             self._spread(manifest, step)
+        return manifest
+
+    def _take(self, known: list[Manifest], now: datetime, kind: Kind, step: Step) -> Manifest:
+        store = open_store(self.store_url)
+        try:
+            manifest = taking.take(self.folder, store, self.local, known, now, kind, self.recipient, step)
+        finally:
+            store.close()
+        self._note(last=manifest.name, last_at=manifest.made)
+        step("verifying")
         return manifest
 
     def verify(

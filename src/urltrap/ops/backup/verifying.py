@@ -50,7 +50,7 @@ def verify_hashes(target: Target, manifest: Manifest, step: Step = lambda what: 
     if wrong:
         raise DamagedError(
             f"{manifest.name}: {len(wrong)} of {len(paths)} objects are not what they were: {', '.join(wrong[:5])}. "
-            "What urltrap runs on is not affected; the next backup keeps those anew: urltrap backup now --fresh"
+            "What urltrap runs on is not affected, and the next backup keeps those anew: urltrap backup now"
         )
     return Verified(manifest.name, False, len(manifest.files))
 
