@@ -30,7 +30,7 @@ def closed(simple: Installation) -> Installation:
 
 def test_now_list_and_verify_tell_the_same_backup(simple: Installation) -> None:
     data = simple.folder.root
-    assert "make one: urltrap backup now" in run("backup", "verify", "--data", data).output
+    assert "there is no backup" in run("backup", "verify", "--data", data).output
     simple.attack(3)
     said = run("backup", "now", "--data", data)
     assert said.exit_code == 0 and "verified: restored into a scratch place and compared" in said.output
@@ -57,10 +57,33 @@ def test_at_takes_the_newest_backup_of_then_or_before(closed: Installation) -> N
     assert run("restore", "--data", closed.folder.root, "--into", into, "--at", first.made).exit_code == 0
     assert database_contents(f"sqlite:///{into / 'urltrap.db'}")[0]["attacker_sessions"] == 3
     said = run("restore", "--data", closed.folder.root, "--into", into, "--at", "2001-01-01")
-    assert said.exit_code == 1 and "there is no backup (of that time)" in said.output
+    oldest = f"the oldest is of {first.made:%Y-%m-%d %H:%M:%S} UTC"
+    assert said.exit_code == 1 and oldest in said.output and "Nothing was changed" in said.output
     said = run("restore", "--data", closed.folder.root, "--into", into, "--at", "yesterday")
     assert said.exit_code == 1 and "write it as" in said.output
     assert second.made > first.made
+
+
+def test_a_place_without_a_whole_backup_says_what_it_holds(closed: Installation) -> None:
+    root, into = closed.folder.root, closed.folder.root.parent / "elsewhere"
+    first, second = list_manifests(closed.vault.local)[0]
+    closed.vault.local.remove([first.name])
+    path = closed.vault.local.path(second.name)
+    path.write_bytes(path.read_bytes()[:300])
+    for command in (("restore", "--into", into), ("backup", "verify")):
+        said = run(*command, "--data", root)
+        assert said.exit_code == 1 and "does not match its own checksum" in said.output
+        assert "no other one" in said.output and "--from" in said.output
+    path.unlink()
+    said = run("restore", "--data", root, "--into", into)
+    assert said.exit_code == 1 and "parts of a backup that was never finished" in said.output
+    said = run("restore", "--from", root / "keys", "--into", into)
+    assert said.exit_code == 1 and "there is no backup in" in said.output
+    for key, words in ((root / "nowhere", "No such file"), (root / "persona.json", "AGE-SECRET-KEY-")):
+        path.write_bytes(b"")  # whichever backup there is: the key is read first
+        said = run("restore", "--data", root, "--into", into, "--identity", key)
+        assert said.exit_code == 1 and words in said.output and "Nothing was changed" in said.output
+    assert not into.exists()
 
 
 def test_without_force_nothing_is_touched_and_with_it_everything_is_moved_aside(closed: Installation) -> None:

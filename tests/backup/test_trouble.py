@@ -62,7 +62,7 @@ def test_a_manifest_that_was_changed_or_cut_is_named_and_the_others_are_used(sim
             decode(wrong, second.name)
         found, damaged = list_manifests(simple.vault.local)
         assert found == [first]
-        assert len(damaged) == 1 and "--at" in damaged[0]
+        assert len(damaged) == 1 and "not affected" in damaged[0]
         # While one manifest is damaged nobody knows what it needs: nothing of it may be swept.
         before = simple.vault.local.names("objects")
         keeping.prune(simple.vault.local, BackupSettings())

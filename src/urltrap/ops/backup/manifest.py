@@ -89,7 +89,7 @@ def encode(manifest: Manifest) -> bytes:
 
 def decode(data: bytes, name: str) -> Manifest:
     """The manifest in `data`. ManifestError where it is damaged or of another version."""
-    safe = "The other backups are not affected: urltrap backup list; restore one of them with --at"
+    safe = "What urltrap runs on and other backups are not affected"
     head, _, body = data.partition(b"\n")
     body = body.removesuffix(b"\n")
     expected = f"urltrap-backup sha256={hashlib.sha256(body).hexdigest()}".encode()
@@ -118,6 +118,25 @@ def list_manifests(target: Target) -> tuple[list[Manifest], list[str]]:
         except FileNotFoundError:
             continue  # pruned since it was listed
     return sorted(found, key=lambda manifest: manifest.made), damaged
+
+
+def why_none(target: Target, moment: datetime | None) -> str:
+    """Why `target` has no backup (of that time), what is safe and what to do."""
+    manifests, damaged = list_manifests(target)
+    elsewhere = "try another place that backups are copied to (restore --from FOLDER_OR_URL)"
+    if manifests and moment is not None:
+        return (
+            f"{target.label} has no backup of {moment:%Y-%m-%d %H:%M:%S} UTC or before: the oldest is of "
+            f"{manifests[0].made:%Y-%m-%d %H:%M:%S} UTC. Nothing was changed"
+        )
+    if damaged:
+        return f"{'; '.join(damaged)}. {target.label} has no other one: {elsewhere}. Nothing was changed"
+    if target.names("objects"):
+        return (
+            f"{target.label} holds parts of a backup that was never finished, and no whole one. What urltrap runs on "
+            f"is not affected (a new one: urltrap backup now); to restore, {elsewhere}. Nothing was changed"
+        )
+    return f"there is no backup in {target.label}; {elsewhere}. Nothing was changed"
 
 
 def at(manifests: Sequence[Manifest], moment: datetime | None) -> Manifest | None:

@@ -44,9 +44,11 @@ class Recipient:
 def read_identities(path: Path) -> list[Any]:
     """The secret keys in a file as age-keygen writes it. KeyNeededError where there is none."""
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyNeededError(f"the key file {path} cannot be read: {error}") from error
+        lines = path.read_bytes().decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        raise KeyNeededError(
+            f"the key file {path} cannot be read: {error.strerror}. Nothing was changed"
+        ) from error
     try:
         found = [
             pyrage.x25519.Identity.from_str(line.strip())
@@ -54,9 +56,14 @@ def read_identities(path: Path) -> list[Any]:
             if line.startswith("AGE-SECRET-KEY-")
         ]
     except pyrage.IdentityError as error:
-        raise KeyNeededError(f"the key file {path} holds a damaged key") from error
+        raise KeyNeededError(
+            f"the key file {path} holds a damaged key: take a copy of it. Nothing was changed"
+        ) from error
     if not found:
-        raise KeyNeededError(f"the key file {path} holds no line AGE-SECRET-KEY-…")
+        raise KeyNeededError(
+            f"the key file {path} holds no line AGE-SECRET-KEY-…, which `urltrap backup key` or age-keygen writes. "
+            "Nothing was changed"
+        )
     return found
 
 

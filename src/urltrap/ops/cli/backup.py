@@ -14,7 +14,7 @@ import typer
 from urltrap.journal import JournalError
 from urltrap.ops.backup.errors import BackupError
 from urltrap.ops.backup.manifest import at as manifest_at
-from urltrap.ops.backup.manifest import list_manifests
+from urltrap.ops.backup.manifest import list_manifests, why_none
 from urltrap.ops.backup.vault import Vault
 from urltrap.ops.cli.common import (
     DEFAULT_DATA,
@@ -133,11 +133,10 @@ def verify(
     with explained(), console_err.status("verifying") as shown:
         vault = Vault(folder, settings)
         manifests, damaged = list_manifests(vault.local)
-        manifest = manifest_at(manifests, moment(at))
+        wanted = moment(at)
+        manifest = manifest_at(manifests, wanted)
         if manifest is None:
-            raise CommandError(
-                "; ".join(damaged) or "there is no backup (of that time); make one: urltrap backup now"
-            )
+            raise CommandError(why_none(vault.local, wanted))
         done = vault.verify(manifest, not hashes, lambda what: shown.update(f"verifying: {what}"))
     if done.whole:
         _say(

@@ -100,10 +100,10 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     Where the window is too narrow for that, each row is printed as a list of its fields: nothing is cut.
     """
     listed = [[value if isinstance(value, Text) else cell(value) for value in row] for row in rows]
+    # By itself: as a table's title it would be folded to the width of the columns.
+    console.print(Text(visible(title), style="italic"), soft_wrap=True)
     if _fits(columns, listed):
-        table = Table(
-            title=title, title_justify="left", header_style="bold", expand=False, box=box.SIMPLE_HEAD
-        )
+        table = Table(header_style="bold", expand=False, box=box.SIMPLE_HEAD)
         for column in columns:
             folds = column.endswith("*")
             least = min(_FOLDED, _widest(columns, listed, column)) if folds else None
@@ -112,7 +112,6 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
             table.add_row(*row)
         console.print(table)
     else:
-        console.print(Text(title, style="italic"))
         for row in listed:
             fields = Table.grid(padding=(0, 2))
             fields.add_column(style="dim", no_wrap=True)

@@ -70,3 +70,5 @@ def forget(
             "then the address is gone from there, too"
         )
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+    if closed or uncopied or journal.left:
+        raise CommandError(f"{wanted} is not gone from everywhere yet: see above")

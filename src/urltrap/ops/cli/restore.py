@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from urltrap.ops.backup.manifest import at as manifest_at
-from urltrap.ops.backup.manifest import list_manifests
+from urltrap.ops.backup.manifest import list_manifests, why_none
 from urltrap.ops.backup.restoring import restore as restore_backup
 from urltrap.ops.backup.sealing import read_identities
 from urltrap.ops.backup.target import Target
@@ -47,17 +47,18 @@ def restore(
 ) -> None:
     """Restore the newest backup (with what came after it), or the newest of a time."""
     with explained(), console_err.status("restoring") as shown:
+        identities = read_identities(identity) if identity else []
         target = _source(data, source, option or [])
         manifests, damaged = list_manifests(target)
         wanted = moment(at)
         manifest = manifest_at(manifests, wanted)
         if manifest is None:
-            raise CommandError("; ".join(damaged) or f"there is no backup (of that time) in {target.label}")
+            raise CommandError(why_none(target, wanted))
         done = restore_backup(
             target,
             manifest,
             into or data,
-            read_identities(identity) if identity else [],
+            identities,
             store_url=lambda work: database or _configured(work),
             force=force,
             newest=wanted is None,
