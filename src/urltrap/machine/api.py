@@ -218,6 +218,8 @@ class Process(Protocol):
     @property
     def connection(self) -> Connection: ...
     @property
+    def network(self) -> list[list[str]]: ...  # what was changed of the network since the start (`netstate`)
+    @property
     def sockets(self) -> list[Socket]: ...  # those of what was started here, listening or connected
     @property
     def units(self) -> dict[str, UnitRun]: ...  # what systemd knows of units that somebody started

@@ -108,6 +108,7 @@ class Machine:
         self.overlay.units.clear()
         self.overlay.left.clear()
         self.overlay.settings.clear()
+        self.overlay.runtime.clear()
         self.overlay.boot_time = booted(plan)
         self.kernel = self._started(self.overlay.boot_time)
         self.kernel.pass_time(plan.back)

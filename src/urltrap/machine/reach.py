@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from urltrap.machine.errors import SysError
+from urltrap.machine.netstate import netstate
 from urltrap.machine.persona import addressing
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Looker(Protocol):
     @property
     def heard(self) -> dict[str, Heard]: ...
     @property
+    def network(self) -> list[list[str]]: ...
+    @property
     def sockets(self) -> list[Socket]: ...
     def processes(self) -> list[ProcessInfo]: ...
 
@@ -115,7 +118,10 @@ def own_addresses(p: Looker) -> set[str]:
     """Addresses of the machine's interfaces, but for the loop."""
     server = p.connections[-1].server_ip if p.connections else ""
     found = {each.address for each in p.persona.network.interfaces[1:-1] if each.address}
-    return found | {addressing(p.persona, server).address}
+    found |= {addressing(p.persona, server).address}
+    if p.network:
+        found = {each.text for link in netstate(p).links if link.name != "lo" for each in link.addresses}
+    return found
 
 
 def is_own(p: Looker, address: str) -> bool:

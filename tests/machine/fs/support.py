@@ -32,6 +32,7 @@ class Somebody:
         self.connections: list[Connection] = []
         self.boot_time = NOW - 1_000
         self.settings: dict[str, str] = {}
+        self.network: list[list[str]] = []
         self.sockets: list[Any] = []
 
     def now(self) -> float:

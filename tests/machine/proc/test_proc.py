@@ -30,6 +30,7 @@ class View:
         self.boot_time = self.persona.boot_time
         self.clock = now
         self.settings: dict[str, str] = {}
+        self.network: list[list[str]] = []
         self.sockets: list[Socket] = []
         self.connections = [
             Connection("ssh", "198.51.100.7", 51_234, "172.17.0.2", 2222, "root", now - 60, "pts/0")

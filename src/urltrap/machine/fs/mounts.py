@@ -37,6 +37,11 @@ class ProcessView(Protocol):
         ...
 
     @property
+    def network(self) -> list[list[str]]:
+        """What was changed of the network since the start."""
+        ...
+
+    @property
     def sockets(self) -> list[Socket]:
         """Sockets of what was started here, listening or connected."""
         ...

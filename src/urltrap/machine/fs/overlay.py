@@ -40,7 +40,8 @@ class Overlay:
     `refused` counts how often a quota said no (the kernel tells it once). `power` is what he planned with
     ``shutdown`` and the like, `boot_time` when the machine was last started by that (None: not by him), `units` what
     systemd knows of the units that he started and stopped, `left` the processes that go on without him (`left.py`),
-    `settings` what he wrote to /proc/sys.
+    `settings` what he wrote to /proc/sys, `runtime` what else of the kernel he changed until the next start
+    (``network``, ``mounts``, ``swap``, ``hostname``), as rows of words.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Overlay:
         "nodes",
         "power",
         "refused",
+        "runtime",
         "saved_at",
         "settings",
         "units",
@@ -75,6 +77,7 @@ class Overlay:
         self.units: dict[str, UnitRun] = {}
         self.left: dict[int, ProcessInfo] = {}
         self.settings: dict[str, str] = {}
+        self.runtime: dict[str, list[list[str]]] = {}
 
     @property
     def changed(self) -> bool:
@@ -87,6 +90,7 @@ class Overlay:
             or self.units
             or self.left
             or self.settings
+            or self.runtime
         )
 
     def grown(self) -> int:
@@ -177,6 +181,7 @@ class Overlay:
                 "units": dump_units(self.units),
                 "left": dump_left(self.left),
                 "settings": self.settings,
+                "runtime": {name: rows for name, rows in self.runtime.items() if rows},
             },
             separators=(",", ":"),
         ).encode()
@@ -230,6 +235,10 @@ class Overlay:
             overlay.units = load_units(meta.get("units", {}))
             overlay.left = load_left(meta.get("left", []))
             overlay.settings = {str(path): str(value) for path, value in meta.get("settings", {}).items()}
+            overlay.runtime = {
+                str(name): [[str(word) for word in row] for row in rows]
+                for name, rows in meta.get("runtime", {}).items()
+            }
             over = meta["over"]
         except (zlib.error, ValueError, KeyError, IndexError, TypeError) as problem:
             raise OverlayError(f"the kept overlay is damaged ({problem}): begin with a new one") from problem

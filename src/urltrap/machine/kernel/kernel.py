@@ -93,6 +93,7 @@ class Kernel:
             machine = "mipsel"
         self.architectures = _RUN_AS.get(machine, (machine,))
         self.accounts = Accounts(FileView(tree, Onlooker(self, 0), lambda path, node, lost: None))
+        self.hostname = _hostname(tree, persona, Onlooker(self, 0))
         self.passwords = Passwords(self.accounts, crypt)
 
     # numbers
@@ -359,6 +360,21 @@ class Kernel:
                 file.try_write(process, text.encode("utf-8", "surrogateescape"))
             except (SysError, ProcessKilled):
                 pass  # nobody reads its errors: the status says it all
+
+
+def _hostname(tree: Tree, persona: Persona, onlooker: Onlooker) -> str:
+    """What somebody set since the start; else what a start read from /etc/hostname."""
+    for (name,) in tree.overlay.runtime.get("hostname", ()):
+        return name
+    if not tree.overlay.changed:
+        return persona.hostname
+    try:
+        words = FileView(tree, onlooker, lambda path, node, lost: None).read("/etc/hostname", 256).split()
+    except SysError:
+        return persona.hostname
+    return (
+        words[0].decode("utf-8", "surrogateescape") if words and tree.overlay.boot_time else persona.hostname
+    )
 
 
 def _where(problem: Exception) -> str:

@@ -40,6 +40,11 @@ class Onlooker:
         return self._kernel.connections
 
     @property
+    def network(self) -> list[list[str]]:
+        """What was changed of the network since the start (`machine.netstate`)."""
+        return self._kernel.tree.overlay.runtime.setdefault("network", [])
+
+    @property
     def boot_time(self) -> float:
         """When the machine started."""
         return self._kernel.boot_time

@@ -154,6 +154,11 @@ class ProcessState:
         return self.kernel.tree.overlay.settings
 
     @property
+    def network(self) -> list[list[str]]:
+        """What was changed of the network since the start (`machine.netstate`)."""
+        return self.kernel.tree.overlay.runtime.setdefault("network", [])
+
+    @property
     def boot_time(self) -> float:
         """When the machine started, unix seconds."""
         return self.kernel.boot_time
@@ -173,6 +178,7 @@ class ProcessState:
         if self.uid != 0:
             raise SysError(errno.EPERM, name)
         self.kernel.hostname = name
+        self.kernel.tree.overlay.runtime["hostname"] = [[name]]
 
     def crypt(self, password: bytes, setting: str) -> str | None:
         """crypt(3)."""

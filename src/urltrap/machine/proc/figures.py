@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from urltrap.machine.fs.mounts import ProcessView
+from urltrap.machine.netstate import netstate
 
 if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
-from urltrap.machine.persona.lan import all_interfaces
 
 PAGE_KB = 4
 HERTZ = 100
@@ -127,7 +127,7 @@ def traffic(view: ProcessView) -> Mapping[str, tuple[int, int, int, int]]:
             int(persona.grown(each.tx_bytes, boot, now)),
             int(persona.grown(each.tx_packets, boot, now)),
         )
-        for each in all_interfaces(persona)
+        for each in (link.interface for link in netstate(view).links)
     }
 
 

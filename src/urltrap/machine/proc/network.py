@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from urltrap.machine.fs.mounts import ProcessView
+from urltrap.machine.netstate import netstate
 from urltrap.machine.persona import addressing
 from urltrap.machine.persona.lan import station
 from urltrap.machine.persona.network import Addressing
@@ -36,14 +37,14 @@ def dev(view: ProcessView) -> bytes:
 
 def route(view: ProcessView) -> bytes:
     """/proc/net/route."""
-    own, name = own_addressing(view), view.persona.primary.name
-    rows = [
-        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT",
-        f"{name}\t00000000\t{hex4(own.gateway)}\t0003\t0\t0\t0\t00000000\t0\t0\t0",
-        f"{name}\t{hex4(own.network)}\t00000000\t0001\t0\t0\t0\t{hex4(own.netmask)}\t0\t0\t0",
-    ]
-    if not view.persona.is_server:
-        rows.append("br-lan\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0")
+    rows = ["Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"]
+    for each in netstate(view).routes:
+        flags = 1 | (2 if each.via else 0) | (4 if each.to.prefixlen == _WHOLE else 0)
+        flags = flags if each.kind in ("", "blackhole") else 0x201 | flags
+        net, mask = hex4(str(each.to.network_address)), hex4(str(each.to.netmask))
+        gateway = hex4(each.via or "0.0.0.0")
+        device = each.device or "*"
+        rows.append(f"{device}\t{net}\t{gateway}\t{flags:04X}\t0\t0\t{each.metric}\t{mask}\t0\t0\t0")
     return "".join(f"{row:<127}\n" for row in rows).encode()
 
 
@@ -63,6 +64,7 @@ def arp(view: ProcessView) -> bytes:
     ).encode()
 
 
+_WHOLE = 32
 _STATES = {"ESTAB": "01", "LISTEN": "0A", "UNCONN": "07"}
 
 
@@ -111,8 +113,9 @@ def if_inet6(view: ProcessView) -> bytes:
     import ipaddress
 
     lines = ["00000000000000000000000000000001 01 80 10 80       lo\n"]
-    for each in view.persona.network.interfaces:
-        if each.link_local:
+    for link in netstate(view).links:
+        each = link.interface
+        if each.link_local and link.up:
             digits = ipaddress.ip_address(each.link_local).packed.hex()
             lines.append(f"{digits} {each.index:02x} 40 20 80 {each.name:>8}\n")
     return "".join(lines).encode()

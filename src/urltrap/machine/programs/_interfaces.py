@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from urltrap.machine.api import Process
-from urltrap.machine.persona import Interface, addressing
-from urltrap.machine.persona.lan import all_interfaces
+from urltrap.machine.netstate import Link, netstate
+from urltrap.machine.persona import Interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Shown:
     broadcast: str
     netmask: str
     counters: tuple[int, int, int, int]
+    link: Link
 
     @property
     def name(self) -> str:
@@ -29,7 +30,17 @@ class Shown:
     @property
     def running(self) -> bool:
         """False for a port in which no cable is."""
-        return any(self.counters)
+        return self.link.up and (any(self.counters) or bool(self.link.kind))
+
+    @property
+    def up(self) -> bool:
+        """False where it was switched off."""
+        return self.link.up
+
+    @property
+    def link_local(self) -> str:
+        """The IPv6 address that it gave itself; empty while it is down."""
+        return self.interface.link_local if self.link.up else ""
 
     @property
     def loopback(self) -> bool:
@@ -39,25 +50,22 @@ class Shown:
 
 def interfaces(p: Process) -> list[Shown]:
     """All interfaces in the kernel's order; the outer one has the address that the visitor reached."""
-    persona = p.persona
-    own = addressing(persona, p.connection.server_ip)
     rows: dict[str, tuple[int, int, int, int]] = {}
     for line in p.fs.read("/proc/net/dev").decode().splitlines()[2:]:
         name, _, rest = line.partition(":")
         cells = rest.split()
         rows[name.strip()] = (int(cells[0]), int(cells[1]), int(cells[8]), int(cells[9]))
     shown = []
-    for each in all_interfaces(persona):
-        counters = rows.get(each.name, (0, 0, 0, 0))
-        if each.name == "lo":
-            shown.append(Shown(each, "127.0.0.1", 8, "", "255.0.0.0", counters))
-        elif each.name == persona.primary.name:
-            shown.append(Shown(each, own.address, own.prefix, own.broadcast, own.netmask, counters))
-        elif not each.address:
-            shown.append(Shown(each, "", 0, "", "", counters))
+    for link in netstate(p).links:
+        counters = rows.get(link.name, (0, 0, 0, 0))
+        first = next(iter(link.addresses), None)
+        if first is None:
+            shown.append(Shown(link.interface, "", 0, "", "", counters, link))
         else:
-            head = each.address.rpartition(".")[0]
-            shown.append(Shown(each, each.address, each.prefix, f"{head}.255", "255.255.255.0", counters))
+            netmask = str(first.net.netmask)
+            shown.append(
+                Shown(link.interface, first.text, first.prefix, first.broadcast, netmask, counters, link)
+            )
     return shown
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
-from urltrap.machine.persona import addressing
+from urltrap.machine.netstate import netstate
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs.registry import program
@@ -97,10 +97,10 @@ def hostname(p: Process) -> Run:
 
 def _shown(p: Process, letters: list[str]) -> str:
     name, domain = p.hostname, p.persona.domain
-    own = addressing(p.persona, p.connection.server_ip)
+    own = [each.text for link in netstate(p).links if link.name != "lo" for each in link.addresses]
     answers = {
         "s": name.partition(".")[0], "d": domain, "f": f"{name}.{domain}" if domain and "." not in name else name,
-        "A": f"{name}.{domain} ", "i": "127.0.1.1", "I": f"{own.address} ", "a": name, "y": "(none)",
+        "A": f"{name}.{domain} ", "i": "127.0.1.1", "I": "".join(f"{each} " for each in own), "a": name, "y": "(none)",
     }  # fmt: skip
     for letter in letters:
         if letter in answers:

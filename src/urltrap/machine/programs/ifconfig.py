@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 
 from urltrap.machine.api import Process, Run
+from urltrap.machine.netstate import Address, netstate
 from urltrap.machine.persona import addressing
 from urltrap.machine.persona.lan import station
 from urltrap.machine.programs._interfaces import Shown, interfaces, outer_name
+from urltrap.machine.programs._oldnet import set_interface, set_route
 from urltrap.machine.programs._system import is_device
 from urltrap.machine.programs.registry import program
+
+_WHOLE = 32
 
 
 @program("ifconfig")
@@ -18,28 +23,67 @@ def ifconfig(p: Process) -> Run:
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     found = interfaces(p)
     if words:
-        chosen = [each for each in found if each.name == words[0]]
+        if len(words) > 1:
+            return (yield from set_interface(p, words[0], words[1:]))
+        chosen = [each for each in _labelled(found) if each.label == words[0]]
         if not chosen:
             yield from p.err(f"{words[0]}: error fetching interface information: Device not found\n" if not is_device(p)
                              else f"ifconfig: {words[0]}: error fetching interface information: Device not "
                              f"found\n")  # fmt: skip
             return 1
-        if len(words) > 1:
-            if p.uid:
-                yield from p.err("SIOCSIFFLAGS: Operation not permitted\n")
-                return 255
-            return 0
-        found = chosen
-    if not words:
-        found.sort(
-            key=lambda each: _natural(each.name) if is_device(p) else (each.loopback, each.interface.index)
-        )
+        found = [each.shown for each in chosen]
+        for one in chosen:
+            yield from p.out(_stanza(p, one))
+        return 0
+    found.sort(key=lambda each: _natural(each.name))
+    if not any(word in p.argv for word in ("-a", "--all")):
+        found = [each for each in found if each.up]
     if "-s" in p.argv and not is_device(p):
         yield from p.out(f"Iface      MTU    {SHORT_COUNTERS}{''.join(short_line(each) for each in found)}")
         return 0
-    for each in found:
-        yield from p.out(_old(each) if is_device(p) else _new(each))
+    for labelled in _labelled(found):
+        yield from p.out(_stanza(p, labelled))
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """One stanza: an interface under its own name, or a label of it with its address."""
+
+    shown: Shown
+    label: str
+
+
+def _labelled(found: list[Shown]) -> list[_Labelled]:
+    out = []
+    for each in found:
+        own = next((one for one in each.link.addresses if one.label == each.name), None)
+        out.append(_Labelled(_with_address(each, own), each.name))
+        for one in each.link.addresses:
+            if one.label != each.name:
+                out.append(_Labelled(_with_address(each, one), one.label))
+    return out
+
+
+def _with_address(each: Shown, own: Address | None) -> Shown:
+    if own is None:
+        return replace(each, address="", prefix=0, broadcast="", netmask="")
+    broadcast = own.broadcast or ("" if each.loopback else "0.0.0.0")
+    return replace(
+        each, address=own.text, prefix=own.prefix, broadcast=broadcast, netmask=str(own.net.netmask)
+    )
+
+
+def _stanza(p: Process, one: _Labelled) -> str:
+    text = _old(one.shown) if is_device(p) else _new(one.shown)
+    if one.label == one.shown.name:
+        return text
+    lines = [
+        line
+        for line in text.splitlines()
+        if "inet6" not in line and "X " not in line and "collisions" not in line
+    ]
+    return "\n".join(lines).replace(one.shown.name, one.label, 1) + ("\n\n" if lines[-1:] != [""] else "\n")
 
 
 def _natural(name: str) -> tuple[str | int, ...]:
@@ -70,20 +114,38 @@ def _bytes(value: int) -> str:
     return f"{value} ({size:.1f} {unit})"
 
 
+_IFF = (("UP", 1), ("BROADCAST", 2), ("LOOPBACK", 8), ("RUNNING", 64), ("NOARP", 128), ("PROMISC", 256),
+        ("MULTICAST", 4096))  # fmt: skip
+"""The flags in net-tools' order, with their bits (linux/if.h)."""
+
+
+def _flags(each: Shown) -> str:
+    given = {"UP", "RUNNING"} if each.up else set()
+    given |= (
+        {"LOOPBACK"}
+        if each.loopback
+        else {"BROADCAST", "NOARP" if each.link.kind == "dummy" else "MULTICAST"}
+    )
+    given |= {"PROMISC"} if each.link.promiscuous else set()
+    shown = [(name, bit) for name, bit in _IFF if name in given]
+    return f"{sum(bit for _, bit in shown)}<{','.join(name for name, _ in shown)}>"
+
+
 def _new(each: Shown) -> str:
     rx, rx_packets, tx, tx_packets = each.counters
-    flags = "73<UP,LOOPBACK,RUNNING>" if each.loopback else "4163<UP,BROADCAST,RUNNING,MULTICAST>"
+    flags = _flags(each)
     lines = [f"{each.name}: flags={flags}  mtu {each.interface.mtu}"]
     broadcast = f"  broadcast {each.broadcast}" if each.broadcast else ""
-    lines.append(f"        inet {each.address}  netmask {each.netmask}{broadcast}")
+    if each.address:
+        lines.append(f"        inet {each.address}  netmask {each.netmask}{broadcast}")
     if each.loopback:
         lines += [
             "        inet6 ::1  prefixlen 128  scopeid 0x10<host>",
             "        loop  txqueuelen 1000  (Local Loopback)",
         ]
     else:
-        if each.interface.link_local:
-            lines.append(f"        inet6 {each.interface.link_local}  prefixlen 64  scopeid 0x20<link>")
+        if each.link_local:
+            lines.append(f"        inet6 {each.link_local}  prefixlen 64  scopeid 0x20<link>")
         lines.append(f"        ether {each.interface.mac}  txqueuelen 1000  (Ethernet)")
     lines += [
         f"        RX packets {rx_packets}  bytes {_bytes(rx)}", "        RX errors 0  dropped 0  overruns 0  frame 0",
@@ -98,8 +160,9 @@ def _old(each: Shown) -> str:
     kind = "Local Loopback  " if each.loopback else f"Ethernet  HWaddr {each.interface.mac.upper()}  "
     broadcast = "" if each.loopback else f"Bcast:{each.broadcast}  "
     running = "RUNNING " if each.running else ""
-    flags = "UP LOOPBACK RUNNING" if each.loopback else f"UP BROADCAST {running}MULTICAST"
-    six = ["          inet6 addr: ::1/128 Scope:Host"] if each.loopback else []
+    up = "UP " if each.up else ""
+    flags = f"{up}LOOPBACK {running}".rstrip() if each.loopback else f"{up}BROADCAST {running}MULTICAST"
+    six = ["          inet6 addr: ::1/128 Scope:Host"] if each.loopback and each.up else []
     lines = [
         f"{each.name:<9} Link encap:{kind}",
         *([f"          inet addr:{each.address}  {broadcast}Mask:{each.netmask}"] if each.address else []), *six,
@@ -115,28 +178,30 @@ def _old(each: Shown) -> str:
 @program("route")
 def route(p: Process) -> Run:
     """Show the routes."""
-    words = [word for word in p.argv[1:] if not word.startswith("-")]
-    if words:
-        if p.uid:
-            yield from p.err("SIOCADDRT: Operation not permitted\n")
-            return 7
-        return 0
-    flags = "".join(word[1:] for word in p.argv[1:])
-    own = addressing(p.persona, p.connection.server_ip)
-    name = outer_name(p)
-    gateway = own.gateway if "n" in flags else "_gateway" if p.persona.is_server else own.gateway
-    default = "0.0.0.0" if "n" in flags else "default"
+    words = list(p.argv[1:])
+    while (words and words[0] in ("-A", "-inet", "-4", "inet")) or (
+        words and re.fullmatch(r"-[veFCn]+", words[0])
+    ):
+        words.pop(0)
+    if words and words[0] in ("add", "del", "delete", "flush"):
+        return (yield from set_route(p, words))
+    numeric = any(re.fullmatch(r"-\w*n\w*", word) for word in p.argv[1:])
     yield from p.out(
         "Kernel IP routing table\nDestination     Gateway         Genmask         Flags Metric Ref    "
         "Use Iface\n"
     )
-    yield from p.out(f"{default:<15} {gateway:<15} {'0.0.0.0':<15} UG    0      0        0 {name}\n")
-    anywhere = "0.0.0.0" if "n" in flags or p.persona.is_server else "*"
-    yield from p.out(f"{own.network:<15} {anywhere:<15} {own.netmask:<15} U     0      0        0 {name}\n")
-    if is_device(p):
-        yield from p.out(
-            f"{'192.168.1.0':<15} {anywhere:<15} {'255.255.255.0':<15} U     0      0        0 br-lan\n"
-        )
+    anywhere = "0.0.0.0" if numeric or p.persona.is_server else "*"
+    for each in netstate(p).routes:
+        to = str(each.to.network_address)
+        if not each.to.prefixlen and not numeric:
+            to = "default"
+        refused = each.kind in ("unreachable", "prohibit")
+        way = "-" if refused else anywhere
+        if each.via:
+            way = "_gateway" if not numeric and p.persona.is_server and not each.to.prefixlen else each.via
+        flags = ("!" if refused else "U") + "G" * bool(each.via) + "H" * (each.to.prefixlen == _WHOLE)
+        uses = "-        0 -" if refused else f"0        0 {each.device or '*'}"
+        yield from p.out(f"{to:<15} {way:<15} {each.to.netmask!s:<15} {flags:<5} {each.metric:<6} {uses}\n")
     return 0
 
 

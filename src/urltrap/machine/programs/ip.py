@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Generator
 from typing import Any
 
 from urltrap.machine.api import Process, Run
+from urltrap.machine.netstate import Address, NetState, Route, netstate
 from urltrap.machine.persona import addressing
 from urltrap.machine.programs._interfaces import Shown, interfaces, outer_name
+from urltrap.machine.programs._ipchange import change_network
 from urltrap.machine.programs._system import is_device
 from urltrap.machine.programs.busybox._ip import busybox_ip
 from urltrap.machine.programs.registry import program
@@ -29,6 +32,7 @@ where  OBJECT := { address | addrlabel | amt | fou | help | ila | ioam | l2tp |
                     -rc[vbuf] [size] | -n[etns] name | -N[umeric] | -a[ll] |
                     -c[olor]}
 """
+_WHOLE = 32
 _OBJECTS = (
     "address",
     "link",
@@ -84,7 +88,7 @@ def ip(p: Process) -> Run:
     shows = verb in ("s", "sh") and name != "link"
     changes = ("add", "delete", "set", "replace", "change", "flush", "append")
     if verb and not shows and any(full.startswith(verb) for full in changes):
-        return (yield from _change(p, name, verb, rest[1:]))
+        return (yield from change_network(p, name, verb, rest[1:]))
     if "show".startswith(verb) or "list".startswith(verb) or verb == "lst":
         rest = rest[1:]
     if name in ("address", "link"):
@@ -93,7 +97,7 @@ def ip(p: Process) -> Run:
         yield from p.err("need at least a destination address\n")
         return 1
     if name == "route":
-        yield from _routes(p, flags, verb, rest)
+        return (yield from _routes(p, flags, verb, rest))
     elif name.startswith("neigh"):
         if "6" not in flags:
             own = addressing(p.persona, p.connection.server_ip)
@@ -104,23 +108,6 @@ def ip(p: Process) -> Run:
         yield from p.out(
             "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n"
         )
-    return 0
-
-
-def _change(p: Process, name: str, verb: str, rest: list[str]) -> Run:
-    if name == "address" and "add".startswith(verb) and "dev" not in rest:
-        yield from p.err('Not enough information: "dev" argument is required.\n')
-        return 1
-    if p.uid:
-        yield from p.err("RTNETLINK answers: Operation not permitted\n")
-        return 2
-    names = {each.name for each in interfaces(p)}
-    device = (
-        rest[rest.index("dev") + 1] if "dev" in rest[:-1] else rest[0] if rest and "." not in rest[0] else ""
-    )
-    if device and device not in names and "type" not in rest and not verb.startswith("a"):
-        yield from p.err(f'Cannot find device "{device}"\n')
-        return 1
     return 0
 
 
@@ -147,25 +134,35 @@ def _addresses(p: Process, flags: set[str], rest: list[str], with_addresses: boo
 
 
 def _brief(each: Shown, with_addresses: bool, flags: set[str]) -> str:
-    state = "UNKNOWN" if each.loopback else "UP"
+    state = _state(each)
     if not with_addresses:
         return f"{each.name:<16} {state:<14} {each.interface.mac} <{_flag_words(each)}> \n"
-    six = (
-        "::1/128" if each.loopback else f"{each.interface.link_local}/64" if each.interface.link_local else ""
-    )
-    own = [f"{each.address}/{each.prefix}"] if "6" not in flags else []
+    six = "::1/128" if each.loopback and each.up else f"{each.link_local}/64" if each.link_local else ""
+    own = [f"{one.text}/{one.prefix}" for one in each.link.addresses] if "6" not in flags else []
     if "4" not in flags and six:
         own.append(six)
     return f"{each.name:<16} {state:<14} {' '.join(own)} \n"
 
 
 def _flag_words(each: Shown) -> str:
-    return "LOOPBACK,UP,LOWER_UP" if each.loopback else "BROADCAST,MULTICAST,UP,LOWER_UP"
+    words = (
+        ["LOOPBACK"]
+        if each.loopback
+        else ["BROADCAST", "NOARP" if each.link.kind == "dummy" else "MULTICAST"]
+    )
+    words += ["PROMISC"] * each.link.promiscuous + ["UP", "LOWER_UP"] * each.up
+    return ",".join(words)
+
+
+def _state(each: Shown) -> str:
+    return "DOWN" if not each.up else "UNKNOWN" if each.loopback or each.link.kind else "UP"
 
 
 def _head(each: Shown) -> str:
     discipline = "noqueue" if each.loopback or not each.interface.driver else "pfifo_fast"
-    state = "UNKNOWN" if each.loopback else "UP"
+    if each.link.kind and not each.up and not each.link.touched:
+        discipline = "noop"
+    state = _state(each)
     return (
         f"{each.interface.index}: {each.name}: <{_flag_words(each)}> mtu {each.interface.mtu} qdisc {discipline} "
         f"state {state} "
@@ -179,17 +176,21 @@ def _one_line(each: Shown, with_addresses: bool, flags: set[str]) -> str:
         broadcast = "00:00:00:00:00:00" if each.loopback else "ff:ff:ff:ff:ff:ff"
         return f"{_head(each)}\\    link/{kind} {each.interface.mac} brd {broadcast}\n"
     out = ""
-    brd = f" brd {each.broadcast}" if each.broadcast else ""
-    scope = "host" if each.loopback else "global"
     if "6" not in flags:
-        out += (f"{each.interface.index}: {each.name}    inet {each.address}/{each.prefix}{brd} scope {scope} "
-        f"{each.name}\\       "
-                "valid_lft forever preferred_lft forever\n")  # fmt: skip
-    own = each.interface.link_local
-    six = "::1/128 scope host" if each.loopback else f"{own}/64 scope link" if own else ""
+        for one in each.link.addresses:
+            out += (f"{each.interface.index}: {each.name}    {_inet(each, one)}\\       "
+                    "valid_lft forever preferred_lft forever\n")  # fmt: skip
+    own = each.link_local
+    six = "::1/128 scope host" if each.loopback and each.up else f"{own}/64 scope link" if own else ""
     if six and "4" not in flags:
         out += f"{each.interface.index}: {each.name}    inet6 {six} \\       valid_lft forever preferred_lft forever\n"
     return out
+
+
+def _inet(each: Shown, one: Address, dynamic: str = "") -> str:
+    brd = f" brd {one.broadcast}" if one.broadcast else ""
+    scope = ("host" if each.loopback else "global") + (" secondary" if one.secondary else "")
+    return f"inet {one.text}/{one.prefix}{brd} scope {scope}{dynamic} {one.label}"
 
 
 def _full(p: Process, each: Shown, with_addresses: bool, flags: set[str]) -> Generator[Any, Any, None]:
@@ -207,19 +208,15 @@ def _full(p: Process, each: Shown, with_addresses: bool, flags: set[str]) -> Gen
     if with_addresses:
         forever = "       valid_lft forever preferred_lft forever"
         dynamic = any(resident.comm == "dhclient" for resident in p.persona.residents) and not each.loopback
-        brd = f" brd {each.broadcast}" if each.broadcast else ""
-        scope = "host" if each.loopback else "global"
-        if "6" not in flags:
-            lines.append(
-                f"    inet {each.address}/{each.prefix}{brd} scope {scope}{' dynamic' if dynamic else ''} "
-                f"{each.name}"
-            )
+        for one in each.link.addresses if "6" not in flags else ():
+            lines.append(f"    {_inet(each, one, ' dynamic' if dynamic and not one.given else '')}")
             left = 86_400 - int(p.now() - p.boot_time) % 43_200
-            lines.append(f"       valid_lft {left}sec preferred_lft {left}sec" if dynamic else forever)
-        if "4" not in flags and (each.loopback or each.interface.link_local):
+            moves = dynamic and not one.given
+            lines.append(f"       valid_lft {left}sec preferred_lft {left}sec" if moves else forever)
+        if "4" not in flags and ((each.loopback and each.up) or each.link_local):
             noprefix = " noprefixroute" if p.persona.kind == "debian-13" else ""
             lines += [f"    inet6 ::1/128 scope host{noprefix} " if each.loopback else f"    inet6 "
-            f"{each.interface.link_local}/64 scope link ",
+            f"{each.link_local}/64 scope link ",
                       forever]  # fmt: skip
     if "s" in flags:
         rx, rx_packets, tx, tx_packets = each.counters
@@ -232,29 +229,69 @@ def _full(p: Process, each: Shown, with_addresses: bool, flags: set[str]) -> Gen
     yield from p.out("\n".join(lines) + "\n")
 
 
-def _routes(p: Process, flags: set[str], verb: str, rest: list[str]) -> Generator[Any, Any, None]:
-    own = addressing(p.persona, p.connection.server_ip)
-    name = outer_name(p)
-    if verb == "get" and len(rest) > 1:
-        yield from p.out(
-            f"{rest[1]} via {own.gateway} dev {name} src {own.address} uid {p.uid} \n    cache \n"
-        )
-        return
+def _routes(p: Process, flags: set[str], verb: str, rest: list[str]) -> Run:
+    state = netstate(p)
+    if verb == "get":
+        return (yield from _get_route(p, state, rest[1]))
     if "6" in flags:
-        yield from p.out(
-            f"::1 dev lo proto kernel metric 256 pref medium\nfe80::/64 dev {name} proto kernel "
-            f"metric 256 pref medium\n"
-        )
-        return
-    static = "proto static " if not p.persona.is_server else ""
-    onlink = (
-        "" if any(r.comm == "dhclient" for r in p.persona.residents) or not p.persona.is_server else "onlink "
-    )
-    if rest[:1] and rest[0] not in ("default", "dev", "table", "0.0.0.0/0"):
-        return
-    yield from p.out(f"default via {own.gateway} dev {name} {static}{onlink}\n")
-    if rest[:1] in (["default"], ["0.0.0.0/0"]):
-        return
-    yield from p.out(f"{own.network}/{own.prefix} dev {name} proto kernel scope link src {own.address} \n")
-    if not p.persona.is_server:
-        yield from p.out("192.168.1.0/24 dev br-lan proto kernel scope link src 192.168.1.1 \n")
+        yield from p.out("::1 dev lo proto kernel metric 256 pref medium\n")
+        for link in interfaces(p):
+            if link.link_local:
+                yield from p.out(f"fe80::/64 dev {link.name} proto kernel metric 256 pref medium\n")
+        return 0
+    static = any(resident.comm == "dhclient" for resident in p.persona.residents)
+    wanted = rest[0] if rest[:1] and rest[0] not in ("dev", "table", "to", "match") else ""
+    device = rest[rest.index("dev") + 1] if "dev" in rest[:-1] else ""
+    for each in state.routes:
+        to = _target(each)
+        if wanted and wanted not in (to, str(each.to)):
+            continue
+        if device and device != each.device:
+            continue
+        shown = "" if device else f" dev {each.device}" if each.device else ""
+        way = f" via {each.via}" if each.via else ""
+        tail = " onlink" if each.via and not each.given and not static else ""
+        if each.kernel:
+            tail = f" proto kernel scope link src {each.source}"
+        elif not each.via and not each.kind:
+            tail = " scope link"
+        elif each.kind == "unreachable":
+            tail = " scope host"
+        metric = f" metric {each.metric}" if each.metric else ""
+        kind = f"{each.kind} " if each.kind else ""
+        yield from p.out(f"{kind}{to}{way}{shown}{tail}{metric} \n")
+    return 0
+
+
+def _target(each: Route) -> str:
+    if not each.to.prefixlen:
+        return "default"
+    return str(each.to.network_address) if each.to.prefixlen == _WHOLE else str(each.to)
+
+
+def _get_route(p: Process, state: NetState, address: str) -> Run:
+    try:
+        ipaddress.IPv4Address(address.partition("/")[0])
+    except ValueError:
+        yield from p.err(f'Error: any valid prefix is expected rather than "{address}".\n')
+        return 1
+    address = address.partition("/")[0]
+    for link in state.links:
+        if any(one.text == address for one in link.addresses) or (
+            link.name == "lo" and address.startswith("127.")
+        ):
+            yield from p.out(f"local {address} dev lo src {address} uid {p.uid} \n    cache <local> \n")
+            return 0
+    way = state.way(address)
+    if way is None or way.kind:
+        words = {
+            "blackhole": "Invalid argument",
+            "prohibit": "Permission denied",
+            "unreachable": "No route to host",
+        }
+        yield from p.err(f"RTNETLINK answers: {words[way.kind] if way else 'Network is unreachable'}\n")
+        return 2
+    source = way.source or next((one.text for one in state.link(way.device).addresses), "")
+    via = f" via {way.via}" if way.via else ""
+    yield from p.out(f"{address}{via} dev {way.device} src {source} uid {p.uid} \n    cache \n")
+    return 0

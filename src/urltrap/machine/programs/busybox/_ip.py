@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
 from urltrap.machine.api import Process, Run
+from urltrap.machine.errors import SysError
+from urltrap.machine.netstate import NetState, Route, netstate
 from urltrap.machine.persona import addressing
 from urltrap.machine.persona.lan import below, bridged, station
 from urltrap.machine.programs._cmd import bb_usage
 from urltrap.machine.programs._interfaces import Shown, interfaces, outer_name
+from urltrap.machine.programs._ipchange import WrongError, apply_change
 
 _OBJECTS = ("address", "route", "link", "tunnel", "tunl", "neigh", "rule")
 _CHANGES = ("add", "del", "delete", "set", "replace", "change", "flush", "append", "up", "down")
@@ -29,7 +33,7 @@ def busybox_ip(p: Process) -> Run:
         return 1
     rest = words[1:]
     if rest and any(each.startswith(rest[0]) for each in _CHANGES) and rest[0] not in ("s", "l"):
-        return (yield from _change(p, rest[1:]))
+        return (yield from _change(p, name, rest[0], rest[1:]))
     if rest and any(each.startswith(rest[0]) for each in ("show", "list", "lst")):
         rest = rest[1:]
     device = (
@@ -53,22 +57,35 @@ def busybox_ip(p: Process) -> Run:
     return 0
 
 
-def _change(p: Process, rest: list[str]) -> Run:
+_WORDS = {
+    errno.EEXIST: "File exists",
+    errno.ESRCH: "No such process",
+    errno.ENETUNREACH: "Network is unreachable",
+}
+
+
+def _change(p: Process, name: str, verb: str, rest: list[str]) -> Run:
     if p.uid:
         yield from p.err("ip: RTNETLINK answers: Operation not permitted\n")
         return 2
-    names = {each.name for each in interfaces(p)}
-    device = rest[rest.index("dev") + 1] if "dev" in rest[:-1] else ""
-    if device and device not in names:
-        yield from p.err(f"ip: can't find device '{device}'\n")
+    try:
+        apply_change(p, {"tunl": "tunnel"}.get(name, name), verb, rest)
+    except WrongError as problem:
+        yield from p.err(f"ip: {problem.bare}\n")
         return 1
-    yield from p.tick()
+    except SysError as problem:
+        if problem.errno == errno.ENODEV:
+            yield from p.err(f"ip: can't find device '{problem.path}'\n")
+            return 1
+        yield from p.err(f"ip: RTNETLINK answers: {_WORDS.get(problem.errno, problem.words)}\n")
+        return 2
     return 0
 
 
 def _link(p: Process, each: Shown, flags: set[str], with_addresses: bool) -> Iterator[str]:
     words = "LOOPBACK,UP,LOWER_UP" if each.loopback else "BROADCAST,MULTICAST,UP,LOWER_UP"
     words = words if each.running else "NO-CARRIER,BROADCAST,MULTICAST,UP"
+    words = words if each.up else "LOOPBACK" if each.loopback else "BROADCAST,MULTICAST"
     discipline = "fq_codel" if each.name == "eth0" else "noqueue"
     card = below(each.name)
     shown = f"{each.name}@{card}" if card else each.name
@@ -83,24 +100,38 @@ def _link(p: Process, each: Shown, flags: set[str], with_addresses: bool) -> Ite
     if not with_addresses:
         return
     forever = "       valid_lft forever preferred_lft forever\n"
-    if each.address and "6" not in flags:
-        brd = f" brd {each.broadcast}" if each.broadcast else ""
-        scope = "host" if each.loopback else "global"
-        yield f"    inet {each.address}/{each.prefix}{brd} scope {scope} {each.name}\n{forever}"
-    if each.loopback and "4" not in flags:
+    for one in each.link.addresses if "6" not in flags else ():
+        brd = f" brd {one.broadcast}" if one.broadcast else ""
+        scope = ("host" if each.loopback else "global") + (" secondary" if one.secondary else "")
+        yield f"    inet {one.text}/{one.prefix}{brd} scope {scope} {one.label}\n{forever}"
+    if each.loopback and each.up and "4" not in flags:
         yield f"    inet6 ::1/128 scope host \n{forever}"
 
 
 def _routes(p: Process, rest: list[str]) -> Iterator[str]:
-    own, name = addressing(p.persona, p.connection.server_ip), outer_name(p)
+    state = netstate(p)
     if rest[:1] == ["get"] and len(rest) > 1:
-        yield f"{rest[1]} via {own.gateway} dev {name}  src {own.address} \n"
+        found = state.way(rest[1])
+        if found is None:
+            return
+        source = found.source or next((one.text for one in state.link(found.device).addresses), "")
+        via = f" via {found.via}" if found.via else ""
+        yield f"{rest[1]}{via} dev {found.device}  src {source} \n"
         return
-    lan = p.persona.network.interfaces[1]
-    rows = (("default", f"via {own.gateway} dev {name}  src {own.address}"),
-            (f"{own.network}/{own.prefix}", f"dev {name} scope link  src {own.address}"),
-            ("192.168.1.0/24", f"dev {lan.name} scope link  src {lan.address}"))  # fmt: skip
-    yield from (f"{to} {way} \n" for to, way in rows if not rest or rest[0] in ("dev", "table", to))
+    for each in state.routes:
+        to = "default" if not each.to.prefixlen else str(each.to).removesuffix("/32")
+        if rest and rest[0] not in ("dev", "table", to):
+            continue
+        source = each.source or (_source(state, each) if each.via and not each.given else "")
+        via = f"via {each.via} " if each.via else ""
+        scope = "" if each.via or each.kind else "scope link "
+        kind = f"{each.kind} " if each.kind else ""
+        device = f"dev {each.device} " if each.device else ""
+        yield f"{kind}{to} {via}{device}{scope}{f' src {source} ' if source else ''}\n"
+
+
+def _source(state: NetState, each: Route) -> str:
+    return next((one.text for one in state.link(each.device).addresses), "")
 
 
 def _neighbours(p: Process, device: str) -> Iterator[str]:
