@@ -20,7 +20,7 @@ from urltrap.model.capture import FetchRequest
 from urltrap.model.event import EventBase
 
 if TYPE_CHECKING:
-    from urltrap.machine.persona import Persona
+    from urltrap.machine.persona import MountPoint, Persona
     from urltrap.machine.power import PowerPlan
     from urltrap.machine.proc.sockets import Socket
     from urltrap.machine.reach import Heard
@@ -220,6 +220,10 @@ class Process(Protocol):
     @property
     def network(self) -> list[list[str]]: ...  # what was changed of the network since the start (`netstate`)
     @property
+    def mounts(self) -> list[MountPoint]: ...  # what is mounted, in the order of mounting
+    @property
+    def swaps(self) -> list[list[str]]: ...  # what was changed of the swap areas since the start
+    @property
     def sockets(self) -> list[Socket]: ...  # those of what was started here, listening or connected
     @property
     def units(self) -> dict[str, UnitRun]: ...  # what systemd knows of units that somebody started
@@ -252,6 +256,12 @@ class Process(Protocol):
     ) -> int: ...  # "tcp", "tcp6", "udp", "udp6"
     def shut(self, fd: int) -> None: ...  # shutdown(2) of what is written to a connection
     def peer(self, fd: int) -> tuple[str, int]: ...  # getpeername(2); SysError ENOTCONN
+    # mount(2): a memory file system, or another place (fstype "bind")
+    def mount(
+        self, source: str, path: str, fstype: str, options: str, size_kb: int = 0, mode: int = 0o1777
+    ) -> None: ...
+    def unmount(self, point: str, *, lazily: bool = False) -> None: ...
+    def remount(self, point: str, options: str) -> None: ...
     def close(self, fd: int) -> None: ...
     def dup2(self, old: int, new: int) -> None: ...
     def pipe(self) -> tuple[int, int]: ...

@@ -33,6 +33,8 @@ class Somebody:
         self.boot_time = NOW - 1_000
         self.settings: dict[str, str] = {}
         self.network: list[list[str]] = []
+        self.swaps: list[list[str]] = []
+        self.mounts: list[Any] = []
         self.sockets: list[Any] = []
 
     def now(self) -> float:

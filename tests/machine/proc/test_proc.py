@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,8 @@ class View:
         self.clock = now
         self.settings: dict[str, str] = {}
         self.network: list[list[str]] = []
+        self.swaps: list[list[str]] = []
+        self.mounts: list[Any] = list(self.persona.mounts)
         self.sockets: list[Socket] = []
         self.connections = [
             Connection("ssh", "198.51.100.7", 51_234, "172.17.0.2", 2222, "root", now - 60, "pts/0")

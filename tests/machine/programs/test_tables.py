@@ -188,7 +188,10 @@ EXACT = [
     ("ip -6 r | head -n 1", "::1 dev lo proto kernel metric 256 pref medium\n"),
     ("ip neigh | awk '{print $1, $2, $3, $6}'", "<gateway> dev <device> REACHABLE\n"),
     ("ip rule", "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n"),
-    ("ip link set <device> up; ip addr add 192.0.2.1/24 dev <device>; ip addr del 192.0.2.1/24 dev <device>; echo $?", "0\n"),
+    (
+        "ip link set <device> up; ip a add 192.0.2.1/24 dev <device>; ip a del 192.0.2.1/24 dev <device>; echo $?",
+        "0\n",
+    ),
     ("ip a s nosuch; ip link del nosuch; echo $?", "1\n"),
     (
         "ifconfig lo | head -n 2",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from urltrap.machine.api import Connection, ProcessInfo
 
 if TYPE_CHECKING:
-    from urltrap.machine.persona import Persona
+    from urltrap.machine.persona import MountPoint, Persona
     from urltrap.machine.proc.sockets import Socket
 
 
@@ -39,6 +39,16 @@ class ProcessView(Protocol):
     @property
     def network(self) -> list[list[str]]:
         """What was changed of the network since the start."""
+        ...
+
+    @property
+    def mounts(self) -> list[MountPoint]:
+        """What is mounted, in the order of mounting."""
+        ...
+
+    @property
+    def swaps(self) -> list[list[str]]:
+        """What was changed of the swap areas since the start."""
         ...
 
     @property

@@ -42,6 +42,12 @@ class Tree(Walker):
         self.volumes = volumes
         self._deep = sorted((point for point in volumes if point != "/"), key=len, reverse=True)
 
+    def cover(self, covers: dict[str, int], volumes: Mapping[str, Volume]) -> None:
+        """What is mounted has changed: by path, the number of the node that is seen there instead."""
+        self._covers, self.volumes = covers, volumes
+        self._folders.clear()
+        self._deep = sorted((point for point in volumes if point != "/"), key=len, reverse=True)
+
     # looking
     def volume(self, path: str) -> Volume:
         """The volume that an absolute path is on."""
@@ -271,7 +277,11 @@ class Tree(Walker):
 
     # the pieces
     def _is_point(self, spot: Spot) -> bool:
-        return (spot.mount is not None and not spot.parts) or (spot.path in self.volumes)
+        return (
+            (spot.mount is not None and not spot.parts)
+            or spot.path in self.volumes
+            or spot.path in self._covers
+        )
 
     def _writable(self, spot: Spot, path: str) -> None:
         if self.volume(spot.path).read_only:

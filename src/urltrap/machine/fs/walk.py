@@ -99,7 +99,7 @@ def may(who: Who, mode: int, uid: int, gid: int, want: int) -> bool:
 class Walker:
     """The tree of one machine as paths see it: image, overlay over it, generated trees at their points."""
 
-    __slots__ = ("_folders", "_point_parents", "_points", "image", "overlay")
+    __slots__ = ("_covers", "_folders", "_point_parents", "_points", "image", "overlay")
 
     def __init__(self, image: Image, overlay: Overlay, mounts: Mapping[str, Mount]) -> None:
         self.image = image
@@ -111,6 +111,7 @@ class Walker:
             if parent is not None:
                 self._points[parent.number, name] = mount
         self._folders: dict[str, tuple[tuple[int, ...], list[Node], list[str]]] = {}
+        self._covers: dict[str, int] = {}
         self._point_parents = frozenset(number for number, _ in self._points)
 
     def node(self, number: int) -> Node:
@@ -302,10 +303,13 @@ class Walker:
                 if node.target[0] == "/":
                     chain, names = [root], [""]
                 continue
-            if at == end and folder and len(passed) > 2:
-                self._learn(folder, passed, chain, names)
-            chain.append(node)
             names.append(name)
+            if self._covers:
+                top = self._covers.get("/".join(names))
+                node = node if top is None else self.node(top)
+            elif at == end and folder and len(passed) > 2:
+                self._learn(folder, passed, chain, names[:-1])
+            chain.append(node)
         return Spot(chain[-2] if len(chain) > 1 else None, names[1:], chain[-1], None, None, ())
 
     def _learn(self, folder: str, passed: list[int], chain: list[Node], names: list[str]) -> None:
@@ -346,6 +350,9 @@ class Walker:
             if top is not None:
                 return _Level(name, None, top, mount)
         node = self.child(here.node, name)
+        if node is not None and self._covers:
+            covered = self._covers.get("/".join([*(level.name for level in levels), name]))
+            node = node if covered is None else self.node(covered)
         return None if node is None else _Level(name, node, None, None)
 
     def _may_search(self, who: Who, level: _Level) -> bool:

@@ -17,6 +17,7 @@ from urltrap.machine.fs.view import FileView
 from urltrap.machine.kernel.accounts import Accounts
 from urltrap.machine.kernel.executable import Executable
 from urltrap.machine.kernel.files import ACCESS, File
+from urltrap.machine.kernel.mounting import remount
 from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.pace import TURN
 from urltrap.machine.kernel.passwords import Crypt, Passwords
@@ -53,7 +54,7 @@ class Kernel:
     __slots__ = (
         "_fifos", "_inode", "_noise", "_noise_seed", "_pid", "_programs", "accounts", "architectures",
         "boot_time", "clock", "connections", "current", "down", "entropy", "gone", "heard", "hostname", "minute",
-        "passwords", "persona", "pipe_bytes", "processes", "rows", "terminals", "tree", "watchers",
+        "passwords", "persona", "pipe_bytes", "processes", "rows", "terminals", "tree", "volumes", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +67,7 @@ class Kernel:
         crypt: Crypt | None = None,
     ) -> None:
         self.tree = tree
+        self.volumes = tree.volumes
         self.persona = persona
         self.entropy = entropy
         self.boot_time = boot_time
@@ -93,6 +95,8 @@ class Kernel:
             machine = "mipsel"
         self.architectures = _RUN_AS.get(machine, (machine,))
         self.accounts = Accounts(FileView(tree, Onlooker(self, 0), lambda path, node, lost: None))
+        if tree.overlay.runtime.get("mounts"):
+            remount(self)
         self.hostname = _hostname(tree, persona, Onlooker(self, 0))
         self.passwords = Passwords(self.accounts, crypt)
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import Connection, ProcessInfo
+from urltrap.machine.kernel.mounting import table as mount_table
 from urltrap.machine.kernel.streams import own_sockets
 from urltrap.machine.kernel.table import row_of, table
 
 if TYPE_CHECKING:
     from urltrap.machine.kernel.kernel import Kernel
-    from urltrap.machine.persona import Persona
+    from urltrap.machine.persona import MountPoint, Persona
     from urltrap.machine.proc.sockets import Socket
 
 
@@ -43,6 +44,16 @@ class Onlooker:
     def network(self) -> list[list[str]]:
         """What was changed of the network since the start (`machine.netstate`)."""
         return self._kernel.tree.overlay.runtime.setdefault("network", [])
+
+    @property
+    def mounts(self) -> list[MountPoint]:
+        """What is mounted, in the order of mounting."""
+        return mount_table(self._kernel)
+
+    @property
+    def swaps(self) -> list[list[str]]:
+        """What was changed of the swap areas since the start: on or off, path, kind, KiB, priority."""
+        return self._kernel.tree.overlay.runtime.setdefault("swap", [])
 
     @property
     def boot_time(self) -> float:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urltrap.machine.api import O_RDONLY, Connection, FileSystem, ProcessInfo, Run, Stat, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.fs.view import FileView
+from urltrap.machine.kernel import mounting
 from urltrap.machine.kernel.files import File
+from urltrap.machine.kernel.mounting import table as mount_table
 from urltrap.machine.kernel.onlooker import Onlooker
 from urltrap.machine.kernel.opening import open_file
 from urltrap.machine.kernel.pace import TURN
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from urltrap.machine.kernel.kernel import Kernel
     from urltrap.machine.kernel.process import KernelProcess
     from urltrap.machine.kernel.tty import Tty
-    from urltrap.machine.persona import Persona
+    from urltrap.machine.persona import MountPoint, Persona
     from urltrap.machine.power import PowerPlan
     from urltrap.machine.proc.sockets import Socket
     from urltrap.machine.reach import Heard
@@ -157,6 +159,16 @@ class ProcessState:
     def network(self) -> list[list[str]]:
         """What was changed of the network since the start (`machine.netstate`)."""
         return self.kernel.tree.overlay.runtime.setdefault("network", [])
+
+    @property
+    def mounts(self) -> list[MountPoint]:
+        """What is mounted, in the order of mounting."""
+        return mount_table(self.kernel)
+
+    @property
+    def swaps(self) -> list[list[str]]:
+        """What was changed of the swap areas since the start: on or off, path, kind, KiB, priority."""
+        return self.kernel.tree.overlay.runtime.setdefault("swap", [])
 
     @property
     def boot_time(self) -> float:
@@ -299,6 +311,20 @@ class ProcessState:
     def sockets(self) -> list[Socket]:
         """Sockets of what was started here."""
         return own_sockets(self.kernel)
+
+    def mount(
+        self, source: str, path: str, fstype: str, options: str, size_kb: int = 0, mode: int = 0o1777
+    ) -> None:
+        """mount(2) of a memory file system, or of another place (fstype "bind")."""
+        mounting.mount(self, source, path, fstype, options, size_kb, mode)
+
+    def unmount(self, point: str, *, lazily: bool = False) -> None:
+        """umount(2)."""
+        mounting.unmount(self, point, lazily=lazily)
+
+    def remount(self, point: str, options: str) -> None:
+        """mount(2) with other options."""
+        mounting.change_options(self, point, options)
 
     def close(self, fd: int) -> None:
         """close(2)."""

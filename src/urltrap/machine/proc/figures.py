@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from urltrap.machine.fs.mounts import ProcessView
@@ -81,13 +82,15 @@ def memory(view: ProcessView) -> Mapping[str, int]:
     active_anon = base.shared_kb // 4 * 4 + anonymous // 50 // 4 * 4
     inactive_anon = anonymous
     pages = max(1400, anonymous // 60 // 4 * 4)
-    commit = (base.total_kb // 2 + base.swap_kb) // 4 * 4
+    areas = swap_areas(view)
+    swap, swap_used = sum(each.size_kb for each in areas), sum(each.used_kb for each in areas)
+    commit = (base.total_kb // 2 + swap) // 4 * 4
     values = {
         "MemTotal": base.total_kb, "MemFree": free, "MemAvailable": available // 4 * 4, "Buffers": base.buffers_kb,
-        "Cached": cached, "SwapCached": base.swap_used_kb // 12 // 4 * 4, "Active": active_anon + active_file,
+        "Cached": cached, "SwapCached": swap_used // 12 // 4 * 4, "Active": active_anon + active_file,
         "Inactive": inactive_anon + inactive_file, "Active(anon)": active_anon, "Inactive(anon)": inactive_anon,
         "Active(file)": active_file, "Inactive(file)": inactive_file, "Unevictable": 0, "Mlocked": 0,
-        "SwapTotal": base.swap_kb, "SwapFree": base.swap_kb - base.swap_used_kb, "Zswap": 0, "Zswapped": 0,
+        "SwapTotal": swap, "SwapFree": swap - swap_used, "Zswap": 0, "Zswapped": 0,
         "Dirty": int(smooth(persona, "dirty", now, 30) * 120) * 4, "Writeback": 0, "AnonPages": anonymous,
         "Mapped": 48_000 + anonymous // 5 // 4 * 4, "Shmem": base.shared_kb, "KReclaimable": reclaimable,
         "Slab": base.slab_kb, "SReclaimable": reclaimable, "SUnreclaim": base.slab_kb - reclaimable,
@@ -105,6 +108,33 @@ def memory(view: ProcessView) -> Mapping[str, int]:
         values["VmallocTotal"] = 1_040_376
         values["Mapped"] = 5_000 + anonymous // 5 // 4 * 4
     return values
+
+
+@dataclass(frozen=True, slots=True)
+class SwapArea:
+    """A line of /proc/swaps; sizes in KiB."""
+
+    path: str
+    kind: str
+    size_kb: int
+    used_kb: int
+    priority: int
+
+
+def swap_areas(view: ProcessView) -> list[SwapArea]:
+    """The persona's partition, and what root switched on and off since the start."""
+    memory = view.persona.memory
+    found = [
+        SwapArea(f"/dev/{part.name}", "partition", memory.swap_kb, memory.swap_used_kb, -2)
+        for disk in view.persona.disks
+        for part in disk.partitions
+        if part.fstype == "swap" and memory.swap_kb
+    ]
+    for what, path, kind, size, priority in view.swaps:
+        found = [each for each in found if each.path != path]
+        if what == "on":
+            found.append(SwapArea(path, kind, int(size), 0, int(priority)))
+    return found
 
 
 def cpu_times(view: ProcessView) -> tuple[int, int, int, int, int, int, int, int]:

@@ -91,8 +91,7 @@ def _smaps_rollup(view: ProcessView, row: ProcessInfo) -> bytes:
 
 def _mountstats(view: ProcessView, row: ProcessInfo) -> bytes:
     return "".join(
-        f"device {each.source} mounted on {each.point} with fstype {each.fstype}\n"
-        for each in view.persona.mounts
+        f"device {each.source} mounted on {each.point} with fstype {each.fstype}\n" for each in view.mounts
     ).encode()
 
 

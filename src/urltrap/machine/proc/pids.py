@@ -177,7 +177,7 @@ def _maps(view: ProcessView, row: ProcessInfo) -> bytes:
 def _mountinfo(view: ProcessView, row: ProcessInfo) -> bytes:
     out = []
     root = view.persona.disks[0]
-    for number, mount in enumerate(view.persona.mounts):
+    for number, mount in enumerate(view.mounts):
         own = f"{root.major}:1" if mount.source.startswith("/dev/") else f"0:{19 + number}"
         flags = [word for word in mount.options.split(",") if word in ("rw", "ro", "nosuid", "nodev", "noexec",
         "relatime",

@@ -47,7 +47,7 @@ def mount_line(mount: MountPoint) -> str:
 
 def mounts(view: ProcessView) -> bytes:
     """/proc/self/mounts."""
-    return "".join(mount_line(mount) + "\n" for mount in view.persona.mounts).encode()
+    return "".join(mount_line(mount) + "\n" for mount in view.mounts).encode()
 
 
 def _partitions(view: ProcessView) -> bytes:
@@ -85,16 +85,14 @@ def _diskstats(view: ProcessView) -> bytes:
 
 def _swaps(view: ProcessView) -> bytes:
     out = ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"]
-    memory = view.persona.memory
-    for disk in view.persona.disks:
-        for part in disk.partitions:
-            if part.fstype == "swap":
-                name = f"/dev/{part.name}"
-                tail = f"partition\t{memory.swap_kb}\t\t{memory.swap_used_kb}\t\t-2\n"
-                out.append(f"{name:<40}{tail}")
+    for each in figures.swap_areas(view):
+        kind = each.kind if each.kind == "partition" else f"{each.kind}\t"
+        size, used = (f"{value}\t" + "\t" * (value < _WIDE) for value in (each.size_kb, each.used_kb))
+        out.append(f"{each.path:<39} {kind}\t{size}{used}{each.priority}\n")
     return "".join(out).encode()
 
 
+_WIDE = 10_000_000
 _NODEV = ("sysfs", "tmpfs", "bdev", "proc", "cgroup", "cgroup2", "cpuset", "devtmpfs", "configfs", "debugfs", "tracefs",
           "securityfs", "sockfs", "bpf", "pipefs", "ramfs", "hugetlbfs", "devpts", "mqueue", "pstore")  # fmt: skip
 

@@ -86,7 +86,7 @@ def mounts_now(p: Process) -> list[MountPoint]:
         )
         if each.point == grows
         else each
-        for each in p.persona.mounts
+        for each in p.mounts
     ]
 
 

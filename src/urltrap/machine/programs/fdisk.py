@@ -1,11 +1,10 @@
-"""fdisk -l and swapon: partitions and swap as the disks' tables tell."""
+"""fdisk -l: partitions as the disks' tables tell."""
 
 from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.fs.blockdev import disk_identity
 from urltrap.machine.persona import Disk
-from urltrap.machine.programs._system import option_problem, text_of
 from urltrap.machine.programs.lsblk import size_words
 from urltrap.machine.programs.registry import program
 
@@ -78,33 +77,3 @@ def _table(p: Process, disk: Disk) -> str:
         ]
         lines.append(" ".join([*cells, row[-1]]))
     return head + "\n".join(lines) + "\n"
-
-
-@program("swapon", "swapoff")
-def swapon(p: Process) -> Run:
-    """Show the swap areas; what is asked for is taken without a word."""
-    name = p.argv[0].rpartition("/")[2]
-    if problem := option_problem(
-        p,
-        "ad:efo:p:sL:U:vhV",
-        "all discard:: ifexists fixpgsz options: priority: summary show:: noheadings raw bytes verbose",
-    ):
-        yield from p.err(f"{problem}Try '{name} --help' for more information.\n")
-        return 1
-    rows = [line.split() for line in text_of(p, "/proc/swaps").splitlines()[1:]]
-    if p.argv[0].rpartition("/")[2] == "swapoff" or (
-        len(p.argv) > 1 and p.argv[1] not in ("-s", "--show", "--summary")
-    ):
-        if p.uid:
-            yield from p.err(f"{p.argv[0]}: Not superuser.\n")
-            return 32
-        return 0
-    if "-s" in p.argv or "--summary" in p.argv:
-        yield from p.out(text_of(p, "/proc/swaps"))
-    elif rows:
-        yield from p.out("NAME      TYPE      SIZE USED PRIO\n")
-        for name, kind, size, used, priority in rows:
-            yield from p.out(
-                f"{name:<9} {kind:<9} {size_words(int(size)):>4} {size_words(int(used)):>4} {priority:>4}\n"
-            )
-    return 0

@@ -20,7 +20,7 @@ def size_words(kilobytes: int) -> str:
 
 
 def _point(p: Process, name: str, fallback: str = "") -> str:
-    mounts = [mount.point for mount in p.persona.mounts if mount.source == f"/dev/{name}"]
+    mounts = [mount.point for mount in p.mounts if mount.source == f"/dev/{name}"]
     return mounts[0] if mounts else fallback if fallback == "[SWAP]" else ""
 
 
@@ -96,7 +96,7 @@ def _row(p: Process, disk: Disk, part: Partition | None, mark: str, exact: bool)
     size = disk.size_kb if part is None else part.size_kb
     name = disk.name if part is None else part.name
     point = _point(p, name, part.mountpoint if part else "")
-    mounted = next((mount for mount in p.persona.mounts if mount.source == f"/dev/{name}"), None)
+    mounted = next((mount for mount in p.mounts if mount.source == f"/dev/{name}"), None)
     kind = part.fstype if part else ""
     return {
         "NAME": mark + name, "KNAME": name, "MAJ:MIN": f"{disk.major}:{disk.minor if part is None else part.minor}",

@@ -1,7 +1,8 @@
-"""mount, umount, findmnt: what is mounted; nothing else can be."""
+"""mount, umount, findmnt: memory file systems and bind mounts come and go; all else is refused as by the kernel."""
 
 from __future__ import annotations
 
+import errno
 import re
 
 from urltrap.machine.api import Process, Run
@@ -28,7 +29,7 @@ def table(p: Process) -> list[list[str]]:
 
 @program("mount")
 def mount(p: Process) -> Run:
-    """Show the mounts, or refuse a new one as the kernel would."""
+    """Show the mounts, or make one."""
     try:
         options, operands = getopt(p.argv[1:], "aBcfFhilL:Mno:rRst:T:U:vVwO:", _MOUNT_OPTIONS)
     except OptionError as error:
@@ -50,53 +51,109 @@ def mount(p: Process) -> Run:
     if p.uid:
         yield from p.err(f"mount: {operands[-1]}: must be superuser to use mount.\n")
         return 1
-    return (yield from _try(p, operands, given.get("o", given.get("--options", ""))))
+    words = [word for name, value in options if name in ("-o", "--options") for word in value.split(",")]
+    words = words or [
+        word for name, value in options if name in ("o", "options") for word in value.split(",")
+    ]
+    words += ["ro"] * bool({"r", "--read-only"} & given.keys())
+    words += ["bind"] * bool({"B", "--bind", "R", "--rbind"} & given.keys())
+    return (yield from _try(p, operands, words, kinds[0]))
 
 
-def _try(p: Process, operands: list[str], flags: str) -> Run:
+_NOTHING = 2
+_SIZE = re.compile(r"(\d+)([kKmMgG%]?)")
+
+
+def _try(p: Process, operands: list[str], words: list[str], fstype: str) -> Run:
     target = operands[-1]
-    points = {row[1] for row in table(p)}
-    words = flags.split(",")
     if "remount" in words:
-        if target in points:
-            return 0
-        yield from p.err(f"mount: {target}: mount point not mounted or bad option.\n")
-        return 32
+        try:
+            p.remount(p.fs.realpath(target), ",".join(words))
+        except SysError:
+            yield from p.err(f"mount: {target}: mount point not mounted or bad option.\n")
+            return 32
+        return 0
     if len(operands) == 1:
         known = {
             line.split()[1]
             for line in text_of(p, "/etc/fstab").splitlines()
             if line[:1] not in ("#", "") and len(line.split()) > 1
         }
-        if target in known and target in points:
+        if target in known and target in {each.point for each in p.mounts}:
             yield from p.err(f"mount: {target}: {target} already mounted on {target}.\n")
             return 32
         yield from p.err(f"mount: {target}: can't find in /etc/fstab.\n")
         return 1
     source = operands[0]
+    binds = "bind" in words or "rbind" in words
+    more = "       dmesg(1) may have more information after failed mount system call.\n"
     try:
-        if not p.fs.stat(target).is_dir:
-            yield from p.err(f"mount: {target}: mount point is not a directory.\n")
-            return 32
+        there = p.fs.stat(target)
     except SysError:
-        yield from p.err(f"mount: {target}: mount point does not exist.\n"
-                         "       dmesg(1) may have more information after failed mount system call.\n")  # fmt: skip
+        yield from p.err(f"mount: {target}: mount point does not exist.\n{more}")
+        return 32
+    if not there.is_dir and not binds:
+        yield from p.err(f"mount: {target}: mount point is not a directory.\n{more}")
+        return 32
+    if binds or fstype in ("tmpfs", "ramfs"):
+        return (yield from _really(p, source, target, "bind" if binds else fstype, words))
+    if fstype in ("proc", "sysfs", "devpts", "devtmpfs", "cgroup2", "debugfs"):
+        kept = next((each.point for each in p.mounts if each.fstype == fstype), target)
+        yield from p.err(f"mount: {target}: {source} already mounted on {kept}.\n{more}")
         return 32
     try:
         p.fs.stat(source)
     except SysError:
         if source.startswith("/"):
-            yield from p.err(f"mount: {target}: special device {source} does not exist.\n"
-                             "       dmesg(1) may have more information after failed mount system call.\n")  # fmt: skip
+            yield from p.err(f"mount: {target}: special device {source} does not exist.\n{more}")
             return 32
-    yield from p.err(f"mount: {target}: permission denied.\n"
-                     "       dmesg(1) may have more information after failed mount system call.\n")  # fmt: skip
+    before = next((each.point for each in p.mounts if each.source == source), "")
+    if before:
+        yield from p.err(f"mount: {target}: {source} already mounted on {before}.\n{more}")
+    elif fstype in ("nfs", "nfs4", "cifs", "smb3"):
+        yield from p.err(
+            f"mount: {target}: bad option; for several filesystems (e.g. nfs, cifs) you might need a "
+            f"/sbin/mount.<type> helper program.\n{more}"
+        )
+    elif fstype and fstype != "auto" and fstype not in ("ext4", "ext3", "ext2", "vfat", "xfs", "iso9660"):
+        yield from p.err(f"mount: {target}: unknown filesystem type '{fstype}'.\n{more}")
+    else:
+        device = source if source.startswith("/dev/") else "/dev/loop0"
+        yield from p.err(
+            f"mount: {target}: wrong fs type, bad option, bad superblock on {device}, missing codepage or helper "
+            f"program, or other error.\n{more}"
+        )
     return 32
+
+
+def _really(p: Process, source: str, target: str, fstype: str, words: list[str]) -> Run:
+    shown, size, mode = ["ro" if "ro" in words else "rw"], 0, 0o1777
+    shown += [word for word in ("nosuid", "nodev", "noexec") if word in words] + ["relatime"]
+    for word in words:
+        name, _, value = word.partition("=")
+        if name == "size" and (found := _SIZE.fullmatch(value)):
+            factor = {"": 1 / 1024, "k": 1, "m": 1024, "g": 1 << 20, "%": p.persona.memory.total_kb / 100}
+            size = int(int(found[1]) * factor[found[2].lower()])
+            shown.append(f"size={size}k")
+        elif name == "mode" and value.isdecimal():
+            mode = int(value, 8)
+            shown.append(f"mode={value}")
+    try:
+        p.mount(source, target, fstype, ",".join(shown), size or p.persona.memory.total_kb // 2, mode)
+    except SysError as problem:
+        words_ = {2: f"special device {source} does not exist"}.get(
+            problem.errno, "mount(2) system call failed: "
+        )
+        tail = "" if problem.errno == _NOTHING else problem.words
+        yield from p.err(f"mount: {target}: {words_}{tail}.\n"
+                         "       dmesg(1) may have more information after failed mount system call.\n")  # fmt: skip
+        return 32
+    return 0
 
 
 @program("umount")
 def umount(p: Process) -> Run:
-    """Refuse to unmount: what is mounted is in use."""
+    """Take off what nothing uses."""
     try:
         options, operands = getopt(
             p.argv[1:], "aAdfhilnO:qrRt:vV",
@@ -109,28 +166,33 @@ def umount(p: Process) -> Run:
     if not operands and not given & {"a", "--all"}:
         return (yield from gnu_usage(p, "bad usage"))
     status = 0
-    rows = table(p)
     for operand in operands:
         if p.uid:
             yield from p.err(f"umount: {operand}: must be superuser to unmount.\n")
             status = 32
-        elif not any(operand in (row[0], row[1]) for row in rows):
-            what = "no mount point specified" if not _exists(p, operand) else "not mounted"
-            yield from p.err(f"umount: {operand}: {what}.\n")
+            continue
+        source = next((each.point for each in reversed(p.mounts) if each.source == operand), "")
+        try:
+            real = source or p.fs.realpath(operand)
+            p.fs.stat(real)
+        except SysError:
+            yield from p.err(f"umount: {operand}: no mount point specified.\n")
             status = 32
-        elif not given & {"l", "--lazy"}:
-            yield from p.err(f"umount: {operand}: target is busy.\n" if not is_device(p)
-                             else f"umount: can't unmount {operand}: Resource busy\n")  # fmt: skip
-            status = 32
+            continue
+        try:
+            p.unmount(real, lazily=bool(given & {"l", "--lazy"}))
+        except SysError as problem:
+            device, is_busy = is_device(p), problem.errno == errno.EBUSY
+            if device:
+                words = "Resource busy" if is_busy else "Invalid argument"
+                yield from p.err(f"umount: can't unmount {operand}: {words}\n")
+            else:
+                yield from p.err(f"umount: {operand}: {'target is busy' if is_busy else 'not mounted'}.\n")
+            status = 1 if device else 32
+            continue
+        if given & {"v", "--verbose"}:
+            yield from p.out(f"umount: {operand} unmounted\n")
     return status
-
-
-def _exists(p: Process, path: str) -> bool:
-    try:
-        p.fs.stat(path)
-    except SysError:
-        return False
-    return True
 
 
 @program("findmnt")

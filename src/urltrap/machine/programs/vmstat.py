@@ -63,7 +63,7 @@ def mountpoint(p: Process) -> Run:
         if not quiet:
             yield from p.err(f"mountpoint: {words[0]}: {error.words}\n")
         return 1
-    is_point = real == "/" or any(mount.point == real for mount in p.persona.mounts)
+    is_point = real == "/" or any(mount.point == real for mount in p.mounts)
     if not quiet:
         yield from p.out(f"{words[0]} is {'' if is_point else 'not '}a mountpoint\n")
     return 0 if is_point else 32

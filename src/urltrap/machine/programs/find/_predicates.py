@@ -144,7 +144,7 @@ class Predicates:
     def _mounted_as(self, path: str) -> str:
         """The type of the file system that a path is on."""
         whole = path if path.startswith("/") else f"{self.c.p.cwd}/{path}"
-        points = {each.point.rstrip("/"): each.fstype for each in self.c.p.persona.mounts}
+        points = {each.point.rstrip("/"): each.fstype for each in self.c.p.mounts}
         return points[max((point for point in points if f"{whole}/".startswith(f"{point}/")), key=len)]
 
     def _number(self, name: str) -> Callable[[float], bool]:
