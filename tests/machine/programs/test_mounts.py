@@ -60,7 +60,8 @@ def test_what_is_mounted_holds_files_and_hides_others_until_it_is_taken_off() ->
         "mkdir /mnt/x; echo below > /mnt/x/f; mount -t tmpfs none /mnt/x; ls /mnt/x | wc -l; echo new > /mnt/x/g; "
         "cat /mnt/x/g; mv /mnt/x/g /tmp/ && cat /tmp/g; "
         "mountpoint /mnt/x; rmdir /mnt/x; umount /mnt/x; cat /mnt/x/f; "
-        "ls /mnt/x; mount --bind / /mnt/x && cat /mnt/x/etc/hostname; ls /mnt/x/mnt/x; umount /mnt/x; mount | grep -c /mnt/x"
+        "ls /mnt/x; mount --bind / /mnt/x && cat /mnt/x/etc/hostname; "
+        "ls /mnt/x/mnt/x; umount /mnt/x; mount | grep -c /mnt/x"
     )
     name = box.machine.persona.hostname
     assert shown.out.decode().splitlines() == [
@@ -110,7 +111,8 @@ def test_a_swap_file_counts_once_it_is_on() -> None:
     had = int(box.run("free -k | awk '/^Swap/{print $2}'").out)
     found = box.run(
         "fallocate -l 8M /swapfile; swapon /swapfile; chmod 600 /swapfile; mkswap /swapfile | head -1; "
-        "swapon /swapfile; swapon --show=NAME --noheadings | tail -1 | cut -d' ' -f1; awk '/^Swap/{print $2}' <(free -k); "
+        "swapon /swapfile; swapon --show=NAME --noheadings | tail -1 | cut -d' ' -f1; "
+        "awk '/^Swap/{print $2}' <(free -k); "
         "grep -c '^/swapfile *file\t\t8188\t\t0\t\t-3$' /proc/swaps; swapoff -a; free -k | awk '/^Swap/{print $2}'; "
         "swapon --show; swapon -a; free -k | awk '/^Swap/{print $2}'"
     )

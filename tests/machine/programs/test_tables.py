@@ -136,7 +136,7 @@ EXACT = [
         "mount from util-linux 2.38.1 (libmount 2.38.1: selinux, smack, btrfs, verity, namespaces, assert, debug)\n",
     ),
     ("swapon -s | tail -n 1 | awk '{print $1, $2, $3}'", "/dev/<swap> partition <swap_kb>\n"),
-    ("swapon | head -n 1", "NAME      TYPE      SIZE USED PRIO\n"),
+    ("swapon | head -n 1 | tr -s ' '", "NAME TYPE SIZE USED PRIO\n"),
     (
         "fdisk -l /dev/<disk> | sed -n '3,5p'",
         "Units: sectors of 1 * 512 = 512 bytes\n"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from urltrap.machine.api import Process, Run, Stat
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
@@ -195,16 +193,19 @@ def mkswap(p: Process) -> Run:
     if data[_SIGNED_AT:] == _SIGNATURE:
         yield from p.err(f"mkswap: {name}: warning: wiping old swap signature.\n")
     label = given.get("-L") or given.get("--label") or ""
-    own = uuid.UUID(bytes=p.random_bytes(16), version=4)
+    drawn = bytearray(p.random_bytes(16))
+    drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80  # RFC 4122, version 4
     head = bytearray(_PAGE)
     head[1024:1036] = (1).to_bytes(4, "little") + (pages - 1).to_bytes(4, "little") + bytes(4)
-    head[1036:1052] = own.bytes
+    head[1036:1052] = drawn
     head[1052:1068] = label.encode("utf-8", "surrogateescape")[:16].ljust(16, b"\0")
     head[_SIGNED_AT:] = _SIGNATURE
     fd = p.open(path, 2)
     yield from p.write(fd, bytes(head))
     p.close(fd)
     size = (pages - 1) * _PAGE
+    digits = drawn.hex()
+    own = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
     told = f"LABEL={label}" if label else "no label"
     yield from p.out(
         f"Setting up swapspace version 1, size = {_binary(size)} ({size} bytes)\n{told}, UUID={own}\n"
