@@ -13,7 +13,7 @@ from urltrap.machine.effects import Content
 from urltrap.machine.fs.image import Image
 from urltrap.machine.fs.mounts import Mount
 from urltrap.machine.fs.overlay import Overlay
-from urltrap.machine.image import ANSWERS, RECORDS, USAGES, load_image
+from urltrap.machine.image import ANSWERS, PACKAGES, RECORDS, USAGES, load_image
 from urltrap.machine.machine import Machine as EmulatedMachine
 from urltrap.machine.persona import Persona
 from urltrap.machine.proc import ProcMount, SysMount
@@ -29,12 +29,14 @@ _MAX_KEYS = 500
 def load_base_image(persona: Persona, host_keys: Mapping[str, bytes]) -> Image:
     """The image that all machines of this installation share. `host_keys`: public key lines by algorithm."""
     recorded = importlib.resources.files("urltrap.machine.data")
+    package = PACKAGES.get(persona.kind)
     return load_image(
         (recorded / RECORDS[persona.kind]).read_bytes(),
         persona,
         host_keys,
         (recorded / ANSWERS).read_bytes(),
         (recorded / USAGES).read_bytes(),
+        (recorded / package).read_bytes() if package else None,
     )
 
 

@@ -1,11 +1,12 @@
 """The base images: recorded trees of real installations, with a persona's own files over them."""
 
-from urltrap.machine.image.load import ANSWERS, RECORDS, USAGES, load_image, persona_tree
+from urltrap.machine.image.load import ANSWERS, PACKAGES, RECORDS, USAGES, load_image, persona_tree
 from urltrap.machine.image.record import Entry, RecordError, dump_record, load_record
 from urltrap.machine.image.tree import ScriptProgram, Tree
 
 __all__ = [
     "ANSWERS",
+    "PACKAGES",
     "RECORDS",
     "USAGES",
     "Entry",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from urltrap.machine.fs.image import Image
+from urltrap.machine.image.cloudinit import apply_cloud_init
 from urltrap.machine.image.debian import apply_system
 from urltrap.machine.image.device import device_tree
 from urltrap.machine.image.homes import apply_homes
@@ -26,6 +27,8 @@ RECORDS: Mapping[Kind, str] = {
 """Which file of ``urltrap/machine/data`` holds the recorded tree of a kind of persona."""
 ANSWERS = "answers.json.zst"
 """The file beside them that holds what their programs say of themselves."""
+PACKAGES: Mapping[Kind, str] = {"cloud-small": "cloud-init.img.zst"}
+"""The file beside them that holds what a kind of persona has installed besides."""
 USAGES = "busybox-usages.txt"
 """The file beside them that holds what BusyBox says of its applets."""
 
@@ -36,14 +39,16 @@ def load_image(
     host_keys: Mapping[str, bytes] | None = None,
     answers: bytes | None = None,
     usages: bytes | None = None,
+    package: bytes | None = None,
 ) -> Image:
     """The image of this installation. `blob` is the file that `RECORDS` names for the persona's kind; `host_keys` are
     the sensor's own public key lines by algorithm ("ed25519", "ecdsa", "rsa"), as /etc/ssh shows them; `answers` the
-    file of what programs say of themselves, `usages` that of what BusyBox says of its applets.
+    file of what programs say of themselves, `usages` that of what BusyBox says of its applets,
+    `package` the file that `PACKAGES` names.
 
     RecordError (AnswersError) where the blob cannot be read; takes a fraction of a second, once per process.
     """
-    image = persona_tree(blob, persona, host_keys or {}).freeze(
+    image = persona_tree(blob, persona, host_keys or {}, package).freeze(
         installed=persona.installed,
         seed=bytes.fromhex(persona.fingerprint),
         programs=load_all(),
@@ -56,7 +61,9 @@ def load_image(
     return image
 
 
-def persona_tree(blob: bytes, persona: Persona, host_keys: Mapping[str, bytes]) -> Tree:
+def persona_tree(
+    blob: bytes, persona: Persona, host_keys: Mapping[str, bytes], package: bytes | None = None
+) -> Tree:
     """The tree before it becomes an image: the record with the persona's own files over it."""
     entries = load_record(blob)
     if not persona.is_server:
@@ -65,4 +72,6 @@ def persona_tree(blob: bytes, persona: Persona, host_keys: Mapping[str, bytes]) 
     apply_system(tree, persona, host_keys)
     apply_homes(tree, persona)
     apply_logs(tree, persona)
+    if package is not None:
+        apply_cloud_init(tree, persona, load_record(package))
     return tree

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from urltrap.machine.api import Process
 from urltrap.machine.errors import SysError
+from urltrap.machine.image.cloudinit import output_lines
 from urltrap.machine.image.logs import LOGIN_PROCESS, USER_PROCESS, read_utmp
 from urltrap.machine.proc.sockets import session_number, sockets
 from urltrap.machine.programs._bootlog import boot_lines
@@ -13,6 +14,7 @@ from urltrap.machine.programs._system import account
 from urltrap.machine.programs._unitrun import title
 
 HOUR = 3600.0
+_CLOUD_INIT = 402
 _CRON_HOURS = 30
 _RECORDS_MAX = 2_000_000
 """How far back the hourly lines of cron are told; older ones are in archived files."""
@@ -55,6 +57,9 @@ def _services(p: Process) -> list[Entry]:
         elif each.unit == "cron.service":
             found.append(Entry(at + 0.01, who, "(CRON) INFO (pidfile fd = 3)", each.unit))
             found.append(Entry(at + 0.02, who, "(CRON) INFO (Running @reboot jobs)", each.unit))
+    if p.persona.kind == "cloud-small":
+        for number, (at, unit, text) in enumerate(output_lines(p.persona, p.boot_time)):
+            found.append(Entry(p.boot_time + at, f"cloud-init[{_CLOUD_INIT + number // 40}]", text, unit))
     return found
 
 

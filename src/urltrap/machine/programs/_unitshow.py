@@ -23,16 +23,17 @@ _EXITED = (
     "ifupdown-pre", "kmod-static-nodes", "networking", "systemd-journal-flush", "systemd-modules-load",
     "systemd-random-seed", "systemd-remount-fs", "systemd-sysctl", "systemd-sysusers", "systemd-tmpfiles-setup-dev",
     "systemd-tmpfiles-setup", "systemd-udev-trigger", "systemd-update-utmp", "systemd-user-sessions",
-    "systemd-binfmt",
+    "systemd-binfmt", "cloud-init-local", "cloud-init", "cloud-config", "cloud-final",
 )  # fmt: skip
 _SOCKETS = (
     "dbus.socket", "systemd-initctl.socket", "systemd-journald-audit.socket", "systemd-journald-dev-log.socket",
     "systemd-journald.socket", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket", "acpid.socket",
+    "cloud-init-hotplugd.socket",
 )  # fmt: skip
 _TARGETS = (
     "basic", "cryptsetup", "getty", "graphical", "integritysetup", "local-fs-pre", "local-fs", "multi-user",
     "network-online", "network", "nss-user-lookup", "paths", "remote-fs", "slices", "sockets", "swap", "sysinit",
-    "time-set", "timers", "veritysetup",
+    "time-set", "timers", "veritysetup", "cloud-config", "cloud-init",
 )  # fmt: skip
 _TIMERS = (
     ("apt-daily.timer", 43_200.0, 24_200.0), ("apt-daily-upgrade.timer", _DAY, 22_300.0),
