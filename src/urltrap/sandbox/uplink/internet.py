@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import struct
 from collections.abc import Callable, Coroutine
@@ -14,13 +15,14 @@ from typing import Any
 import structlog
 
 from urltrap.sandbox.uplink.authority import Authority
+from urltrap.sandbox.uplink.connections import Connections, asked, group
 from urltrap.sandbox.uplink.downloads import Downloads
+from urltrap.sandbox.uplink.files import serve_tftp
 from urltrap.sandbox.uplink.namespace import first_packets
 from urltrap.sandbox.uplink.record import KEPT_BYTES, BoxRecord
-from urltrap.sandbox.uplink.web import serve_http
-from urltrap.wire.internet import dns, tls
+from urltrap.sandbox.uplink.visit import Address, Owner, Visit
+from urltrap.wire.internet import dns, tftp
 from urltrap.wire.internet.datagram import echo_target, tcp_target, udp_packet
-from urltrap.wire.internet.http import is_request
 from urltrap.wire.internet.names import Names
 
 log = structlog.get_logger("uplink")
@@ -29,21 +31,14 @@ MAX_CONNECTIONS = 64
 """Connections of one box at once; what comes beyond is reset."""
 MAX_TASKS = 256
 """Connections, and questions whose they are, at once; what a box asks beyond is answered and not recorded."""
-_SPEAKS_LATE, _SPEAKS_SECONDS = 0.3, 15.0
-"""How long a client may be silent where servers speak first, and elsewhere."""
-_SERVERS_FIRST = frozenset({21, 22, 25, 110, 143, 465, 587, 3306})
-_PEEKED, _MAX_HELLO = 4096, 16_384
 _SOL_IP, _IP_RECVORIGDSTADDR = 0, 20
-_BATCH = 64
+_BATCH, _QUEUED = 64, 16
 SCAN_SECONDS = 10.0
 SCANNED = 30
 """Connections without an answer, within a minute, from which on it is called a scan."""
 _SCAN_ENDS = timedelta(minutes=1)
 _SAMPLES = 20
 
-Address = tuple[str, int]
-Owner = asyncio.Future[tuple[list[bytes], str]]
-"""Whose a socket in the box is, once that is known: the program's arguments, the session that it belongs to."""
 Ask = Callable[[bool, int, Address], Coroutine[Any, Any, tuple[list[bytes], str]]]
 """(UDP?, port in the box, remote address) -> the program's arguments, the session that it belongs to."""
 
@@ -92,6 +87,9 @@ class Internet:
         self._loop.add_reader(self._tcp.fileno(), self._accept)
         self._loop.add_reader(self._udp.fileno(), self._datagrams)
         self._loop.add_reader(self._icmp.fileno(), self._echoes)
+        self._port = 32_768
+        self._transfers: dict[Address, asyncio.Queue[bytes]] = {}
+        self._connections = Connections(shared.authority, self._names, shared.exists, self._free_port)
         self._spawn(self._count_scans())
 
     async def close(self) -> None:
@@ -140,141 +138,18 @@ class Internet:
 
     async def _serve(self, connection: socket.socket, peer: Address) -> None:
         target: Address = connection.getsockname()
-        owner = self._owner(False, peer[1], target)
-        writer: asyncio.StreamWriter | None = None
         try:
-            patience = _SPEAKS_LATE if target[1] in _SERVERS_FIRST else _SPEAKS_SECONDS
-            begun = await self._peek(connection, patience)
-            host = self._names.name(target[0])
-            scheme = "http"
-            if tls.is_hello(begun):
-                host, scheme = tls.server_name(begun) or host, "https"
-                context = self._shared.authority.context(host or target[0])
-                reader, writer = await self._streams(connection, context)
-                begun = b""
+            if self._connections.is_expected(target):
+                await self._connections.hand_over(connection, target)
             else:
-                reader, writer = await self._streams(connection)
-            await self._converse(reader, writer, scheme, begun, host, target, owner)
-        except (OSError, TimeoutError, EOFError, ValueError) as error:
-            # Gone, silent, or none of the protocol (ssl.SSLError is an OSError): that it connected is known.
-            argv, session = await owner
-            host = self._names.name(target[0])
-            url = f"tcp://{host or target[0]}:{target[1]}".encode()
-            self._record.seen(
-                "tcp", url, session, argv=argv, host=host, dst_ip=target[0], dst_port=target[1],
-                outcome=type(error).__name__,
-            )  # fmt: skip
+                await self._connections.serve(
+                    connection, self._visit(target, self._owner(False, peer[1], target))
+                )
         finally:
             self._open -= 1
-            if writer is not None:
-                writer.close()
-            else:
-                connection.close()
 
-    async def _converse(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        scheme: str,
-        begun: bytes,
-        host: str,
-        target: Address,
-        owner: Owner,
-    ) -> None:
-        if target[1] == 53 and scheme == "http":
-            await self._dns_over_tcp(reader, writer, target, owner)
-        elif scheme == "https" or is_request(begun):
-            await serve_http(
-                reader, writer, scheme, host, target, lambda: owner, self._record, self._downloads
-            )
-        else:
-            await self._take(reader, host, target, owner)
-
-    async def _take(
-        self,
-        reader: asyncio.StreamReader,
-        host: str,
-        target: Address,
-        owner: Owner,
-    ) -> None:
-        """Something that nobody here speaks: its first bytes are kept, the rest is counted, and nothing is said."""
-        first, size = b"", 0
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SPEAKS_SECONDS):
-                while data := await reader.read(_MAX_HELLO):
-                    first += data[: KEPT_BYTES - len(first)]
-                    size += len(data)
-        argv, session = await owner
-        url = f"tcp://{host or target[0]}:{target[1]}".encode()
-        self._record.seen(
-            "tcp", url, session, argv=argv, host=host, dst_ip=target[0], dst_port=target[1], size=size,
-            first=first, outcome="kept",
-        )  # fmt: skip
-
-    async def _peek(self, connection: socket.socket, patience: float) -> bytes:
-        """What the client says first, left in the socket; empty where it is silent. TLS' first record comes whole."""
-        data = b""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while True:
-                    await self._readable(connection)
-                    more = connection.recv(_MAX_HELLO, socket.MSG_PEEK)
-                    if not tls.is_hello(more) or len(more) >= min(tls.wanted(more), _MAX_HELLO):
-                        return more
-                    if more == data:  # readable all the while: wait for the rest of it
-                        await asyncio.sleep(0.02)
-                    data = more
-        return data
-
-    async def _readable(self, sock: socket.socket) -> None:
-        future: asyncio.Future[None] = self._loop.create_future()
-
-        def wake() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        self._loop.add_reader(sock.fileno(), wake)
-        try:
-            await future
-        finally:
-            self._loop.remove_reader(sock.fileno())
-
-    async def _streams(
-        self, connection: socket.socket, context: Any = None
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader = asyncio.StreamReader(limit=_MAX_HELLO)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await self._loop.connect_accepted_socket(lambda: protocol, connection, ssl=context)
-        return reader, asyncio.StreamWriter(transport, protocol, reader, self._loop)
-
-    # ---- names ----
-
-    async def _dns_over_tcp(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        target: Address,
-        owner: Owner,
-    ) -> None:
-        while True:
-            head = await asyncio.wait_for(reader.read(2), _SPEAKS_SECONDS)
-            if len(head) < 2:
-                return
-            query = await asyncio.wait_for(reader.readexactly(int.from_bytes(head, "big")), _SPEAKS_SECONDS)
-            reply, question = dns.answer(query, self._names, self._shared.exists, tcp=True)
-            if question is None:
-                return
-            await self._asked(question, target, owner)
-            writer.write(struct.pack(">H", len(reply)) + reply)
-            await writer.drain()
-
-    async def _asked(self, question: dns.Question, target: Address, owner: Owner) -> None:
-        argv, session = await owner
-        if self._record.is_new(question.name, _group(question.type)):
-            self._record.seen(
-                "dns", f"dns:{question.name}".encode("utf-8", "replace"), session, argv=argv, host=question.name[:253],
-                dst_ip=target[0], dst_port=target[1], method=question.type, outcome=question.address or "none",
-            )  # fmt: skip
+    def _visit(self, target: Address, owner: Owner) -> Visit:
+        return Visit(target, self._names.name(target[0]), owner, self._record, self._downloads)
 
     # ---- datagrams ----
 
@@ -294,32 +169,51 @@ class Internet:
             reply, question = dns.answer(data, self._names, self._shared.exists)
             if question is not None:
                 new = (
-                    self._record.would_be_new(question.name, _group(question.type))
+                    self._record.would_be_new(question.name, group(question.type))
                     and len(self._tasks) < MAX_TASKS
                 )
                 if not new:
                     self._send(target, peer, reply)
                     return
-                owner = self._owner(True, peer[1], target)
-                self._spawn(self._resolved(reply, question, peer, target, owner))
+                visit = self._visit(target, self._owner(True, peer[1], target))
+                self._spawn(self._resolved(reply, question, peer, visit))
                 return
-        if self._record.is_new(f"udp {target[0]}", str(target[1])) and len(self._tasks) < MAX_TASKS:
-            self._spawn(self._kept(data, target, self._owner(True, peer[1], target)))
+        arrived = self._transfers.get(target)
+        if arrived is not None:
+            with contextlib.suppress(asyncio.QueueFull):  # as a full buffer loses it
+                arrived.put_nowait(data)
+        elif len(self._tasks) < MAX_TASKS:
+            request = tftp.request(data) if target[1] == 69 else None
+            if request is not None:
+                # A client that has not heard of us asks again.
+                if self._record.is_new(f"tftp {peer} {target}", repr(request.name)):
+                    visit = self._visit(target, self._owner(True, peer[1], target))
+                    self._spawn(self._transfer(request, peer, visit))
+            elif self._record.is_new(f"udp {target[0]}", str(target[1])):
+                self._spawn(self._kept(data, self._visit(target, self._owner(True, peer[1], target))))
 
-    async def _resolved(
-        self, reply: bytes, question: dns.Question, peer: Address, target: Address, owner: Owner
-    ) -> None:
+    async def _resolved(self, reply: bytes, question: dns.Question, peer: Address, visit: Visit) -> None:
         """Answer once it is known who asks: he may end as soon as he is answered."""
-        await self._asked(question, target, owner)
-        self._send(target, peer, reply)
+        await asked(question, visit)
+        self._send(visit.target, peer, reply)
 
-    async def _kept(self, data: bytes, target: Address, owner: Owner) -> None:
-        argv, session = await owner
-        host = self._names.name(target[0])
-        self._record.seen(
-            "udp", f"udp://{host or target[0]}:{target[1]}".encode(), session, argv=argv, host=host,
-            dst_ip=target[0], dst_port=target[1], size=len(data), first=data[:KEPT_BYTES], outcome="kept",
-        )  # fmt: skip
+    async def _kept(self, data: bytes, visit: Visit) -> None:
+        await visit.seen("udp", visit.url("udp"), size=len(data), first=data[:KEPT_BYTES], outcome="kept")
+
+    async def _transfer(self, request: tftp.Request, peer: Address, visit: Visit) -> None:
+        """A file by TFTP, from a port of the server's choice (RFC 1350 4)."""
+        port = self._free_port()
+        arrived = self._transfers[visit.target[0], port] = asyncio.Queue(_QUEUED)
+        try:
+            await serve_tftp(
+                request, visit, lambda data: self._send((visit.target[0], port), peer, data), arrived.get
+            )
+        finally:
+            del self._transfers[visit.target[0], port]
+
+    def _free_port(self) -> int:
+        self._port = 32_768 + (self._port - 32_768 + 1 + secrets.randbelow(97)) % 28_000
+        return self._port
 
     def _send(self, source: Address, peer: Address, data: bytes) -> None:
         """Answer a datagram as the one that it was sent to."""
@@ -337,12 +231,10 @@ class Internet:
                 self._spawn(self._pinged(found[0], found[1]))
 
     async def _pinged(self, address: str, data: bytes) -> None:
-        _, session = await self._ask(True, 0, (address, 0))
-        host = self._names.name(address)
-        self._record.seen(
-            "icmp", f"icmp://{host or address}".encode(), session, host=host, dst_ip=address, size=len(data),
-            first=data[:KEPT_BYTES], outcome="answered",
-        )  # fmt: skip
+        visit = self._visit((address, 0), self._owner(True, 0, (address, 0)))
+        await visit.seen(
+            "icmp", visit.url("icmp"), size=len(data), first=data[:KEPT_BYTES], outcome="answered"
+        )
 
     # ---- scans ----
 
@@ -368,8 +260,3 @@ class Internet:
             self._record.scanned(session, scan.since, scan.count, list(scan.ports), list(scan.addresses))
         if scan.count >= SCANNED or datetime.now(UTC) - scan.since > _SCAN_ENDS:
             self._scan = _Scan(datetime.now(UTC))
-
-
-def _group(kind: str) -> str:
-    """Questions for either kind of address are one."""
-    return "A" if kind == "AAAA" else kind

@@ -32,8 +32,9 @@ from urltrap.sandbox.messages import (
 )
 from urltrap.sandbox.uplink.authority import Authority
 from urltrap.sandbox.uplink.downloads import Downloads
-from urltrap.sandbox.uplink.internet import Address, Internet, Surroundings
+from urltrap.sandbox.uplink.internet import Internet, Surroundings
 from urltrap.sandbox.uplink.record import BoxRecord, Recorder
+from urltrap.sandbox.uplink.visit import Address
 
 log = structlog.get_logger("uplink")
 _OWNER_SECONDS = 2.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from typing import Literal
 
-from urltrap.model.capture import FetchRequest
-from urltrap.sandbox.uplink.downloads import Download, Downloads, client_of
-from urltrap.sandbox.uplink.record import KEPT_BYTES, BoxRecord
+from urltrap.sandbox.uplink.downloads import Download
+from urltrap.sandbox.uplink.record import KEPT_BYTES
+from urltrap.sandbox.uplink.visit import Visit
 from urltrap.wire.internet.http import CONTINUE, Request, Requests, response_head
 
 _PIECE = 65_536
@@ -23,22 +23,11 @@ _NOT_FOUND = (
     b"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
 
-Owned = Callable[[], Awaitable[tuple[list[bytes], str]]]
-"""Says whose a connection is: arguments, session."""
-
 
 async def serve_http(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    scheme: str,
-    host: str,
-    target: tuple[str, int],
-    owner: Owned,
-    record: BoxRecord,
-    downloads: Downloads,
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, scheme: Literal["http", "https"], visit: Visit
 ) -> None:
-    """Serve one connection until its client or the time ends it. `host`: the name that `target` (address, port) was
-    given out for. OSError where the client is gone."""
+    """Serve one connection until its client or the time ends it. OSError where the client is gone."""
     requests = Requests()
     served = 0
     while served < _MAX_REQUESTS:
@@ -47,14 +36,11 @@ async def serve_http(
             return
         for request in requests.receive(data):
             served += 1
-            if not await _answer(request, writer, scheme, host, target, owner, record, downloads):
+            if not await _answer(request, writer, scheme, visit):
                 return
         if requests.broken:
-            argv, session = await owner()
-            where = f"{scheme}://{host or target[0]}:{target[1]}/".encode()
-            record.seen("https" if scheme == "https" else "http", where, session, argv=argv, host=host,
-                        dst_ip=target[0], dst_port=target[1], size=len(data), first=data[:KEPT_BYTES],
-                        outcome="malformed")  # fmt: skip
+            url = visit.url(scheme, b"/", 443 if scheme == "https" else 80)
+            await visit.seen(scheme, url, size=len(data), first=data[:KEPT_BYTES], outcome="malformed")
             writer.write(response_head(400, b"Bad Request", [(b"Server", b"nginx")], 0, False))
             await writer.drain()
             return
@@ -65,38 +51,18 @@ async def serve_http(
 
 
 async def _answer(
-    request: Request,
-    writer: asyncio.StreamWriter,
-    scheme: str,
-    host: str,
-    target: tuple[str, int],
-    owner: Owned,
-    record: BoxRecord,
-    downloads: Downloads,
+    request: Request, writer: asyncio.StreamWriter, scheme: Literal["http", "https"], visit: Visit
 ) -> bool:
     """Answer one request; whether the connection goes on."""
-    url = request.url(scheme, host or target[0], target[1])
+    url = request.url(scheme, visit.place, visit.target[1])
     agent = request.header(b"user-agent")[:1024]
-    argv, session = await owner()
-    client = client_of(argv, agent)
     if request.method in ("GET", "HEAD"):
-        download = await downloads.get(
-            FetchRequest(
-                url=url,
-                client=client,
-                user_agent=agent,
-                method=request.method,
-                headers=request.headers,
-                follow_redirects=False,
-                for_session=session,
-            )
-        )
+        download = await visit.get(url, agent=agent, method=request.method, headers=request.headers)
     else:
         download = Download("answer", "not-relayed")
-    record.seen(
-        "https" if scheme == "https" else "http", url, session, argv=argv, host=host, dst_ip=target[0],
-        dst_port=target[1], method=request.method, client=client, user_agent=agent, size=request.size,
-        first=request.body[:KEPT_BYTES], outcome=download.outcome,
+    await visit.seen(
+        scheme, url, agent=agent, method=request.method, size=request.size, first=request.body[:KEPT_BYTES],
+        outcome=download.outcome,
     )  # fmt: skip
     if download.how == "silence":
         await asyncio.sleep(_SILENCE_SECONDS)
