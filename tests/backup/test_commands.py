@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyrage
 import pytest
+from sqlalchemy import delete
 from tests.backup.conftest import Installation, database_contents, file_contents
 from tests.backup.test_trouble import spoil
 from tests.ops.commands import run
 
 from urltrap.ops.backup.manifest import list_manifests
+from urltrap.store import open_store
+from urltrap.store.accounts import users
+from urltrap.store.accounts.audit import Actor
+from urltrap.store.schema import logins
 
 
 @pytest.fixture
@@ -136,6 +142,36 @@ def test_a_secret_key_is_private_and_never_overwritten(tmp_path: Path) -> None:
     before = file.read_bytes()
     assert "not overwritten" in run("backup", "key", file).output
     assert file.read_bytes() == before
+
+
+def test_a_rebuild_compares_and_takes_accounts_from_the_backup_where_the_store_is_damaged(
+    closed: Installation,
+) -> None:
+    root, path = closed.folder.root, closed.folder.database
+    store = open_store(str(path))
+    users.add(store, "ada", "admin", "a hash", datetime.now(UTC), Actor("test"))
+    store.close()
+    said = run("rebuild", "--data", root)
+    assert said.exit_code == 0 and "compared with the store as it was: equal" in said.output
+    closed.vault.back_up("manual")
+    store = open_store(str(path))
+    with store.begin() as connection:
+        connection.execute(delete(logins))
+    store.close()
+    said = run("rebuild", "--data", root)
+    assert "compared with the store as it was: logins " in said.output and ", before 0;" in said.output
+    spoil(path)
+    said = run("rebuild", "--data", root)
+    assert said.exit_code == 0 and "users, keys and submissions are those of the backup of" in said.output
+    store = open_store(str(path))
+    assert [user.name for user in users.all_users(store)] == ["ada"]
+    store.close()
+    shutil.rmtree(closed.folder.backups)
+    spoil(path)
+    said = run("rebuild", "--data", root)
+    assert said.exit_code == 0 and "there are no users and keys: make them anew" in said.output
+    kept = [path for path in root.glob("urltrap.db.before-*") if not path.name.endswith(("-wal", "-shm"))]
+    assert len(kept) == 4, "every store that was replaced is there"
 
 
 def test_a_damaged_database_is_named_by_every_command_and_never_written_to(closed: Installation) -> None:

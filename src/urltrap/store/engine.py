@@ -248,8 +248,8 @@ def _explain(error: DBAPIError, label: str) -> StoreError | None:
         )
     if "malformed" in lower or "not a database" in lower or "corrupt" in lower:
         return StoreCorrupt(
-            f"{label} is damaged or is no database ({text}). The journal still holds every event: stop urltrap, move "
-            "the file away (keep it), and run `urltrap rebuild`."
+            f"{label} is damaged or is no database ({text}). The journal still holds every event: stop urltrap and "
+            "run `urltrap rebuild`, which keeps the damaged file beside the new one."
         )
     if "disk is full" in lower or "no space" in lower:
         return StoreUnavailable(f"no space for {label} ({text}). Free some; intake goes on by itself.")

@@ -148,6 +148,20 @@ class Vault:
                 states[url.rpartition("@")[2]] = str(error)
         self._note(targets=states)
 
+    def newest_database(self, into: Path) -> tuple[Manifest, Path] | None:
+        """The newest backup whose database is an SQLite file that can be read here, and that file, below `into`."""
+        for manifest in reversed(list_manifests(self.local)[0]):
+            if manifest.database.dump != "sqlite":
+                continue
+            its = tuple(entry for entry in manifest.files if entry.path == manifest.database.path)
+            try:
+                extract(self.local, manifest.model_copy(update={"files": its}), into, self.identities())
+            except BackupError as error:
+                log.warning("backup.not_read", name=manifest.name, why=str(error))
+                continue
+            return manifest, into / manifest.database.path
+        return None
+
     def rework(
         self, change: Callable[[DataFolder, Store], None], step: Step = lambda what: None
     ) -> tuple[int, int]:
