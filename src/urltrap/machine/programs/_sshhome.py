@@ -7,6 +7,7 @@ import binascii
 import hashlib
 
 from urltrap.machine.api import Process, Run, encode
+from urltrap.machine.errors import SysError
 from urltrap.machine.programs._cmd import Cmd
 from urltrap.machine.programs._system import account, names, text_of
 from urltrap.machine.programs.passwd import ask
@@ -27,17 +28,89 @@ def at_home(c: Cmd, host: str, address: str, user: str, words: list[str]) -> Run
     if not (yield from _known_host(p, host, address, options)):
         return 255
     home = account(p, name)
+    yield from _warn_of_open_keys(c)
+    if home is not None and p.uid in (0, int(home[2])) and _key_opens(c, home):
+        return (yield from _session(p, address, home, words))
     for attempt in range(0 if options.get("batchmode") == "yes" else _TRIES):
         secret = yield from ask(p, f"{name}@{host}'s password: ")
         if secret is None:
             break
         if home is not None and p.password_opens(name, secret) and p.uid in (0, int(home[2])):
-            return (yield from _session(p, home, words))
+            return (yield from _session(p, address, home, words))
         yield from p.sleep(1.5 + p.random(1000) / 1000)
         if attempt < _TRIES - 1:
             yield from p.err("Permission denied, please try again.\r\n")
     yield from p.err(f"{name}@{host}: Permission denied (publickey,password).\r\n")
     return 255
+
+
+_MAGIC = b"openssh-key-v1\0"
+_IDENTITIES = ("id_rsa", "id_ecdsa", "id_ed25519", "id_dsa")
+_BLANK = 4
+"""Strings in front of the public key in a private one: cipher, kdf, its options; then how many keys there are."""
+
+
+def _key_opens(c: Cmd, home: list[str]) -> bool:
+    """Whether one of the keys that ssh would offer is among those that may log in as this user."""
+    p = c.p
+    try:
+        data = p.owner_fs.read(f"{home[5]}/.ssh/authorized_keys", 1_000_000) if p.uid else b""
+        data = data or p.fs.read(f"{home[5]}/.ssh/authorized_keys", 1_000_000)
+    except SysError:
+        return False
+    allowed = {
+        word for line in data.splitlines() if not line.lstrip().startswith(b"#") for word in line.split()
+    }
+    return any(_public(p, path) & allowed for path in _offered(c))
+
+
+def _offered(c: Cmd) -> list[str]:
+    folder = f"{c.p.env.get('HOME', '/root')}/.ssh"
+    return c.values("i") or [f"{folder}/{each}" for each in _IDENTITIES]
+
+
+def _warn_of_open_keys(c: Cmd) -> Run:
+    for path in _offered(c):
+        try:
+            mode = c.p.fs.stat(path).mode
+        except SysError:
+            continue
+        if mode & 0o077:
+            yield from c.p.err(
+                f"{'@' * 59}\r\n@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\r\n{'@' * 59}\r\n"
+                f"Permissions {mode & 0o7777:04o} for '{path}' are too open.\r\n"
+                "It is required that your private key files are NOT accessible by others.\r\n"
+                f'This private key will be ignored.\r\nLoad key "{path}": bad permissions\r\n'
+            )
+    return 0
+
+
+def _public(p: Process, path: str) -> set[bytes]:
+    """The public key of an identity file, as authorized_keys has it; empty where there is none that ssh would use."""
+    try:
+        status = p.fs.stat(path)
+        data = p.fs.read(path, 100_000)
+    except SysError:
+        return set()
+    if status.mode & 0o077:
+        return set()  # ssh ignores a private key that others could read
+    body = b"".join(line for line in data.splitlines() if line and not line.startswith(b"-----"))
+    try:
+        raw = base64.b64decode(body)
+    except (binascii.Error, ValueError):
+        return set()
+    if not raw.startswith(_MAGIC):
+        words = text_of(p, f"{path}.pub").split()
+        return {encode(words[1])} if len(words) > 1 else set()
+    at = len(_MAGIC)
+    strings: list[bytes] = []
+    while len(strings) < _BLANK:
+        if len(strings) == _BLANK - 1:
+            at += 4  # how many keys there are
+        length = int.from_bytes(raw[at : at + 4], "big")
+        strings.append(raw[at + 4 : at + 4 + length])
+        at += 4 + length
+    return {base64.b64encode(strings[-1])}
 
 
 def _known_host(p: Process, host: str, address: str, options: dict[str, str]) -> Run:
@@ -90,7 +163,7 @@ def _fingerprint(key: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
 
 
-def _session(p: Process, fields: list[str], words: list[str]) -> Run:
+def _session(p: Process, address: str, fields: list[str], words: list[str]) -> Run:
     shell = fields[6] or "/bin/sh"
     base = shell.rpartition("/")[2]
     env = {
@@ -100,6 +173,8 @@ def _session(p: Process, fields: list[str], words: list[str]) -> Run:
         "SHELL": shell,
         "PATH": p.env.get("PATH", ""),
     }
+    port = 32_768 + p.random(28_000)
+    env |= {"SSH_CLIENT": f"{address} {port} 22", "SSH_CONNECTION": f"{address} {port} {address} 22"}
     env |= {"TERM": p.env["TERM"]} if "TERM" in p.env else {}
     argv = [base, "-c", " ".join(words)] if words else [f"-{base}"]
     if not words:
