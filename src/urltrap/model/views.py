@@ -296,4 +296,23 @@ class Gaps(Model):
     rows: list[GapRow]
 
 
+class WireGap(Model):
+    """A URL that a box asked for and that no text had shown: the program's arguments, the last command before it."""
+
+    url: str
+    at: Utc
+    times: int
+    session: str
+    argv: list[RawBytes]
+    command: RawBytes
+
+
+class WireGaps(Model):
+    """URLs seen on the wire, those of them that were recovered from text too, and those that were not."""
+
+    urls: int
+    recovered: int
+    rows: list[WireGap]
+
+
 UrlDetail.model_rebuild()

@@ -12,6 +12,7 @@ import typer
 
 from urltrap.model.event import EventBase
 from urltrap.model.session import SessionClass, SessionSummary
+from urltrap.model.url import defang
 from urltrap.model.views import SessionFilter
 from urltrap.ops.cli.common import (
     DEFAULT_DATA,
@@ -38,6 +39,7 @@ from urltrap.store.queries import commands as command_queries
 from urltrap.store.queries import gaps as gap_queries
 from urltrap.store.queries import overview as overview_queries
 from urltrap.store.queries import sessions as session_queries
+from urltrap.store.queries import wire as wire_queries
 
 _HIDDEN = {"session", "seq", "at", "kind", "channel"}
 
@@ -203,9 +205,15 @@ def gaps(
     belief: Annotated[
         bool, typer.Option("--belief", help="rank the answers after which attackers leave instead")
     ] = False,
+    wire: Annotated[
+        bool, typer.Option("--wire", help="show URLs that boxes asked for and no text had shown instead")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rank the programs that attackers asked for and that the machine could not give: what to write next."""
+    if wire:
+        _unseen(data, limit, as_json)
+        return
     if belief:
         _beliefs(data, limit, as_json)
         return
@@ -227,6 +235,25 @@ def gaps(
         "did not run",
         ("name*", "outcome", "runs", "sessions"),
         ((row.name, row.outcome, row.count, row.sessions) for row in found.rows),
+    )
+
+
+def _unseen(data: Path, limit: int, as_json: bool) -> None:
+    with opened_store(data) as (store, _):
+        found = wire_queries.wire_gaps(store, limit)
+    if as_json:
+        print_json(found)
+        return
+    console.print(
+        f"{found.urls} URLs were seen on the wire, {found.recovered} of them in texts too", highlight=False
+    )
+    print_table(
+        "asked for by boxes, shown by no text",
+        ("at (UTC)", "URL*", "times", "program*", "after*"),
+        (
+            (f"{row.at:%m-%d %H:%M:%S}", defang(row.url), row.times, b" ".join(row.argv), row.command)
+            for row in found.rows
+        ),
     )
 
 
