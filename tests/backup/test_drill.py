@@ -11,7 +11,7 @@ from tests.support.databases import KINDS, database
 
 from urltrap.journal import JournalReader
 from urltrap.ops.backup.errors import RestoreRefusedError
-from urltrap.ops.backup.manifest import list_manifests
+from urltrap.ops.backup.manifest import Manifest, list_manifests
 from urltrap.ops.backup.pieces import JournalCopy
 from urltrap.ops.backup.restoring import restore
 from urltrap.ops.backup.target import Target
@@ -152,6 +152,33 @@ def test_nothing_is_overwritten_without_force_and_with_it_moved_aside(simple: In
     assert done.aside is not None
     assert file_contents(done.aside) == before
     assert list_manifests(simple.vault.local)[0] == [manifest]
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_servers_tables_are_dropped_only_once_the_backup_was_tried(kind: str, tmp_path: Path) -> None:
+    with database(kind, tmp_path) as url:
+        one = Installation(tmp_path / "data", url)
+        one.attack(2)
+        manifest = one.vault.back_up("manual")
+        then = database_contents(url)
+        one.attack(1)
+        one.close()
+        now = database_contents(url)
+        into = tmp_path / "again"
+
+        def again(manifest: Manifest, force: bool) -> None:
+            restore(
+                one.vault.local, manifest, into, [], store_url=lambda work: url, force=force, newest=False
+            )
+
+        with pytest.raises(RestoreRefusedError, match="--force"):
+            again(manifest, force=False)
+        wrong = manifest.database.model_copy(update={"counts": {**manifest.database.counts, "events": 1}})
+        with pytest.raises(RestoreRefusedError, match="events.*Nothing was changed"):
+            again(manifest.model_copy(update={"database": wrong}), force=True)
+        assert database_contents(url) == now and not into.exists()
+        again(manifest, force=True)
+        assert database_contents(url) == then != now
 
 
 def test_a_running_urltrap_is_not_restored_over(simple: Installation) -> None:

@@ -137,7 +137,9 @@ def _restore_database(manifest: Manifest, work: Path, url: str, force: bool, ste
     if not url or url.startswith("sqlite"):
         address = f"sqlite:///{folder.database}"
     else:
-        _require_empty(url, force)
+        if not _is_empty(url, force):
+            _try_elsewhere(manifest, work, url)
+        _clear(url)
     database.load(manifest.database, work, address)
     step("comparing")
     database.compare(manifest.database, address)
@@ -188,24 +190,51 @@ def _put_in_place(work: Path, into: Path) -> Path | None:
     return aside
 
 
-def _require_empty(url: str, force: bool) -> None:
+def _try_elsewhere(manifest: Manifest, work: Path, url: str) -> None:
+    """Restore into a scratch database beside the one whose tables are to go: afterwards nothing is left of those."""
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix=".urltrap-try-", dir=work) as name,
+            database.scratch(manifest.database, Path(name), url) as scratch,
+        ):
+            database.load(manifest.database, work, scratch)
+            database.compare(manifest.database, scratch)
+    except BackupError as error:
+        raise RestoreRefusedError(
+            f"{error}. Nothing was changed: the tables that are there are dropped only once the backup was tried in a "
+            "scratch database; or name an empty database with --database URL"
+        ) from error
+
+
+def _is_empty(url: str, force: bool) -> bool:
+    """Whether a server's database has no tables; RestoreRefusedError where it has some and `force` was not given."""
+    from sqlalchemy import create_engine, inspect
+
+    engine = create_engine(url)
+    label = engine.url.render_as_string(hide_password=True)
+    try:
+        with explained(label), engine.connect() as connection:
+            tables = inspect(connection).get_table_names()
+    finally:
+        engine.dispose()
+    if tables and not force:
+        raise RestoreRefusedError(
+            f"the database {label} has {len(tables)} tables; nothing was changed. Name an empty one with --database "
+            "URL, or say --force, which drops its tables"
+        )
+    return not tables
+
+
+def _clear(url: str) -> None:
     from sqlalchemy import create_engine, inspect
 
     engine = create_engine(url)
     try:
         with explained(engine.url.render_as_string(hide_password=True)), engine.begin() as connection:
-            tables = inspect(connection).get_table_names()
-            if tables and not force:
-                raise RestoreRefusedError(
-                    f"the database {engine.url.render_as_string(hide_password=True)} has {len(tables)} tables; "
-                    "nothing was changed. Name an empty one with --database URL, or say --force, "
-                    "which drops its tables"
-                )
             quote = connection.dialect.identifier_preparer.quote
-            views = inspect(connection).get_view_names()
-            for view in views:
+            for view in inspect(connection).get_view_names():
                 connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quote(view)}")
-            for table in tables:
+            for table in inspect(connection).get_table_names():
                 ending = " CASCADE" if connection.dialect.name == "postgresql" else ""
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quote(table)}{ending}")
             cowrie_views.drop(connection)  # a function of theirs outlives its views
