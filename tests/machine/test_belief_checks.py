@@ -517,3 +517,11 @@ def test_no_program_that_bots_probe_first_is_missing(kind: Kind) -> None:
     outcomes = [fact.fields["outcome"] for fact in visit.facts if fact.event is ProgramRun]
     assert "not-implemented" not in outcomes
     assert installation(kind)[0] is visit.persona
+
+
+def test_what_a_log_in_runs_by_itself_is_no_news_and_the_same_words_typed_are(server: Visit) -> None:
+    talk = server.terminal()
+    assert not [fact for fact in server.facts if fact.event is ProgramRun]
+    talk.send("export PATH")  # /etc/profile says the same
+    told = [fact.fields["argv"] for fact in server.facts if fact.event is ProgramRun]
+    assert told == [[b"export", b"PATH"]]

@@ -90,6 +90,19 @@ async def test_a_shell_on_a_terminal_talks_and_tells_its_size(trap: Trap) -> Non
     assert [event.text for event in trap.journal.of(CommandEntered)] == [b"ls", b"resized"]
 
 
+async def test_an_idle_shell_keeps_no_large_dictionaries_of_the_protocol_and_nothing_of_the_key_exchange(
+    trap: Trap,
+) -> None:
+    async with trap.connect() as client:
+        process = await client.create_process(term_type="xterm", term_size=(100, 40))
+        await process.stdout.readuntil("$ ")
+        (connection,) = trap.sensor.connections
+        channels = list(connection._channels.values())
+        assert len(channels) == 1
+        assert len(connection.__dict__) < 12 and len(channels[0].__dict__) < 6
+        assert not connection._server_kexinit and not connection._client_kexinit
+
+
 async def test_only_the_environment_that_debians_sshd_accepts_is_passed_on(trap: Trap) -> None:
     result = await run(trap, "env", env={"LANG": "C", "LC_TIME": "de", "LD_PRELOAD": "x"})
     assert result.stdout == "LANG=C\nLC_TIME=de\n"

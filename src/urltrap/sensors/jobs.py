@@ -26,6 +26,7 @@ from urltrap.model.event import CommandEntered
 from urltrap.quarantine.errors import QuarantineError
 from urltrap.sensors.budget import Budget
 from urltrap.sensors.files import FileKeeper
+from urltrap.sensors.late import LateEvent
 from urltrap.sensors.ports import Artifacts, Fetcher
 from urltrap.sensors.recording import Recording
 from urltrap.sensors.scheduler import Scheduler
@@ -98,8 +99,8 @@ class JobDriver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._fetch_slots = asyncio.Semaphore(MAX_FETCHES)
         self._hung_up = self._detached = False
-        self._finished = asyncio.Event()
-        self._quiet = asyncio.Event()
+        self._finished = LateEvent()
+        self._quiet = LateEvent()
         self._fetching = self._unseen = 0
         self._told = self._holding = False
         self.done = False

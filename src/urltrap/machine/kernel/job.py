@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,7 @@ class KernelJob:
         self.on_wake: Callable[[], None] | None = None
         self.leader: KernelProcess | None = None
         self.input = ConsoleInput(0)
-        self._ready: deque[KernelProcess] = deque()
+        self._ready: list[KernelProcess] = []  # few; an empty deque takes 600 bytes
         self._sleepers: list[KernelProcess] = []
         self._asked: dict[int, WaitQueue] = {}
         self._questions = 0
@@ -168,7 +167,7 @@ class KernelJob:
                 and self._output_now < _OUTPUT_PER_STEP
                 and self._go_on_at is None
             ):
-                process = self._ready.popleft()
+                process = self._ready.pop(0)
                 process.queued = False
                 steps = kernel.resume(process)
                 used += steps

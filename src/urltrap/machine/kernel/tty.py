@@ -6,7 +6,6 @@ Source: termios(3), drivers/tty/n_tty.c (behaviour only).
 from __future__ import annotations
 
 import errno
-from collections import deque
 from typing import TYPE_CHECKING
 
 from urltrap.machine.api import S_IFCHR, Stat
@@ -50,7 +49,7 @@ class Tty:
         self.readable = WaitQueue()
         self._line = bytearray()
         self._lines = bytearray()  # canonical: whole lines
-        self._eofs: deque[int] = deque()  # where in them, counted from the first byte ever, ^D was typed
+        self._eofs: list[int] = []  # where in them, counted from the first byte ever, ^D was typed
         self._gone = 0
         self._raw = bytearray()
         self._literal = False
@@ -251,7 +250,7 @@ class Tty:
         newline = self._lines.find(b"\n", 0, length)
         end = newline + 1 if newline >= 0 else min(length, len(self._lines))
         if self._eofs and self._eofs[0] - self._gone <= end:
-            end = self._eofs.popleft() - self._gone
+            end = self._eofs.pop(0) - self._gone
         data = bytes(self._lines[:end])
         del self._lines[:end]
         self._gone += end

@@ -41,11 +41,14 @@ def start_files(sh: Shell, *, profile: bool, rc: bool, rc_file: str | None = Non
     home = sh.getvar("HOME").rstrip("/")
     own = [f"{home}/{name}" for name in (".bash_profile", ".bash_login", ".profile", ".bashrc")]
     named = [path for path in (rc_file, sh.getvar("ENV")) if path]
-    sh.p.mute_programs(not named and all(map(sh.p.fs.shipped, (*_SYSTEM_FILES, *own))))
+    muted = not named and all(map(sh.p.fs.shipped, (*_SYSTEM_FILES, *own)))
+    sh.p.mute_programs(muted)
     try:
         yield from _start_files(sh, home, profile=profile, rc=rc, rc_file=rc_file)
     finally:
         sh.p.mute_programs(False)
+        if muted:
+            sh.told = set()  # nobody was told: the same words are news where he types them
 
 
 def _start_files(sh: Shell, home: str, *, profile: bool, rc: bool, rc_file: str | None) -> Gen[None]:

@@ -189,6 +189,8 @@ class AuthenticatingConnection(ServerTransport):
         self._send_deferred_packets()
         self._cancel_login_timer()
         self.send_server_host_keys()
+        if self._kex is None and not self._kexinit_sent:
+            self._client_kexinit = self._server_kexinit = b""  # agreed on: a new exchange has its own
         self.logged_in()
 
 

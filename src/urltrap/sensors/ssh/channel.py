@@ -12,6 +12,8 @@ from asyncssh.packet import Boolean, SSHPacket, String, UInt32
 from asyncssh.session import SSHServerSession
 
 from urltrap.model.event import EnvironmentSet, TerminalRequested
+from urltrap.sensors.late import LateEvent
+from urltrap.sensors.ssh.attributes import CHANNEL
 from urltrap.sensors.ssh.authentication import c_string
 from urltrap.wire.ssh.compatibility import knows_end_of_writing
 
@@ -78,6 +80,8 @@ class ChannelSession(SSHServerSession[bytes]):
 class SessionChannel(SSHServerChannel[bytes]):
     """The channel. Its number for the record is the order of its opening, not the protocol's."""
 
+    __slots__ = CHANNEL
+
     _conn: SshConnection
     _session: ChannelSession
 
@@ -97,6 +101,7 @@ class SessionChannel(SSHServerChannel[bytes]):
             profile.channel_packet,
         )
         self.number = number
+        self._close_event = LateEvent()
         self._exit_status: int | None = None
         self._killed_by: str | None = None
         self._told = False
