@@ -228,3 +228,48 @@ def test_the_store_is_left_open_for_reading_while_nothing_is_decided(tmp_path: P
     assert house.client().get("/review").status_code == 200
     assert not (tmp_path / "journal").exists(), "a site that only shows makes no journal"
     store.close()
+
+
+def test_programs_read_what_the_pages_of_analysts_show(office: House) -> None:
+    ask = office.logged_in("analyst-1").get
+    queue = ask("/api/v1/review?limit=2").json()
+    waiting = decisions.queue(office.store).rows
+    assert [row["id"] for row in queue["rows"]] == [row.id for row in waiting[:2]]
+    following = ask(f"/api/v1/review?limit=2&cursor={queue['next']}").json()
+    assert [row["id"] for row in following["rows"]] == [row.id for row in waiting[2:4]]
+    client = office.logged_in("analyst-1")
+    url = waiting[-1]
+    form(client, "/allow-list", "/allow-list", entry=".programs.example", note="asked by programs")
+    form(client, f"/urls/{url.id}", f"/urls/{url.id}/decision", decision="leave", note="seen")
+    journal(office)
+    entries = ask("/api/v1/allow-list").json()
+    assert ("allow", ".programs.example", "analyst-1") in [
+        (row["decision"], row["subject"], row["by"]) for row in entries
+    ]
+    (made, *_) = ask(f"/api/v1/urls/{url.id}/decisions").json()
+    assert (made["decision"], made["reason"]) == ("leave", "seen")
+    assert ask("/api/v1/urls/00000000/decisions").status_code == 404
+
+
+def test_programs_read_disputes_one_by_one_and_in_pieces(office: House) -> None:
+    filed = [
+        disputes.file(office.store, office.now, "url", f"http://a.example/{number}", "me", "it is mine")
+        for number in range(3)
+    ]
+    ask = office.logged_in("analyst-1").get
+    page = ask("/api/v1/disputes?limit=2&state=open").json()
+    rest = ask(f"/api/v1/disputes?state=open&cursor={page['next']}").json()
+    found = [row["id"] for row in page["rows"] + rest["rows"]]
+    assert len(page["rows"]) == 2 and set(filed) <= set(found) and len(found) == len(set(found))
+    one = ask(f"/api/v1/disputes/{filed[0]}").json()
+    assert (one["subject"], one["contact"], one["state"]) == ("http://a.example/0", "me", "open")
+    assert ask("/api/v1/disputes/00000000000000000000000000").status_code == 404
+    assert office.logged_in("viewer-1").get(f"/api/v1/disputes/{filed[0]}").status_code == 403
+
+
+def test_programs_read_how_the_trap_is_doing(office: House) -> None:
+    ask = office.logged_in("analyst-1").get
+    names = {row["sensor"] for row in ask("/api/v1/operations/sensors").json()}
+    assert names and names <= {"ssh", "telnet"}
+    for what in ("stages", "journals", "providers"):
+        assert ask(f"/api/v1/operations/{what}").status_code == 200

@@ -120,7 +120,7 @@ def askers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Calla
     found["nobody"] = asker(house.client())
     for role in ("viewer", "analyst", "admin"):
         found[role] = asker(house.logged_in(f"{role}-1"))
-    for scope in ("read", "feeds"):
+    for scope in keys.SCOPES:
         secret = keys.add(store, f"of-{scope}", [scope], 10_000, NOW, MACHINE)
         found[f"key:{scope}"] = asker(house.client(Authorization=f"Bearer {secret}"))
     yield found

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from urltrap import __version__
-from urltrap.site.api import groups, payloads, places, sessions, summary, urls
+from urltrap.site.api import decisions, groups, operations, payloads, places, sessions, summary, urls
 from urltrap.site.api.problems import HANDLERS, Problem
 from urltrap.site.api.routing import PREFIX
 from urltrap.site.context import Site
@@ -20,7 +20,8 @@ answer carries an `ETag`: send it back as `If-None-Match`, and what has not chan
 Errors are `application/problem+json` (RFC 9457) and say what to change.
 
 Where users have accounts, send a key with the scope `read` as `Authorization: Bearer KEY` (`urltrap key add NAME` makes
-one, and says how often it may ask); who has logged in needs none."""
+one, and says how often it may ask); who has logged in needs none. Decisions, disputes and operations ask for a user who
+is an analyst, or for a key with the scope `analyst`."""
 
 
 class _Api(FastAPI):
@@ -52,7 +53,7 @@ def create_api(site: Site) -> FastAPI:
         exception_handlers=HANDLERS,
     )
     api.state.site = site
-    for module in (summary, urls, sessions, payloads, groups, places):
+    for module in (summary, urls, sessions, payloads, groups, places, decisions, operations):
         api.include_router(module.router)
     return api
 

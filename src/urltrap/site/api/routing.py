@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from urltrap.site.api.problems import EXPECTED, MEDIA_TYPE, failed
 from urltrap.site.pages.queries import Blank
+from urltrap.store.accounts.keys import Scope
 from urltrap.store.queries.shared import LARGEST_PAGE, PAGE
 
 log = structlog.get_logger()
@@ -67,14 +68,14 @@ def _documented(text: str) -> dict[str, Any]:
     }
 
 
-def make_router(tag: str) -> APIRouter:
-    """A router of one subject."""
+def make_router(tag: str, scope: Scope = "read") -> APIRouter:
+    """A router of one subject; `scope`: what a key must have, as `auth.rules` says it of each address."""
     return APIRouter(
         route_class=_Tagged,
         tags=[tag],
         responses={
             401: _documented("No log-in, and no key that is known (`Authorization: Bearer KEY`)."),
-            403: _documented("The key has not the scope `read`."),
+            403: _documented(f"The key has not the scope `{scope}`, or the user not the role."),
             422: _documented("A parameter is not understood."),
             429: _documented(
                 "The key has asked more often than it may; `Retry-After` says when it may again."

@@ -38,6 +38,7 @@ PAYLOADS = Rule("viewer", right="payloads")
 STREAM = Rule("viewer", kind="program")
 FEED = Rule("viewer", "feeds", "program")
 READ = Rule("viewer", "read", "program")
+DESK = Rule("analyst", "analyst", "program")
 
 RULES: dict[str, Rule] = {
     "/healthz": EVERYONE,
@@ -87,6 +88,19 @@ RULES: dict[str, Rule] = {
 }
 """Route → rule, by the route's own pattern; what is mounted has one for all that is in it."""
 
+API_RULES: dict[str, Rule] = {
+    "/review": DESK,
+    "/urls/{id}/decisions": DESK,
+    "/allow-list": DESK,
+    "/disputes": DESK,
+    "/disputes/{id}": DESK,
+    "/operations/sensors": DESK,
+    "/operations/stages": DESK,
+    "/operations/journals": DESK,
+    "/operations/providers": DESK,
+}
+"""Those addresses of the API, below its prefix, that ask for more than the API as a whole."""
+
 
 def flat(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
     """Routes one by one, those of included routers in their place."""
@@ -110,12 +124,22 @@ def rule_of(routes: Iterable[BaseRoute], scope: Scope) -> Rule | None:
     """
     partial: list[Rule | None] = []
     for route in routes:
-        match, _ = route.matches(scope)
+        match, inner = route.matches(scope)
         if match is Match.NONE:
             continue
         pattern = pattern_of(route)
         rule = RULES.get(pattern)
+        if rule is not None and pattern == PREFIX:
+            rule = _inside(route, {**scope, **inner}, rule)
         if match is Match.FULL:
             return rule
         partial.append(rule)
     return partial[0] if partial else VIEWER
+
+
+def _inside(mount: BaseRoute, scope: Scope, rule: Rule) -> Rule:
+    """The rule of that route of the API which answers, or refuses the method; `rule` where none has one of its own."""
+    for route in flat(getattr(mount, "routes", ())):
+        if route.matches(scope)[0] is not Match.NONE and (own := API_RULES.get(pattern_of(route))):
+            return own
+    return rule

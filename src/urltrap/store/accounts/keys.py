@@ -18,7 +18,8 @@ from urltrap.store.accounts.users import AccountError
 from urltrap.store.engine import Store
 from urltrap.store.schema_accounts import api_keys
 
-Scope = Literal["read", "feeds"]
+Scope = Literal["read", "feeds", "analyst"]
+"""`read`: what viewers see; `analyst`: what analysts see besides (decisions, disputes, operations)."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX = "urltrap_"
 """What keys begin with, so that scanners for leaked secrets know them."""

@@ -23,6 +23,7 @@ from urltrap.store.schema_intel import (
     provider_breakers,
     provider_windows,
 )
+from urltrap.store.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class ProviderRow:
     """One provider: what it allows, what is left, what waits, and why it is not asked now."""
 
     provider: str
-    windows: list[windows.Window]
+    windows: list[Window]
     waiting: int
     asking: int
     answered: int
