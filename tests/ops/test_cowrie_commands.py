@@ -58,6 +58,25 @@ def test_logs_are_imported_with_their_files_and_bad_lines_are_kept(data: Path, t
     assert "not JSON" in json.loads(bad)["reason"]
 
 
+def test_a_damaged_log_is_told_and_the_others_are_read(data: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    whole = b"".join(line("command.input", n, input=f"echo {n}") + b"\n" for n in range(3000))
+    packed = gzip.compress(whole)
+    (logs / "cowrie.json.1.gz").write_bytes(packed[:-200])
+    (logs / "cowrie.json.2.gz").write_bytes(packed[:20] + b"\xff" * 40 + packed[60:])  # before its first line
+    (logs / "cowrie.json").write_bytes(line("command.input", 9000, input="uname"))
+    said = run("import", "cowrie", logs, "--data", data)
+    assert said.exit_code == 1
+    for name in ("cowrie.json.1.gz", "cowrie.json.2.gz"):
+        assert f"{name}: " in said.output
+    assert "nothing twice" in said.output
+    found = [event.text for event in journalled(data) if isinstance(event, CommandEntered)]
+    assert b"uname" in found and len(found) > 2500
+    said = run("import", "cowrie", "mysql://cowrie@db/cowrie", "--data", data)
+    assert said.exit_code == 1 and "--database" in said.output
+
+
 def test_importing_again_adds_no_event_that_the_store_does_not_know(data: Path, tmp_path: Path) -> None:
     log = tmp_path / "cowrie.json"
     log.write_bytes(b"\n".join(visit()))

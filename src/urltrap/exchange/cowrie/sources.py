@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import json
 import lzma
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Protocol, cast
 
 import zstandard
 
@@ -20,6 +21,10 @@ from urltrap.exchange.cowrie.reading import LONGEST_LINE
 
 _CHUNK = 1 << 20
 _PEEKED = 20
+
+
+class _Stream(Protocol):
+    def read1(self, size: int = ..., /) -> bytes: ...
 
 
 class LogFileError(Exception):
@@ -71,15 +76,16 @@ def lines_of(log: LogFile) -> Iterator[tuple[bytes, int]]:
                 if not count & 1023:  # asking costs as much as half of what else is done with a line
                     read = file.tell()
                 yield line, read
-    except (OSError, EOFError, lzma.LZMAError, zstandard.ZstdError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise LogFileError(f"{log.path}: {reason}; what came before was read") from error
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def _lines(stream: _Stream) -> Iterator[bytes]:
     """Lines without their ends, in bounded memory: what goes on beyond the longest line is dropped."""
     rest, dropping = b"", False
-    while chunk := stream.read(_CHUNK):
+    # What one step unpacks, and no more: of a larger piece with damage in it nothing would come.
+    while chunk := stream.read1(_CHUNK):
         *whole, rest_of = (rest + chunk).split(b"\n")
         for line in whole:
             if not dropping:
@@ -93,30 +99,33 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def _unpacked(path: Path, file: BinaryIO) -> BinaryIO:
+def _unpacked(path: Path, file: BufferedReader) -> _Stream:
     """The content of an open file, by what its first bytes say it is rather than by its name."""
     head = os.pread(file.fileno(), 6, 0)
     if head.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+        return gzip.GzipFile(fileobj=file)
     if head.startswith(b"\x28\xb5\x2f\xfd"):
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
-        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, reader)))
+        return BufferedReader(cast(RawIOBase, reader))
     if head.startswith(b"BZh"):
-        return cast(BinaryIO, bz2.BZ2File(file))
+        return bz2.BZ2File(file)
     if head.startswith(b"\xfd7zXZ\x00"):
-        return cast(BinaryIO, lzma.LZMAFile(file))
+        return lzma.LZMAFile(file)
     return file
 
 
 def _first_moment(log: LogFile) -> float:
     """When the file begins: the time of its first event; what tells none comes last."""
-    for tried, (line, _) in enumerate(lines_of(log)):
-        try:
-            found = json.loads(line)
-            if isinstance(found, dict):
-                return moment(found).timestamp()
-        except (ValueError, RecursionError, CowrieLineError):
-            pass  # the reader counts and keeps bad lines; here only the order is wanted
-        if tried >= _PEEKED:
-            break
+    try:
+        for tried, (line, _) in enumerate(lines_of(log)):
+            try:
+                found = json.loads(line)
+                if isinstance(found, dict):
+                    return moment(found).timestamp()
+            except (ValueError, RecursionError, CowrieLineError):
+                pass  # the reader counts and keeps bad lines; here only the order is wanted
+            if tried >= _PEEKED:
+                break
+    except LogFileError:
+        pass  # which whoever reads the file is told
     return float("inf")

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -92,7 +93,11 @@ def import_cowrie(
     """Read Cowrie's JSON logs, or its database, into the journal. Reading one again changes nothing."""
     if bool(paths) == bool(database):
         raise CommandError("name the logs (files or folders), or a database with --database")
+    for path in paths or ():
+        if re.match(r"(mysql|mariadb)(\+\w+)?:/", str(path)):
+            raise CommandError(f"{path} looks like a database's address: give it with --database")
     folder, settings = open_folder(data)
+    damaged: list[str] = []
     with _importing(folder, settings, "cowrie-import", sensor, files) as (importer, reader):
         if database:
             from urltrap.exchange.cowrie.database import CowrieDatabaseError, events_of
@@ -103,9 +108,14 @@ def import_cowrie(
             except CowrieDatabaseError as error:
                 raise CommandError(str(error)) from error
         else:
-            _read_logs(importer, paths or [])
+            damaged = _read_logs(importer, paths or [])
         importer.settle()
     _report(importer, reader, folder, as_json)
+    if damaged:
+        raise CommandError(
+            f"{'; '.join(damaged)}. Everything else was taken; once those are mended, the same command takes what is "
+            "left of them, and nothing twice"
+        )
 
 
 @tails.command("cowrie")
@@ -211,20 +221,26 @@ def _set_aside(file: BinaryIO) -> Callable[[bytes, str], None]:
     return keep
 
 
-def _read_logs(importer: Importer, paths: list[Path]) -> None:
+def _read_logs(importer: Importer, paths: list[Path]) -> list[str]:
+    """Take the logs; what is wrong with those that could not be read to their ends."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     logs = find_logs(paths)
     columns = (TextColumn("{task.description}"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     hidden = not sys.stderr.isatty()
+    damaged = []
     with Progress(*columns, console=console_err, transient=True, disable=hidden) as progress:
         task = progress.add_task("reading", total=sum(log.size for log in logs))
         before = 0
         for log in logs:
             progress.update(task, description=log.path.name)
-            for read in _read_log(importer, log):
-                progress.update(task, completed=before + read)
+            try:
+                for read in _read_log(importer, log):
+                    progress.update(task, completed=before + read)
+            except LogFileError as error:
+                damaged.append(str(error))
             before += log.size
+    return damaged
 
 
 def _read_log(importer: Importer, log: LogFile) -> Iterator[int]:
