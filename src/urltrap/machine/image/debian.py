@@ -216,6 +216,10 @@ def _boot(tree: Tree, persona: Persona) -> None:
         tree.link(f"/{name}.old", target, mtime=when)
 
 
+_OF_X11 = (".font-unix", ".ICE-unix", ".X11-unix", ".XIM-unix")
+"""What systemd-tmpfiles makes at each start, desktop or not (tmpfiles.d/x11.conf)."""
+
+
 def _runtime(tree: Tree, persona: Persona) -> None:
     for path, mode in (
         ("/dev", 0o755), ("/proc", 0o555), ("/sys", 0o555), ("/run", 0o755), ("/tmp", 0o1777), ("/var/tmp", 0o1777),
@@ -224,8 +228,10 @@ def _runtime(tree: Tree, persona: Persona) -> None:
         0o700),
         ("/run/dbus", 0o755), ("/run/udev", 0o755), ("/run/network", 0o755),
     ):  # fmt: skip
-        when = persona.boot_time + 3 if path.startswith(("/run", "/dev", "/proc", "/sys")) else 0
+        when = persona.boot_time + 3 if path.startswith(("/run", "/dev", "/proc", "/sys", "/tmp")) else 0
         tree.directory(path, mode, mtime=when)
+    for name in _OF_X11:
+        tree.directory(f"/tmp/{name}", 0o1777, mtime=persona.boot_time + 3)
     tree.directory("/media/cdrom0")
     tree.link("/media/cdrom", "cdrom0")
     tree.link("/var/run", "/run")

@@ -22,8 +22,8 @@ _DAEMONS = (
     ("/usr/sbin/dropbear", 184_339), ("/usr/sbin/uhttpd", 49_161), ("/usr/sbin/hostapd", 413_713),
     ("/usr/sbin/odhcpd", 90_129),
     ("/usr/sbin/dnsmasq", 155_657), ("/bin/opkg", 131_081),
-    ("/sbin/mtd", 24_589), ("/usr/sbin/nft", 12_301), ("/sbin/logread", 12_305), ("/lib/libubox.so.20220515",
-    36_885),
+    ("/sbin/mtd", 24_589), ("/usr/sbin/nft", 12_301), ("/sbin/fw4", 1_694), ("/sbin/logread", 12_305),
+    ("/lib/libubox.so.20220515", 36_885),
     ("/lib/libuci.so", 40_981), ("/lib/libubus.so.20220615", 36_889), ("/lib/libc.so", 597_349),
     ("/lib/libgcc_s.so.1", 131_101),
     ("/usr/lib/libnftables.so.1.1.0", 530_449),
@@ -153,7 +153,8 @@ def device_tree(applets: Iterable[Entry], persona: Persona) -> Tree:
     tree.link(f"/lib/{loader}", "libc.so")
     for path, mode in (
         ("/dev", 0o755), ("/proc", 0o555), ("/sys", 0o555), ("/tmp", 0o1777), ("/mnt", 0o755), ("/rom", 0o755),
-        ("/overlay", 0o755), ("/overlay/upper", 0o755), ("/root", 0o755), ("/www", 0o755), ("/etc/crontabs", 0o755),
+        ("/overlay", 0o755), ("/overlay/upper", 0o755), ("/overlay/work", 0o700), ("/overlay/work/work", 0o000),
+        ("/root", 0o755), ("/www", 0o755), ("/etc/crontabs", 0o755),
         ("/etc/dropbear", 0o700), ("/tmp/run", 0o755), ("/tmp/lock", 0o700), ("/tmp/log", 0o755),
         ("/tmp/dhcp.leases.d", 0o755),
         ("/lib/firmware", 0o755), ("/usr/share", 0o755),
@@ -162,8 +163,46 @@ def device_tree(applets: Iterable[Entry], persona: Persona) -> Tree:
     tree.link("/var", "tmp")
     tree.link("/tmp/resolv.conf", "/tmp/resolv.conf.d/resolv.conf.auto", mtime=persona.boot_time + 22)
     _configuration(tree, persona, dice)
+    _started_scripts(tree)
+    _changed_files(tree, persona)
     _devices(tree, persona)
     return tree
+
+
+_ORDER = (
+    "K10gpio_switch", "K50dropbear", "K85odhcpd", "K89log", "K90boot", "K90network", "K90sysfixtime", "K90umount",
+    "S00sysfixtime", "S00urngd", "S10boot", "S10system", "S11sysctl", "S12log", "S12rpcd", "S19dnsmasq", "S19dropbear",
+    "S19firewall", "S19wpad", "S20network", "S25packet_steering", "S35odhcpd", "S50cron", "S50telnet", "S50uhttpd",
+    "S94gpio_switch", "S95done", "S96led", "S98sysntpd", "S99bootcount",
+)  # fmt: skip
+"""OpenWrt's links of the start and the stop, by the START= and STOP= of its scripts."""
+_MADE = (
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/group",
+    "/etc/config/",
+    "/etc/dropbear/",
+    "/etc/uhttpd.",
+    "/etc/board.json",
+)
+
+
+def _started_scripts(tree: Tree) -> None:
+    tree.directory("/etc/rc.d")
+    for name in _ORDER:
+        if f"/etc/init.d/{name[3:]}" in tree:
+            tree.link(f"/etc/rc.d/{name}", f"../init.d/{name[3:]}")
+
+
+def _changed_files(tree: Tree, persona: Persona) -> None:
+    """What the first start made or changed lies in the upper layer, and is seen there as well."""
+    for path, entry in list(tree.entries.items()):
+        if path.startswith(_MADE) and entry.kind == "f":
+            folder = path.rpartition("/")[0]
+            while folder and f"/overlay/upper{folder}" not in tree:
+                tree.directory(f"/overlay/upper{folder}", mtime=persona.boot_time + 20)
+                folder = folder.rpartition("/")[0]
+            tree.entries[f"/overlay/upper{path}"] = Entry(f"/overlay/upper{path}", "h", target=path)
 
 
 def _configuration(tree: Tree, persona: Persona, dice: Dice) -> None:

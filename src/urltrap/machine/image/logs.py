@@ -93,9 +93,7 @@ def _btmp(dice: Dice, persona: Persona, since: float, until: float = 0.0) -> byt
     out: list[tuple[float, bytes]] = []
     number = 0
     when = max(since, until - _TRIED_DAYS * DAY)
-    while (when := when + DAY * dice.real(f"tried {until:.0f} {number}", 0.02, 0.5)) < until and len(
-        out
-    ) < _TRIED_MAX:
+    while (when := when + DAY * dice.real(f"tried {until:.0f} {number}", 0.02, 0.5)) < until:
         draw = dice.scoped(f"trier {until:.0f} {number}")
         host = f"{draw.choice('first', _FAR)}.{draw.number('second', 1, 250)}.{draw.number('third', 1, 250)}."
         host += str(draw.number("fourth", 2, 250))
@@ -106,7 +104,7 @@ def _btmp(dice: Dice, persona: Persona, since: float, until: float = 0.0) -> byt
                                         host, at, host)))  # fmt: skip
             at += draw.real(f"pause {tried}", 3, 90)
         number += 1
-    return b"".join(record for at, record in sorted(out) if at < until)
+    return b"".join(record for at, record in sorted(out)[-_TRIED_MAX:] if at < until)
 
 
 def zone_of(tree: Tree, name: str) -> Zone:

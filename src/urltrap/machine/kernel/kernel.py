@@ -95,7 +95,7 @@ class Kernel:
             machine = "mipsel"
         self.architectures = _RUN_AS.get(machine, (machine,))
         self.accounts = Accounts(FileView(tree, Onlooker(self, 0), lambda path, node, lost: None))
-        if tree.overlay.runtime.get("mounts"):
+        if tree.overlay.runtime.get("mounts") or not persona.is_server:
             remount(self)
         self.hostname = _hostname(tree, persona, Onlooker(self, 0))
         self.passwords = Passwords(self.accounts, crypt)

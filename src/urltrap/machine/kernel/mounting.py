@@ -114,7 +114,8 @@ def remount(kernel: Kernel) -> None:
         if known is None and each.fstype not in (*MEMORY, "ext4"):
             continue
         volumes[each.point] = Volume(device, ",ro," in options, ",noexec," in options)
-    kernel.tree.cover(covers(rows), volumes)
+    base = {} if kernel.persona.is_server else {"/rom": 0}  # the flash's own tree, which the overlay lies on
+    kernel.tree.cover(base | covers(rows), volumes)
 
 
 def _rows(kernel: Kernel) -> list[list[str]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
-from urltrap.machine.programs._system import text_of
+from urltrap.machine.programs._system import is_device, text_of
 from urltrap.machine.programs._words import words as listed
+from urltrap.machine.programs.firewall4 import router_rules
 from urltrap.machine.programs.registry import program
 
 STATE = "/run/xtables.rules"
@@ -250,7 +251,7 @@ def _dump(p: Process, family: str) -> Run:
 
 @program("nft")
 def nft(p: Process) -> Run:
-    """Show or change nftables: an empty rule set."""
+    """Show or change nftables: an empty rule set, on a router that of its firewall."""
     words = [word for word in p.argv[1:] if not word.startswith("-")]
     if "-v" in p.argv or "--version" in p.argv:
         yield from p.out("nftables v1.0.6 (Lester Gooch #5)\n")
@@ -261,4 +262,8 @@ def nft(p: Process) -> Run:
     if not words:
         yield from p.err("nft: no command specified\n")
         return 1
+    if is_device(p) and words[:2] == ["list", "ruleset"]:
+        yield from p.out(router_rules(p))
+    elif is_device(p) and words[:2] == ["list", "tables"]:
+        yield from p.out("table inet fw4\n")
     return 0

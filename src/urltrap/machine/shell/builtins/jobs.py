@@ -59,9 +59,9 @@ def job_line(sh: Shell, job: Job, flags: str = "") -> str:
         pid = f"{job.pids[0]} " if "l" in flags else ""
         return f"[{job.number}]{mark}  {pid}{words:<23} {job.text}{ampersand}\n"
     pid = f"{job.pids[0]} " if "l" in flags else ""
-    return (
-        f"[{job.number}] {mark} {pid}{words:<25}{job.text}{ampersand if sh.dialect.name == 'ash' else ''}\n"
-    )
+    head = f"[{job.number}]{mark}  " if sh.dialect.name == "ash" else f"[{job.number}] {mark} "
+    text = job.text if "monitor" in sh.options else ""  # without job control they do not keep it
+    return f"{f'{head}{pid}{words}':<32} {text}\n"
 
 
 def notify(sh: Shell) -> Gen[None]:
@@ -86,7 +86,7 @@ def jobs(sh: Shell, argv: list[str]) -> Gen[int]:
         yield from sh.p.err("jobs: usage: jobs [-lnprs] [jobspec ...] or jobs -x command [args]\n")
         return 2
     specs = [word for word in argv[1:] if not word.startswith("-")]
-    chosen = list(sh.jobs.jobs)
+    chosen = list(sh.jobs.jobs) if sh.dialect.bash else list(reversed(sh.jobs.jobs))  # the current one first
     status = 0
     if specs:
         chosen = []
