@@ -124,6 +124,24 @@ def test_a_truncated_log_begins_anew(log: Path) -> None:
     follower.close()
 
 
+def test_a_truncated_log_that_grows_beyond_its_old_end_is_not_read_from_there(log: Path) -> None:
+    many = [b"line %d" % n for n in range(100)]
+    follower = Follower(log)
+    add(log, b"one\ntwo\n")
+    assert list(follower.lines()) == [b"one", b"two"]
+    log.write_bytes(b"")  # seen empty
+    assert list(follower.lines()) == []
+    add(log, b"\n".join(many) + b"\n")
+    assert list(follower.lines()) == many
+    log.write_bytes(b"\n".join(reversed(many)) + b"\nlast\n")  # cut and grown between two looks
+    position = follower.position
+    assert list(follower.lines()) == [*reversed(many), b"last"]
+    follower.close()
+    again = Follower(log, position)  # between two runs
+    assert list(again.lines()) == [*reversed(many), b"last"]
+    again.close()
+
+
 def test_following_goes_on_where_it_stood(log: Path) -> None:
     add(log, b"one\ntwo\nthree\n")
     follower = Follower(log)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from urltrap.exchange.cowrie.reading import LONGEST_LINE
 
 _CHUNK = 1 << 20
+_MARKED = 256
 
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """A place in a log: which file (device and inode number) and how many bytes of it were taken."""
+    """A place in a log: which file (device and inode number) and how many bytes of it were taken.
+
+    `mark`: SHA-256 of what stood before byte `marked` (not behind `offset`), by which a file is known again that was
+    cut and has grown beyond that place since. Empty: none yet.
+    """
 
     device: int = 0
     inode: int = 0
     offset: int = 0
+    marked: int = 0
+    mark: str = ""
 
 
 class Follower:
@@ -84,8 +92,11 @@ class Follower:
         """What was added to the open file; its last line without an end only where it is the `last` look."""
         assert self._file is not None
         place = self._position
-        if os.fstat(self._file.fileno()).st_size < place.offset:
-            place = LogPosition(place.device, place.inode, 0)  # truncated: what is there now is new
+        if os.fstat(self._file.fileno()).st_size < place.offset or (
+            place.mark and place.mark != self._mark(place.marked)
+        ):
+            # Truncated: what is there now is new. Remembered at once, for it may grow beyond the old place.
+            place = self._position = LogPosition(place.device, place.inode)
         rest, taken = b"", place.offset
         while chunk := os.pread(self._file.fileno(), _CHUNK, taken + len(rest)):
             *whole, rest = (rest + chunk).split(b"\n")
@@ -95,11 +106,20 @@ class Follower:
             for line in whole:
                 taken += len(line) + 1
                 # The position moves first: whoever stores it after using the line does not read it again.
-                self._position = LogPosition(place.device, place.inode, taken)
+                self._position = replace(place, offset=taken)
                 yield line
+            if whole:
+                place = self._position = replace(self._position, marked=taken, mark=self._mark(taken))
         if last and rest:
-            self._position = LogPosition(place.device, place.inode, taken + len(rest))
+            self._position = replace(place, offset=taken + len(rest))
             yield rest
+
+    def _mark(self, end: int) -> str:
+        """What stands for the bytes before `end`; empty where they are not there any more."""
+        assert self._file is not None
+        length = min(end, _MARKED)
+        found = os.pread(self._file.fileno(), length, end - length)
+        return hashlib.sha256(found).hexdigest() if len(found) == length else ""
 
     def _next_file(self) -> Iterator[bytes] | None:
         """The rest of the open file where another one follows it, which is open afterwards; None where none does."""

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -274,7 +275,7 @@ def _recall(state: Path, reader: CowrieReader) -> LogPosition | None:
 
 def _remember(state: Path, position: LogPosition, reader: CowrieReader) -> None:
     kept = {
-        "position": [position.device, position.inode, position.offset],
+        "position": list(astuple(position)),
         "sessions": reader.memory(),
     }
     fresh = state.with_suffix(".new")
