@@ -161,6 +161,9 @@ def ask(base: str, paths: list[str], rate: int, seconds: int) -> list[subprocess
                 str(clients),
                 "-q",
                 str(share / clients),
+                "-disable-compression",
+                "-H",
+                "Accept-Encoding: gzip",  # asked for as browsers do; unpacking it is not the site's work
                 "-o",
                 "csv",
                 base + path,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,8 @@ from urltrap.store import Store, StoreError
 log = structlog.get_logger("public")
 
 _CLOSING_SECONDS = 3
+_SWITCH_SECONDS = 0.0005
+"""How long an answer waits for Python's lock while a thread reads the store; by default ten times as long."""
 
 
 async def run_public(
@@ -118,6 +121,7 @@ async def _serve(
     with contextlib.closing(listener):
         app = create_public_app(store, settings, secret=secret, own=own)
         keep_what_stays()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, date_header=False, proxy_headers=False,
             ws="none", lifespan="on", timeout_graceful_shutdown=_CLOSING_SECONDS,
