@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import ipaddress
 import os
-import pkgutil
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import coverage
 import pytest
 import structlog
 from hypothesis import settings
@@ -23,9 +20,6 @@ settings.register_profile("urltrap", deadline=None, derandomize="CI" in os.envir
 settings.load_profile("urltrap")
 
 ROOT = Path(__file__).resolve().parent.parent
-
-MEASURED = ("model", "wire", "machine", "recover", "analysis", "judge", "golden")
-"""Folders whose tests count for the coverage of the pure rooms."""
 
 WAITING = ("e2e", "crash", "backup", "pipeline", "intel", "site")
 """Folders whose tests wait for processes: they begin first, so that none of them ends last and alone."""
@@ -152,20 +146,6 @@ OPEN_DEFECTS: dict[str, str] = {}
 """Tests that show a defect which is known and open. The list may only shrink; each run prints it."""
 
 
-def pytest_collection_finish() -> None:
-    """Load what the pure rooms load late, while it is measured.
-
-    A program of the machine is imported when it first runs; where a test that does not count ran it first, its
-    definitions would be lines that no test reaches.
-    """
-    if coverage.Coverage.current() is None:
-        return
-    for room in MEASURED:
-        package = ROOT / "src" / "urltrap" / room
-        for module in pkgutil.walk_packages([str(package)], f"urltrap.{room}."):
-            importlib.import_module(module.name)
-
-
 def _room(item: pytest.Item) -> str:
     return item.path.relative_to(ROOT / "tests").parts[0]
 
@@ -177,19 +157,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = OPEN_DEFECTS.get(item.name)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=f"open defect: {reason}", strict=False))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measures coverage during the tests of pure rooms only.
-
-    Tracing doubles the time of a test, and a line that an end-to-end test happens to pass is not tested by it.
-    """
-    measuring = coverage.Coverage.current()
-    if measuring is None or _room(item) in MEASURED:
-        return (yield)
-    measuring.stop()
-    try:
-        return (yield)
-    finally:
-        measuring.start()

@@ -74,7 +74,8 @@ const observer = new ResizeObserver((entries) => {
 function draw(element) {
   if (!element.clientWidth || !element.clientHeight) return;
   const chart = echarts.getInstanceByDom(element) ?? create(element);
-  chart.setOption(options.get(element)(), { notMerge: true });
+  const animation = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  chart.setOption({ animation, ...options.get(element)() }, { notMerge: true });
 }
 
 function create(element) {

@@ -49,15 +49,13 @@ def paths(snapshot: Snapshot) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_every_page_is_quiet_and_fits_its_window(
-    browser: Browser, site: str, snapshot: Snapshot, size: str
-) -> None:
-    width, height = SIZES[size]
-    with quiet_page(browser, viewport={"width": width, "height": height}) as page:
+def test_every_page_is_quiet_and_fits_its_window(browser: Browser, site: str, snapshot: Snapshot) -> None:
+    with quiet_page(browser) as page:
         for path in paths(snapshot):
             page.goto(site + path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            for size, (width, height) in SIZES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, size)
             assert page.locator("script").count() == 0
 
 
@@ -83,11 +81,10 @@ def test_hostile_text_does_nothing_and_breaks_no_page(browser: Browser, evil_sto
         "/hosts.html",
     ]
     names += [f"/families/{name}.html" for name in source.snapshot().by_family]
-    with served(evil_store) as address:
+    with served(evil_store) as address, quiet_page(browser, viewport={"width": 390, "height": 844}) as page:
         for name in names:
-            with quiet_page(browser, viewport={"width": 390, "height": 844}) as page:
-                page.goto(address + name)
-                assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            page.goto(address + name)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
 
 
 def test_the_keyboard_alone_finds_a_url(browser: Browser, site: str) -> None:
