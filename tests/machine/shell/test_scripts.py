@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from tests.machine.shell import harness
 
+from urltrap.machine.shell.interpreter.shell import Shell
 from urltrap.model.event import DownloadAsked, ProgramRun
 
 
@@ -120,3 +123,19 @@ def test_a_subshell_does_not_change_its_parents_variables_and_the_parent_not_the
         "a=(1 2); x=1; (a[0]=9; x=2; unset 'a[1]'; echo ${a[@]} $x); echo ${a[@]} $x; (sleep 1; echo $x) & x=7; wait",
     )
     assert box.take(1) == "9 2\n1 2 1\n1\n"
+
+
+@pytest.mark.parametrize("dialect", ["bash", "dash", "ash"])
+def test_a_shell_that_has_ended_is_freed_without_a_search_for_garbage(dialect: str) -> None:
+    gc.collect()
+    before = _shells()
+    gc.disable()
+    try:
+        assert _stdin(dialect, "x=$(echo a)\n(echo $x) | cat\n") == (0, "a\n", "")
+        assert _shells() == before
+    finally:
+        gc.enable()
+
+
+def _shells() -> int:
+    return sum(type(each) is Shell for each in gc.get_objects())

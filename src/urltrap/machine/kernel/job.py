@@ -40,6 +40,13 @@ class KernelJob:
     it.
     """
 
+    __slots__ = (
+        "_asked", "_changed", "_cron_seen", "_cron_wanted", "_down", "_exit_status", "_go_on_at", "_output",
+        "_output_now", "_questions", "_ready", "_sleepers", "_stepping", "_told", "alive", "connection",
+        "drained", "effects", "held", "input", "kernel", "leader", "limits", "muted", "on_wake",
+        "overdrawn", "pace", "parent_pid", "replies", "terminal", "turn",
+    )  # fmt: skip
+
     def __init__(
         self,
         kernel: Kernel,

@@ -72,6 +72,8 @@ def shell(p: Process, dialect: DialectName) -> Run:
         return (yield from _run(sh, arguments))
     except RecursionError:
         raise BudgetError("nesting", 1000) from None
+    finally:
+        sh.vars.release()
 
 
 def _run(sh: Shell, arguments: Arguments) -> Gen[int]:

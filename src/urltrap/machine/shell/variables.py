@@ -75,6 +75,12 @@ class Variables:
         self._token = object()  # from now on both copy a variable before they change it
         return other
 
+    def release(self) -> None:
+        """The shell has ended: let go of it, so that it is freed at once and not when the garbage is collected."""
+        self.dynamic.clear()
+        self.on_set.clear()
+        self.hold = None
+
     # -- looking up
 
     def find(self, name: str) -> Var | None:

@@ -5,6 +5,12 @@ are missing here (those of a newer asyncssh) go into the dictionary as before. N
 slot hides it.
 """
 
+OF_CLIENTS = (
+    "_trusted_host_keys", "_trusted_host_key_algs", "_trusted_ca_keys", "_revoked_host_keys", "_x509_trusted_certs",
+    "_x509_trusted_subjects", "_x509_revoked_certs", "_x509_revoked_subjects",
+)  # fmt: skip
+"""What a client knows of servers: a set or a list each, of which a server has no use."""
+
 CONNECTION = (
     "_acceptor", "_agent", "_agent_forwarding", "_agent_listener", "_all_server_host_keys", "_allow_pty",
     "_allow_scp", "_auth", "_auth_complete", "_auth_final", "_auth_in_progress", "_auth_methods",

@@ -24,7 +24,7 @@ from urltrap.sensors.late import LateEvent
 from urltrap.sensors.machines import MACHINE_DOWN
 from urltrap.sensors.ports import Login, Machine
 from urltrap.sensors.session import Session
-from urltrap.sensors.ssh.attributes import CONNECTION
+from urltrap.sensors.ssh.attributes import CONNECTION, OF_CLIENTS
 from urltrap.sensors.ssh.authentication import AuthenticatingConnection
 from urltrap.sensors.ssh.channel import ChannelSession, Program, SessionChannel
 from urltrap.sensors.ssh.forward import DeadPeer, is_local
@@ -57,6 +57,8 @@ class SshConnection(AuthenticatingConnection):
         self._reason: CloseReason | None = None
         self._detail = ""
         self._close_event = LateEvent()
+        for name in OF_CLIENTS:
+            setattr(self, name, ())
         self._login: Login | None = None
         self._machine: Machine | None = None
         self._password: bytes | None = None

@@ -185,4 +185,6 @@ def subshell(sh: Shell, body: Callable[[], Gen[int]]) -> Gen[int]:
             yield from run_exit(sh)
     except RecursionError:
         raise BudgetError("nesting", 1000) from None
+    finally:
+        sh.vars.release()
     return sh.status & 255

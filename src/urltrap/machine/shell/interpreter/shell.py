@@ -37,7 +37,7 @@ class Frame:
     line: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Shell:
     """One shell: its variables, functions, options, jobs, and the process that it lives in."""
 
