@@ -14,6 +14,7 @@ from sqlalchemy import delete
 from tests.backup.conftest import Installation, database_contents, file_contents
 from tests.backup.test_trouble import spoil
 from tests.ops.commands import run
+from tests.support.databases import database
 
 from urltrap.ops.backup.manifest import list_manifests
 from urltrap.store import open_store
@@ -172,6 +173,26 @@ def test_a_rebuild_compares_and_takes_accounts_from_the_backup_where_the_store_i
     assert said.exit_code == 0 and "there are no users and keys: make them anew" in said.output
     kept = [path for path in root.glob("urltrap.db.before-*") if not path.name.endswith(("-wal", "-shm"))]
     assert len(kept) == 4, "every store that was replaced is there"
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_store_on_a_server_is_rebuilt_in_an_empty_database_and_compared(kind: str, tmp_path: Path) -> None:
+    with database(kind, tmp_path) as url, database(kind, tmp_path) as other:
+        one = Installation(tmp_path / "data", url)
+        one.attack(3)
+        one.close()
+        store = open_store(url)
+        users.add(store, "ada", "admin", "a hash", datetime.now(UTC), Actor("test"))
+        store.close()
+        before = database_contents(url)
+        said = run("rebuild", "--data", one.folder.root, "--database", url)
+        assert said.exit_code == 1 and "is not empty" in said.output
+        said = run("rebuild", "--data", one.folder.root, "--database", other)
+        assert said.exit_code == 0 and "compared with the store as it was: equal" in said.output
+        assert "set store.url to " in said.output
+        rows, sums = database_contents(other)
+        assert rows["users"] == 1 and rows["events"] == before[0]["events"]
+        assert sums["events"] == before[1]["events"] and database_contents(url) == before
 
 
 def test_a_damaged_database_is_named_by_every_command_and_never_written_to(closed: Installation) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import ArgumentError
 
 from urltrap.intel.reputation import registry
 from urltrap.model.settings import Settings
@@ -34,59 +38,75 @@ _RECORDED = (
 
 
 @app.command()
-def rebuild(data: DataOption = DEFAULT_DATA) -> None:
+def rebuild(
+    data: DataOption = DEFAULT_DATA,
+    database: Annotated[
+        str, typer.Option("--database", help="an empty database to make it in; needed where store.url is set")
+    ] = "",
+) -> None:
     """Make the store anew from the journal and the quarantine and compare; the old one is kept beside it."""
     folder, settings = open_folder(data)
-    if settings.store.url:
+    if settings.store.url and not database:
         raise CommandError(
-            "store.url names a database server: make an empty database there, point store.url to it, and start "
-            "urltrap up; it fills from the journal by itself. Users, keys and the log of what was done are in no "
-            "journal: make them anew (urltrap user add, urltrap key add), or take everything along with urltrap db "
-            "move --to URL, where the old database can still be read"
+            "store.url names a database server, whose tables are left as they are: name an empty database that the "
+            "store is made in, urltrap rebuild --database URL, and point store.url to it afterwards"
         )
     fresh = folder.database.with_suffix(".db.rebuilding")
     with only_one(folder):
         for left in folder.root.glob(fresh.name + "*"):
             left.unlink()
         try:
-            store = open_store(f"sqlite:///{fresh}")
+            store = open_store(database or f"sqlite:///{fresh}")
             try:
-                with console_err.status("reading the journal"):
-                    rebuild_store(settings, folder.root, store)
-                counters = overview_queries.counters(store, datetime.now(UTC))
-                told = _take_along(folder, settings, store)
-                store.flush()
+                said = _rebuilt(folder, settings, store)
+                label = store.label
             finally:
                 store.close()
-        except StoreError as error:
+        except (StoreError, ArgumentError) as error:
             raise CommandError(str(error)) from error
-        kept = folder.database.with_suffix(f".db.before-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
-        for ending in ("", "-wal", "-shm"):
-            old = folder.root / (folder.database.name + ending)
-            if old.exists():
-                old.rename(folder.root / (kept.name + ending))
-            new = folder.root / (fresh.name + ending)
-            if new.exists():
-                new.rename(old)
-    console.print(
+        if database:
+            where = f"set store.url to {label} and start urltrap up; the database as it was was not changed"
+        else:
+            kept = folder.database.with_suffix(f".db.before-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+            where = f"the store as it was: {kept.name}"
+            for ending in ("", "-wal", "-shm"):
+                old = folder.root / (folder.database.name + ending)
+                if old.exists():
+                    old.rename(folder.root / (kept.name + ending))
+                new = folder.root / (fresh.name + ending)
+                if new.exists():
+                    new.rename(old)
+    console.print(f"{said}\n{where}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _rebuilt(folder: DataFolder, settings: Settings, store: Store) -> str:
+    with store.connect() as connection:
+        there = [name for name, count in row_counts(connection).items() if count]
+    if there:
+        raise CommandError(
+            f"{store.label} is not empty (rows in {', '.join(there[:5])}); nothing was changed. Name an empty database"
+        )
+    with console_err.status("reading the journal"):
+        rebuild_store(settings, folder.root, store)
+    counters = overview_queries.counters(store, datetime.now(UTC))
+    told = _take_along(folder, settings, store)
+    store.flush()
+    return (
         f"rebuilt: {counters.sessions:,} sessions, {counters.commands:,} commands, {counters.urls:,} URLs, "
-        f"{counters.artifacts:,} artifacts; the store as it was: {kept.name}\n{told}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"{counters.artifacts:,} artifacts\n{told}"
     )
 
 
 def _take_along(folder: DataFolder, settings: Settings, fresh: Store) -> str:
     """Users, keys and submissions, which are in no journal, come from the store as it was, or from the newest backup
     where that cannot be read. The store as it was is compared with the new one, too; what to say of both."""
-    if not folder.database.is_file():
+    if not settings.store.url and not folder.database.is_file():
         return _from_backup(folder, settings, fresh, "there was no store before")
-    damaged = "the store as it was is damaged and cannot be compared"
+    unread = "the store as it was cannot be read and compared"
     try:
-        before = open_store(str(folder.database))
-    except StoreError:
-        return _from_backup(folder, settings, fresh, damaged)
+        before = open_store(folder.store_url(settings.store.url))
+    except StoreError as error:
+        return _from_backup(folder, settings, fresh, f"{unread} ({error})" if settings.store.url else unread)
     try:
         told = ""
         try:
@@ -97,7 +117,7 @@ def _take_along(folder: DataFolder, settings: Settings, fresh: Store) -> str:
         try:
             return told + _compared(before, fresh)
         except StoreError:
-            return told + damaged
+            return told + unread
     finally:
         before.close()
 
