@@ -224,6 +224,8 @@ class Process(Protocol):
     @property
     def swaps(self) -> list[list[str]]: ...  # what was changed of the swap areas since the start
     @property
+    def logged(self) -> list[list[str]]: ...  # what programs told syslog (`programs._syslog`)
+    @property
     def sockets(self) -> list[Socket]: ...  # those of what was started here, listening or connected
     @property
     def units(self) -> dict[str, UnitRun]: ...  # what systemd knows of units that somebody started

@@ -171,6 +171,11 @@ class ProcessState:
         return self.kernel.tree.overlay.runtime.setdefault("swap", [])
 
     @property
+    def logged(self) -> list[list[str]]:
+        """What programs told syslog since the start: when, who, the text, the priority."""
+        return self.kernel.tree.overlay.runtime.setdefault("journal", [])
+
+    @property
     def boot_time(self) -> float:
         """When the machine started, unix seconds."""
         return self.kernel.boot_time

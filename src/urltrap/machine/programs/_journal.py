@@ -34,6 +34,7 @@ def entries(p: Process) -> list[Entry]:
     """Everything, oldest first."""
     found = [Entry(p.boot_time + at, "kernel", text, "kernel") for at, text in boot_lines(p.persona)]
     found += _services(p) + _cron(p) + _logins(p) + _before(p)
+    found += [Entry(float(when), who, text) for when, who, text, _ in p.logged]
     for unit, run in p.units.items():
         found += [Entry(when, who, text, unit) for when, who, text in run.lines]
     return sorted((each for each in found if each.when <= p.now()), key=lambda each: each.when)

@@ -12,6 +12,7 @@ from urltrap.machine.api import Process, Run
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._paths import read_answer
+from urltrap.machine.programs._syslog import log
 from urltrap.machine.programs._system import account, group_names, is_device, names
 from urltrap.machine.programs.registry import program
 
@@ -151,6 +152,8 @@ def crontab(p: Process) -> Run:
 
 def _list(p: Process, path: str, user: str) -> Run:
     try:
+        if not is_device(p):
+            _told(p, "LIST", path)
         yield from p.write(1, p.fs.read(path))
     except SysError:
         missing = f"crontab: can't open '{user}': No such file or directory\n"
@@ -198,7 +201,12 @@ def _install(p: Process, path: str, data: bytes, shown: str) -> Generator[Any, A
     group = next((number for number, name in group_names(p).items() if name == "crontab"), None)
     if group is not None:
         p.fs.chown(path, -1, group)
+    _told(p, "REPLACE", path)
     return ""
+
+
+def _told(p: Process, what: str, path: str) -> None:
+    log(p, "crontab", f"({p.user}) {what} ({path.rpartition('/')[2]})", priority="cron.info")
 
 
 def _replace(p: Process, path: str, operands: list[str], dry: bool) -> Run:

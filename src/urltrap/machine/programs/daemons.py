@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from urltrap.machine.api import Process, ProcessInfo, Run, encode
+from urltrap.machine.api import Process, ProcessInfo, Run, decode, encode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._signals import number_of
+from urltrap.machine.programs._syslog import log
 from urltrap.machine.programs.registry import program
 
 _LONG = {
@@ -138,11 +139,25 @@ def run_parts(p: Process) -> Run:
     return status
 
 
+_LINES_MAX = 100
+
+
 @program("logger")
 def logger(p: Process) -> Run:
-    """Take a line for the log; nothing is printed."""
-    if not [word for word in p.argv[1:] if not word.startswith("-")]:
-        yield from p.read_all(0, 1_000_000)
+    """Put a line, or each of standard input, into the log."""
+    try:
+        options, words = getopt(
+            p.argv[1:], "+cdef:hiIn:p:P:st:Tu:V", {"tag": ":", "priority": ":", "id": "", "stderr": ""}
+        )
+    except OptionError as error:
+        yield from p.err(f"logger: {error}\nTry 'logger --help' for more information.\n")
+        return 1
+    given = {name.lstrip("-")[:1]: value for name, value in options}
+    lines = [" ".join(words)] if words else decode((yield from p.read_all(0, 1_000_000))).splitlines()
+    for line in lines[:_LINES_MAX]:
+        log(p, given.get("t") or p.user, line, priority=given.get("p") or "user.notice")
+        if "s" in given:
+            yield from p.err(f"{given.get('t') or p.user}: {line}\n")
     return 0
 
 

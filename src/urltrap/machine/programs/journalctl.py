@@ -13,7 +13,7 @@ from urltrap.machine.programs._when import parse
 from urltrap.machine.programs._zone import local
 from urltrap.machine.programs.registry import program
 
-_LETTERS = "fen:aqMTD:iNxu:t:p:g:c:S:U:F:b::klmroH:o:"
+_LETTERS = "fen:aqMTD:iNxu:t:p:g:c:S:U:F:b::klmrH:o:"
 _WORDS = (
     "system user merge boot:: this-boot since: until: unit: user-unit: identifier: priority: "
     "grep: follow lines:: no-tail reverse output: utc catalog no-full full all no-pager quiet "

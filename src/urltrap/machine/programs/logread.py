@@ -91,6 +91,7 @@ def lines(p: Process) -> list[tuple[float, str]]:
                           f"from {each.client_ip}:{each.client_port}"))  # fmt: skip
         else:
             found.append((each.since, f"auth.info login[{pid}]: root login on 'pts/0'"))
+    found += [(float(when), f"{priority} {who}: {text}") for when, who, text, priority in p.logged]
     return sorted((each for each in found if each[0] <= p.now()), key=lambda each: each[0])
 
 

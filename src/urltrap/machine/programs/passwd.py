@@ -10,6 +10,7 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.programs._database import change, row, set_hash
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._password_hash import METHODS, new_hash
+from urltrap.machine.programs._syslog import log
 from urltrap.machine.programs._system import is_device, names
 from urltrap.machine.programs.registry import program
 
@@ -179,6 +180,7 @@ def _dialogue(p: Process, name: str) -> Run:
     if not changed:  # somebody took the set-uid bit from passwd
         yield from p.err(_UNCHANGED)
         return 10
+    log(p, "passwd", f"pam_unix(passwd:chauthtok): password changed for {name}")
     yield from p.err("passwd: password updated successfully\n")
     return 0
 
@@ -297,6 +299,7 @@ def chpasswd(p: Process) -> Run:
             pending.append((name, new))
             continue
         set_hash(p, name, new)
+        log(p, "chpasswd", f"pam_unix(chpasswd:chauthtok): password changed for {name}")
         if is_device(p):
             yield from p.out(f"chpasswd: password for '{name}' changed\n")
     if "e" in given and status:  # without PAM it is all or nothing

@@ -8,6 +8,7 @@ from typing import Any
 from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.errors import SysError
 from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._syslog import log, session
 from urltrap.machine.programs._system import account, is_device
 from urltrap.machine.programs.passwd import ask
 from urltrap.machine.programs.registry import program
@@ -121,7 +122,12 @@ def _start(
     except SysError as error:
         yield from p.err(f"{me}: failed to execute {path or argv[0]}: {error.words}\n")
         return 127 if error.words.startswith("No such") else 126
+    service = f"{me}-l" if cwd is not None and me == "su" else me
+    place = p.tty(0).name if p.is_tty(0) else "none"
+    log(p, me, f"(to {fields[0]}) {p.user} on {place}")
+    session(p, service, fields[0], uid, opened=True)
     ended = yield from p.wait(pid)
+    session(p, service, fields[0], uid, opened=False)
     return ended[1] if ended is not None else 0
 
 

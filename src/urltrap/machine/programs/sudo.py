@@ -9,6 +9,7 @@ from urltrap.machine.errors import SysError
 from urltrap.machine.programs._database import rows
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._sudoers import Grant, sudoers
+from urltrap.machine.programs._syslog import log, session
 from urltrap.machine.programs._system import account, names
 from urltrap.machine.programs.passwd import ask
 from urltrap.machine.programs.registry import program
@@ -154,7 +155,12 @@ def _run(
             )
         yield from p.err(f"sudo: {what}\n" if what.startswith("unable") else f"sudo: {name}: {what}\n")
         return 1
+    place = f"TTY={p.tty(0).name} ; " if p.is_tty(0) else ""
+    line, target = env.get("SUDO_COMMAND", words[0]), env.get("USER", "root")
+    log(p, "sudo", f"{p.user:>8} : {place}PWD={p.cwd} ; USER={target} ; COMMAND={line}")
+    session(p, "sudo", target, uid, opened=True)
     ended = yield from p.wait(pid)
+    session(p, "sudo", target, uid, opened=False)
     return ended[1] if ended is not None else 0
 
 

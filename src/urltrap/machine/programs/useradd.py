@@ -18,6 +18,7 @@ from urltrap.machine.programs._database import (
     save,
 )
 from urltrap.machine.programs._getopt import OptionError, getopt
+from urltrap.machine.programs._syslog import log
 from urltrap.machine.programs._when import parse
 from urltrap.machine.programs.registry import program
 
@@ -132,6 +133,12 @@ def useradd(p: Process) -> Run:
         ],
     )
     join_groups(p, name, groups, append=True)
+    if "g" not in given:
+        log(p, "useradd", f"new group: name={name}, GID={gid}")
+    place = f"/dev/{p.tty(0).name}" if p.is_tty(0) else "none"
+    log(
+        p, "useradd", f"new user: name={name}, UID={uid}, GID={gid}, home={home}, shell={shell}, from={place}"
+    )
     if "m" in given:
         if exists(p, home):
             yield from p.err(f"useradd: warning: the home directory {home} already exists.\n"
@@ -190,6 +197,9 @@ def usermod(p: Process) -> Run:
             return 6
     if "G" in given:
         join_groups(p, name, groups, append="a" in given)
+        for wanted in groups:
+            log(p, "usermod", f"add '{name}' to group '{wanted}'")
+            log(p, "usermod", f"add '{name}' to shadow group '{wanted}'")
 
     def edit(fields: list[str]) -> None:
         fields[4], fields[5], fields[6] = (
@@ -248,6 +258,9 @@ def userdel(p: Process) -> Run:
     for path in ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"):
         remove(p, path, name)
     join_groups(p, name, [], append=False)
+    log(p, "userdel", f"delete user '{name}'")
+    log(p, "userdel", f"removed group '{name}' owned by '{name}'")
+    log(p, "userdel", f"removed shadow group '{name}' owned by '{name}'")
     if "r" in given:
         yield from p.err(f"userdel: {name} mail spool (/var/mail/{name}) not found\n")
         remove_tree(p, fields[5])
