@@ -269,3 +269,17 @@ def test_of_several_that_open_a_new_file_at_once_none_gives_up() -> None:
     assert cursor.asked == 3
     with pytest.raises(sqlite3.OperationalError):
         engine_module._use_wal(_Switching(sqlite3.SQLITE_READONLY))  # type: ignore[arg-type]
+
+
+def test_a_server_that_is_lost_while_the_schema_is_changed_is_told_as_such(store: Store) -> None:
+    if store.dialect == "sqlite":
+        return  # there is no connection to lose
+    ending = "SELECT pg_terminate_backend({})" if store.dialect == "postgresql" else "KILL {}"
+    asking = "SELECT pg_backend_pid()" if store.dialect == "postgresql" else "SELECT CONNECTION_ID()"
+    with pytest.raises(StoreUnavailable), store.begin() as connection, schema_turn(connection):
+        number = connection.exec_driver_sql(asking).scalar_one()
+        with store.begin() as other:
+            other.exec_driver_sql(ending.format(number))
+        connection.exec_driver_sql("SELECT 1")
+    with store.begin() as connection, schema_turn(connection, 5):
+        pass  # the turn was given back

@@ -40,6 +40,9 @@ def schema_turn(connection: Connection, seconds: int = _SECONDS) -> Iterator[Non
         try:
             yield
         finally:
-            connection.exec_driver_sql(f"SELECT RELEASE_LOCK({_NAME})")
+            if (
+                not connection.invalidated
+            ):  # else the server has given it back, and the loss itself is to be told
+                connection.exec_driver_sql(f"SELECT RELEASE_LOCK({_NAME})")
     else:
         yield
