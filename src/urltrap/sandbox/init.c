@@ -3,6 +3,7 @@
    first process   PATH RESIDENT...     starts the residents, removes its own file (PATH), says one byte to descriptor 0
                                         and waits until that socket's other end is closed; then the box ends.
    resident        environment comm=N   shows in the process table under its arguments and the name N, and does nothing.
+                                        One whose name begins with + is the real program where the image has it.
    launcher        /proc/self/fd/3 pipes|terminal FOLDER FILE ARGUMENT...
                                         becomes a program as sshd makes it one, with sshd's words where it cannot. The
                                         pipes come as descriptors 4 to 6: until here 0 to 2 are the runtime's.
@@ -46,15 +47,23 @@ static void start(const char *path, char *words) {
     }
     fields[count] = NULL;
     if (count < 4) return;
-    snprintf(name, sizeof name, "comm=%s", fields[2]);
+    int real = fields[2][0] == '+';
+    snprintf(name, sizeof name, "comm=%s", fields[2] + real);
     char *environment[] = {name, NULL};
+    char *of_systemd[] = {"LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", NULL};
     uid_t user = (uid_t)atoi(fields[0]);
     gid_t group = (gid_t)atoi(fields[1]);
     if (vfork() == 0) {
         let_go(0);
         setsid();
-        if (setresgid(group, group, group) == 0 && setresuid(user, user, user) == 0)
+        if (setresgid(group, group, group) == 0 && setresuid(user, user, user) == 0) {
+            if (real) {
+                for (int file = 0; file < 3; file++) open("/dev/null", O_RDWR);
+                execve(fields[3], fields + 3, of_systemd);
+                let_go(0);
+            }
             execve(path, fields + 3, environment);
+        }
         _exit(1);
     }
 }

@@ -51,10 +51,16 @@ def compile_init(folder: Path, compilers: Iterable[tuple[str, ...]] = COMPILERS)
     raise SandboxError(f"there is no C compiler for the boxes' first process: {_REMEDY}")
 
 
+REAL = frozenset({"cron"})
+"""Services that run and are not just shown: what attackers leave to them is to happen."""
+
+
 def residents(persona: Persona) -> list[str]:
     """The services of a persona as the first process takes them; the same that the emulated `ps` shows."""
     return [
-        _SEPARATOR.join((str(each.uid), str(each.uid), each.comm[:15], *each.argv))
+        _SEPARATOR.join(
+            (str(each.uid), str(each.uid), ("+" if each.comm in REAL else "") + each.comm[:15], *each.argv)
+        )
         for each in persona.residents
         if each.argv and each.pid != 1
     ]

@@ -60,8 +60,10 @@ REFUSED = tuple(_REFUSED.split())
 
 SOCKET_FAMILIES = (1, 2, 10)
 """AF_UNIX, AF_INET, AF_INET6."""
-NETLINK_PROTOCOLS = (0, 4, 15)
-"""Of AF_NETLINK: ROUTE (`ip`), SOCK_DIAG (`ss`), KOBJECT_UEVENT (`udevadm`); not the netfilter ones."""
+NETLINK_PROTOCOLS = (0, 4, 9, 15)
+"""Of AF_NETLINK: ROUTE (`ip`), SOCK_DIAG (`ss`), AUDIT, KOBJECT_UEVENT (`udevadm`); not the netfilter ones. To a box
+the kernel refuses whatever it asks of AUDIT, which PAM takes for none; ENOSYS from socket(2) is an error to it, and
+nobody could use passwd, su or cron."""
 
 
 def seccomp() -> dict[str, Any]:
