@@ -46,14 +46,14 @@ _NEWEST = 12
 _DAYS = 60
 _TEMPLATES = Path(__file__).parent / "templates"
 _NAME = re.compile(
-    r"(?P<folder>urls|hosts|payloads|families|browse)/(?P<name>[a-z0-9][a-z0-9.-]{0,120})\.html"
+    r"(?P<folder>urls|hosts|payloads|families|campaigns|browse)/(?P<name>[a-z0-9][a-z0-9.-]{0,120})\.html"
 )
 _API = re.compile(r"api/urls/(?P<name>[0-9a-f]{64}|page-[1-9][0-9]{0,4})\.json")
 
 FIXED = (
-    "index.html", "urls.html", "browse.html", "hosts.html", "payloads.html", "families.html", "statistics.html",
-    "feeds.html", "methodology.html", "dispute.html", "404.html", "robots.txt", "api/urls.json", "api/statistics.json",
-    "api/schema.json",
+    "index.html", "urls.html", "browse.html", "hosts.html", "payloads.html", "families.html", "campaigns.html",
+    "statistics.html", "feeds.html", "methodology.html", "dispute.html", "404.html", "robots.txt", "api/urls.json",
+    "api/statistics.json", "api/schema.json",
 )  # fmt: skip
 INDEXED = frozenset(
     {"feeds.html", "methodology.html", "dispute.html", "robots.txt", ".well-known/security.txt"}
@@ -97,6 +97,7 @@ class Pages:
             yield f"api/urls/{id_}.json"
         yield from (f"hosts/{name}.html" for name in snapshot.by_host)
         yield from (f"families/{name}.html" for name in snapshot.by_family)
+        yield from (f"campaigns/{id_}.html" for id_ in snapshot.campaigns)
         yield from (f"browse/{name}.html" for name in snapshot.by_browse)
         yield from (f"payloads/{sha256}.html" for sha256 in snapshot.payloads)
 
@@ -170,6 +171,12 @@ class Pages:
                 return None
             its = [snapshot.by_id[id_] for id_ in payload.urls]
             return self._html("payload.html", path, snapshot, payload=payload, rows=its), HTML
+        if folder == "campaigns":
+            campaign = snapshot.campaigns.get(name)
+            if campaign is None:
+                return None
+            facets = _facets(campaign.urls)
+            return self._html("campaign.html", path, snapshot, campaign=campaign, facets=facets), HTML
         if folder == "browse":
             found = snapshot.by_browse.get(name)
             if found is None:
@@ -247,6 +254,7 @@ Disallow: /urls
 Disallow: /hosts
 Disallow: /payloads
 Disallow: /families
+Disallow: /campaigns
 Disallow: /browse
 Disallow: /api/
 Disallow: /feed.
@@ -274,6 +282,7 @@ def statistics(snapshot: Snapshot) -> dict[str, Any]:
         "hosts": len(snapshot.by_host),
         "payloads": len(snapshot.payloads),
         "families": len(snapshot.by_family),
+        "campaigns": len(snapshot.campaigns),
         "seen_first": len(snapshot.seen_first),
         "per_day": {f"{day:%Y-%m-%d}": n for day, n in sorted(snapshot.per_day.items())},
         "classes": {
@@ -341,6 +350,7 @@ def _environment(assets: Assets) -> Environment:
     made.filters.update(
         visible=text.visible, plain=text.plain, defang=defang, number=words.number, counted=words.counted,
         size=words.size, day=lambda moment: moment.strftime("%Y-%m-%d"), slug=slug, country=worldmap.country_name,
+        campaign_of=lambda id_, snapshot: snapshot.campaign_of.get(id_, ""),
         begun=lambda word: word[:1].upper() + word[1:],
     )  # fmt: skip
     made.globals.update(

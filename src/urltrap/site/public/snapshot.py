@@ -26,6 +26,7 @@ from urltrap.model.public_views import (
     PublicWord,
 )
 from urltrap.model.settings import Settings
+from urltrap.site.public.campaigns import PublicCampaign, campaigns_of
 from urltrap.store import Store, StoreError
 from urltrap.store.queries import public as queries
 
@@ -83,6 +84,16 @@ class Snapshot:
     def by_family(self) -> dict[str, list[PublicUrl]]:
         """URLs by the slug of their family."""
         return _grouped((slug(url.family), url) for url in self.urls if url.family)
+
+    @cached_property
+    def campaigns(self) -> dict[str, PublicCampaign]:
+        """Campaigns by their ids."""
+        return campaigns_of(self.urls)
+
+    @cached_property
+    def campaign_of(self) -> dict[str, str]:
+        """The campaign's id by the id of a URL in it."""
+        return {url.id: campaign.id for campaign in self.campaigns.values() for url in campaign.urls}
 
     @cached_property
     def by_value(self) -> dict[AxisName, dict[str, list[PublicUrl]]]:
