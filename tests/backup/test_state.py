@@ -205,6 +205,10 @@ def test_status_tells_the_age_of_backups(simple: Installation) -> None:
     import os
 
     simple.vault.back_up("manual")
+    said = run("status", "--data", simple.folder.root)
+    assert (
+        said.exit_code == 1 and "is not running" in said.output and "restored and compared: " in said.output
+    )
     simple.folder.status.write_text(json.dumps({"pid": os.getpid(), "processes": {}}))
     said = " ".join(run("status", "--data", simple.folder.root).output.split())  # however it was folded
     assert "newest backup: " in said and "restored and compared: " in said and "overdue" not in said

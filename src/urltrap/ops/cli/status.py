@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from urltrap.model.backup import BackupState
+from urltrap.model.settings import Settings
 from urltrap.ops.cli.common import (
     DEFAULT_DATA,
     CommandError,
@@ -29,10 +31,12 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
     """
     folder, settings = open_folder(data)
     body = running(folder)
-    if body is None:
-        raise CommandError(f"urltrap is not running on {data}; start it with: {program()} up --data {data}")
     now = datetime.now(UTC)
     state = backup_state(folder.root)
+    if body is None:
+        if not as_json:
+            _tell_backups(state, settings, now)
+        raise CommandError(f"urltrap is not running on {data}; start it with: {program()} up --data {data}")
     since = datetime.fromtimestamp(folder.status.stat().st_mtime, UTC)
     overdue = state.overdue(settings.backup, now, since)
     body["backup"] = {**state.model_dump(mode="json"), "overdue": overdue}
@@ -59,14 +63,7 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
         ("process", "state", "pid", "since (UTC)", "restarts", "listens*"),
         rows,
     )
-    lines = [_aged(words, moment, now) for words, moment in (
-        ("newest backup", state.last_at), ("verified by hash", state.verified_at),
-        ("restored and compared", state.verified_whole_at), ("newest events copied", state.copied_at),
-    )]  # fmt: skip
-    console.print(
-        "backups: " + ("; ".join(lines) if settings.backup.enabled else "off (backup.enabled)"),
-        highlight=False,
-    )
+    _tell_backups(state, settings, now)
     line = line_state(folder.root)
     if line.visit is not None:
         ages = [_aged("got in", line.visit.well_at, now)]
@@ -76,6 +73,17 @@ def status(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
         overdue = overdue + line.troubles(now, since, stores=not settings.journal.ship)
     for words in overdue:
         console.print(f"overdue: {words}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_backups(state: BackupState, settings: Settings, now: datetime) -> None:
+    lines = [_aged(words, moment, now) for words, moment in (
+        ("newest backup", state.last_at), ("verified by hash", state.verified_at),
+        ("restored and compared", state.verified_whole_at), ("newest events copied", state.copied_at),
+    )]  # fmt: skip
+    console.print(
+        "backups: " + ("; ".join(lines) if settings.backup.enabled else "off (backup.enabled)"),
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def _aged(words: str, moment: datetime | None, now: datetime) -> str:
