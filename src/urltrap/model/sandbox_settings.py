@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from urltrap.model.base import Model
 
+Isolation = Literal["kernel", "gvisor", "vm"]
+
 
 class SandboxSettings(Model):
-    """What one box may use, and how many there are. Its programs share this machine's kernel."""
+    """What one box may use, and how many there are. With the isolation that is built its programs share this machine's
+    kernel."""
 
+    isolation: Isolation = Field(
+        default="kernel",
+        description='what stands between a box and this machine: "kernel" (namespaces, a closed list of system calls);'
+        " the others are not built yet, with them attackers get emulated machines",
+    )
     boxes: int = Field(default=32, ge=1, le=1000, description="boxes at once; others get emulated machines")
     seconds: float = Field(default=3600, gt=0, description="a box is thrown away when it is as old as this")
     idle_seconds: float = Field(

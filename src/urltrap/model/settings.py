@@ -104,7 +104,8 @@ class MachineSettings(Model):
 
     kind: Literal["emulated", "sandbox"] = Field(
         default="emulated",
-        description='"sandbox": commands run for real, in a throw-away box without a network; needs root and crun',
+        description='"sandbox": commands run for real, in a throw-away box whose network leads to urltrap alone;'
+        " needs root, crun and nft",
     )
     sandbox: SandboxSettings = SandboxSettings()
     keep_overlay_hours: float = Field(

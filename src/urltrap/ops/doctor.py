@@ -257,7 +257,7 @@ def _public(_folder: DataFolder, settings: Settings) -> Iterator[Finding]:
 
 
 def _sandbox(folder: DataFolder, settings: Settings) -> Iterator[Finding]:
-    found = probes()
+    found = probes(settings.machine.sandbox.isolation)
     works = [each.driver for each in found if each.usable]
     if settings.machine.kind != "sandbox":
         words = f"boxes could be made by {works[0]}" if works else f"{found[0].driver} {found[0].why}"

@@ -14,6 +14,7 @@ import structlog
 
 from urltrap.machine.image import RECORDS
 from urltrap.machine.persona import Persona
+from urltrap.model.sandbox_settings import Isolation
 from urltrap.model.settings import MachineSettings
 from urltrap.sandbox.boxes import Boxes
 from urltrap.sandbox.bundle import BoxLimits
@@ -40,9 +41,20 @@ def cgroup_name(data: Path) -> str:
     return f"urltrap-{hashlib.blake2b(str(data.resolve()).encode(), digest_size=4).hexdigest()}"
 
 
-def probes() -> list[Probe]:
-    """Every driver, in the order in which they are tried, with what it lacks here."""
-    return [probe(runtime) for runtime in RUNTIMES]
+def probes(isolation: Isolation = "kernel") -> list[Probe]:
+    """Every driver that isolates like this, in the order in which they are tried, with what it lacks here.
+
+    One that isolates less is never taken in its place.
+    """
+    if isolation == "kernel":
+        return [probe(runtime) for runtime in RUNTIMES]
+    return [
+        Probe(
+            isolation,
+            f'boxes isolated by "{isolation}" are not built yet',
+            'set machine.sandbox.isolation = "kernel", or machine.kind = "emulated"',
+        )
+    ]
 
 
 async def run_boxes(
@@ -95,7 +107,7 @@ def _driver(
     host_keys: Mapping[str, bytes],
     authority: Authority | None,
 ) -> OciDriver:
-    found = probes()
+    found = probes(settings.sandbox.isolation)
     usable = next((each for each in found if each.usable), None)
     if usable is None:
         raise SandboxError("; ".join(f"{each.driver} {each.why}: {each.remedy}" for each in found))
