@@ -73,15 +73,20 @@ async def serve(folder: Path, index: int, port: int) -> None:
 
 def kex_messages() -> bytes:
     """Identification, KEXINIT and ECDH_INIT of a client that does no cryptography: any point will do."""
-    twice = (b"aes128-ctr", b"hmac-sha2-256", b"none", b"")
-    names = [b"curve25519-sha256", b"ssh-ed25519", *(name for name in twice for _ in range(2))]
-    lists = b"".join(len(name).to_bytes(4, "big") + name for name in names)
     point = bytes([9]) + bytes(31)
-    bodies = (b"\x14" + bytes(16) + lists + bytes(5), b"\x1e" + (32).to_bytes(4, "big") + point)
-    return b"SSH-2.0-Go\r\n" + b"".join(_packet(body) for body in bodies)
+    return opening(b"curve25519-sha256") + in_packet(b"\x1e" + (32).to_bytes(4, "big") + point)
 
 
-def _packet(body: bytes) -> bytes:
+def opening(exchange: bytes) -> bytes:
+    """Identification and KEXINIT of a client that knows one key exchange."""
+    twice = (b"aes128-ctr", b"hmac-sha2-256", b"none", b"")
+    names = [exchange, b"ssh-ed25519", *(name for name in twice for _ in range(2))]
+    lists = b"".join(len(name).to_bytes(4, "big") + name for name in names)
+    return b"SSH-2.0-Go\r\n" + in_packet(b"\x14" + bytes(16) + lists + bytes(5))
+
+
+def in_packet(body: bytes) -> bytes:
+    """A message as it goes over the wire before keys."""
     padding = 8 - (5 + len(body)) % 8
     padding += 8 if padding < 4 else 0
     return (len(body) + padding + 1).to_bytes(4, "big") + bytes([padding]) + body + bytes(padding)
@@ -176,7 +181,7 @@ class Flood:
     async def garbage(self) -> None:
         """Garbage, and packets of nothing, as fast as it should be; a new connection where one is closed."""
         loop = asyncio.get_running_loop()
-        noise, nothing, sent, number = os.urandom(65_536), _packet(b"\x02" + bytes(30_000)), 0, 0
+        noise, nothing, sent, number = os.urandom(65_536), in_packet(b"\x02" + bytes(30_000)), 0, 0
         started = time.monotonic()
         while time.monotonic() < self.end:
             with contextlib.suppress(OSError), await self.connect() as sock:

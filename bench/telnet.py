@@ -55,9 +55,9 @@ async def serve(folder: Path) -> None:
     await run_trap(settings, folder, worker="trap-0", workers=1, ready=ready, stop=stop, drop=lambda: None)
 
 
-async def session(port: int, command: bytes) -> bytes:
-    """One log-in with one command; what it printed."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def session(port: int, command: bytes, source: str = "127.0.0.1") -> bytes:
+    """One log-in with one command from an address; what it printed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     await reader.readuntil(b"login: ")
     writer.write(b"root\r\n")
     await reader.readuntil(b"Password: ")
