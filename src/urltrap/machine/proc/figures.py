@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from urltrap.machine.persona import Persona
 
 PAGE_KB = 4
+_HUGE_KB = 2048
 HERTZ = 100
 
 
@@ -69,7 +70,8 @@ def memory(view: ProcessView) -> Mapping[str, int]:
     growth = int(base.total_kb * 0.012 * smooth(persona, "memory", now, 900)) // 4 * 4
     cached = base.cached_kb + int(base.cached_kb * 0.02 * smooth(persona, "cached", now, 3600)) // 4 * 4
     live = sum(row.rss_kb for row in view.processes() if row.pid >= persona.first_pid) // 3 // 4 * 4
-    free = max(base.free_kb - growth - live - (cached - base.cached_kb), base.total_kb // 40 // 4 * 4)
+    kept = huge_pages(view) * _HUGE_KB
+    free = max(base.free_kb - growth - live - kept - (cached - base.cached_kb), base.total_kb // 40 // 4 * 4)
     anonymous = (
         max(base.total_kb - free - base.buffers_kb - cached - base.slab_kb - 40_000, 8_000) * 6 // 10 // 4 * 4
     )
@@ -108,6 +110,13 @@ def memory(view: ProcessView) -> Mapping[str, int]:
         values["VmallocTotal"] = 1_040_376
         values["Mapped"] = 5_000 + anonymous // 5 // 4 * 4
     return values
+
+
+def huge_pages(view: ProcessView) -> int:
+    """How many pages of 2 MiB were asked for and could be had (vm.nr_hugepages): never more than is free."""
+    text = view.settings.get("vm/nr_hugepages", "0").strip()
+    wanted = int(text[:9]) if text.isdecimal() else 0
+    return min(wanted, view.persona.memory.free_kb * 8 // 10 // _HUGE_KB)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from urltrap.machine.proc import cpu, figures, lesser
 from urltrap.machine.proc.flash import mtd
 from urltrap.machine.proc.interrupts import interrupts
 
+_HUGE_KB = 2048
 Maker = Callable[[ProcessView], bytes]
 
 
@@ -18,11 +19,12 @@ def _meminfo(view: ProcessView) -> bytes:
     rows = [f"{name + ':':<15} {value:>8} kB\n" for name, value in figures.memory(view).items()]
     if not view.persona.is_server:
         return "".join(rows).encode()
-    rows += [f"{name + ':':<15} {0:>8}\n" for name in ("HugePages_Total", "HugePages_Free", "HugePages_Rsvd",
-                                                       "HugePages_Surp")]  # fmt: skip
+    huge = figures.huge_pages(view)
+    counts = {"HugePages_Total": huge, "HugePages_Free": huge, "HugePages_Rsvd": 0, "HugePages_Surp": 0}
+    rows += [f"{name + ':':<15} {count:>8}\n" for name, count in counts.items()]
     total = view.persona.memory.total_kb
     small = (120_000 + total // 40) // 1024 * 1024 + 1000
-    rows += [f"{'Hugepagesize:':<15} {2048:>8} kB\n", f"{'Hugetlb:':<15} {0:>8} kB\n",
+    rows += [f"{'Hugepagesize:':<15} {2048:>8} kB\n", f"{'Hugetlb:':<15} {huge * _HUGE_KB:>8} kB\n",
     f"{'DirectMap4k:':<15} {small:>8} kB\n",
              f"{'DirectMap2M:':<15} {(total - small) // 2048 * 2048 + 2048:>8} kB\n"]  # fmt: skip
     return "".join(rows).encode()

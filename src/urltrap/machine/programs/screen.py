@@ -52,7 +52,10 @@ def screen(p: Process) -> Run:
     words = ["-l" if word in ("-ls", "-list") else word for word in p.argv[1:]]
     words = ["-w" if word == "-wipe" else word for word in words]
     if "--version" in words or "-v" in words:
-        yield from p.out("Screen version 4.09.00 (GNU) 30-Jan-22\n")
+        newer = p.persona.kind == "debian-13"
+        yield from p.out(
+            f"Screen version {'4.09.01 (GNU) 20-Aug-23' if newer else '4.09.00 (GNU) 30-Jan-22'}\n"
+        )
         return 0
     try:
         options, rest = getopt(words, "+46aAc:dDe:fh:ilLmOp:qQrRsS:t:T:UvwxX", {"help": ""})
