@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,7 +114,11 @@ def running(data: Path, environment: dict[str, str], site: int) -> Iterator[None
     try:
         deadline = time.monotonic() + 60
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", site), 1):
+            # Not when it listens: what comes while the store is read for the first time waits until that is done.
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{site}/", timeout=60),
+            ):
                 break
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit((data / "log").read_text()[-2000:])
