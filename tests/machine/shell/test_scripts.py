@@ -139,3 +139,10 @@ def test_a_shell_that_has_ended_is_freed_without_a_search_for_garbage(dialect: s
 
 def _shells() -> int:
     return sum(type(each) is Shell for each in gc.get_objects())
+
+
+def test_computed_variables_take_assignments_as_bashs_do_and_become_ordinary_when_they_are_unset() -> None:
+    seeds = "RANDOM=5; a=$RANDOM$RANDOM; RANDOM=5; [ $a = $RANDOM$RANDOM ] && echo same\n"
+    others = "SECONDS=100; echo $SECONDS; BASHPID=1; [ $BASHPID = $$ ] && echo mine; echo $LINENO\n"
+    unset = "unset RANDOM; echo [$RANDOM]; RANDOM=7; echo $RANDOM; SECONDS=1; echo $SECONDS\n"
+    assert _stdin("bash", seeds + others + unset)[:2] == (0, "same\n100\nmine\n2\n[]\n7\n1\n")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from urltrap.machine.errors import BudgetError
+from urltrap.machine.shell.dynamic import Dynamic
 from urltrap.machine.shell.environ import in_order
 
 MAX_BYTES = 8_000_000
@@ -56,8 +57,7 @@ class Variables:
 
     def __init__(self) -> None:
         self.scopes: list[dict[str, Var]] = [{}]
-        self.dynamic: dict[str, Callable[[], str]] = {}
-        self.on_set: dict[str, Callable[[str], None]] = {}
+        self.dynamic = Dynamic()
         self._size = 0
         self._environment: dict[str, str] | None = None
         self._token = object()
@@ -77,8 +77,7 @@ class Variables:
 
     def release(self) -> None:
         """The shell has ended: let go of it, so that it is freed at once and not when the garbage is collected."""
-        self.dynamic.clear()
-        self.on_set.clear()
+        self.dynamic.release()
         self.hold = None
 
     # -- looking up
@@ -111,7 +110,7 @@ class Variables:
     def get(self, name: str) -> str | None:
         """The value of ``$name``, None where unset."""
         if name in self.dynamic:
-            return self.dynamic[name]()
+            return self.dynamic.read(name)
         if len(self.scopes) == 1:
             var = self.scopes[0].get(name)
             if var is not None and var.nameref:
@@ -178,11 +177,8 @@ class Variables:
 
     def set(self, name: str, value: str, *, export: bool = False) -> None:
         """``name=value`` without attributes that need evaluation (the shell's `assign` handles those)."""
-        if name in self.dynamic:
-            setter = self.on_set.get(name)
-            if setter is not None:
-                setter(value)
-                return
+        if name in self.dynamic and self.dynamic.write(name, value):
+            return
         var = self.slot(self.target(name))
         if var.readonly:
             raise ReadOnlyError(name)
@@ -200,9 +196,7 @@ class Variables:
             var.exported = True
         if var.exported:
             self._environment = None
-        hook = self.on_set.get(name)
-        if hook is not None:
-            hook(value)
+        self.dynamic.write(name, value)
 
     def set_element(self, name: str, key: int | str, value: str, *, append: bool = False) -> None:
         """``name[key]=value``; `key` an int for indexed arrays, a str for associative ones."""
@@ -245,7 +239,7 @@ class Variables:
                     del scope[name]
                 self._environment = None
                 break
-        self.dynamic.pop(name, None)
+        self.dynamic.forget(name)
         return True
 
     def push(self) -> None:

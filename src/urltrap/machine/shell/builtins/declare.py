@@ -143,9 +143,7 @@ def _one(sh: Shell, command: str, word: str, on: set[str], off: set[str], local:
         else:
             sh.vars.account(len(var.value or ""), len(value))
             var.value = value
-        hook = sh.vars.on_set.get(name)
-        if hook is not None:
-            hook(value)
+        sh.vars.dynamic.write(name, value)
     if "r" in on:
         sh.vars.slot(name, local=local).readonly = True
     sh.vars.changed()

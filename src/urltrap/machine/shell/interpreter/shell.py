@@ -309,9 +309,8 @@ class Shell:
 
     def bind_dynamic(self) -> None:
         """Bind $RANDOM, $SECONDS and their kind to this shell."""
-        from urltrap.machine.shell.dynamic import bind
-
-        bind(self)
+        self.vars.hold = self.p.hold
+        self.vars.dynamic.bind(self)
 
     def run_traps(self) -> Gen[None]:
         """Run the traps of signals that arrived."""
