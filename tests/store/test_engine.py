@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.schema import CreateIndex, CreateTable
 from tests.store.conftest import visit
 
@@ -283,3 +283,27 @@ def test_a_server_that_is_lost_while_the_schema_is_changed_is_told_as_such(store
         connection.exec_driver_sql("SELECT 1")
     with store.begin() as connection, schema_turn(connection, 5):
         pass  # the turn was given back
+
+
+def test_a_schema_that_was_cut_off_half_way_is_made_anew_unless_something_is_in_it(database_url: str) -> None:
+    store = open_store(database_url)
+    try:
+        if store.dialect not in ("mysql", "mariadb"):
+            return  # there a schema is made whole or not at all
+        with store.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM alembic_version")
+            connection.exec_driver_sql("DROP TABLE verdicts")
+        again = open_store(database_url)
+        assert engine_module.schema_of(again) == engine_module.newest_schema()
+        again.close()
+        ingest(store, "trap-0", visit(1, b"uname"), (1, 1))
+        with store.begin() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0015'")
+        with pytest.raises(StoreCorrupt, match="Nothing was removed.*rebuild --database"):
+            open_store(database_url)
+        with store.connect() as connection:
+            assert connection.execute(
+                select(func.count()).select_from(metadata.tables["events"])
+            ).scalar_one()
+    finally:
+        store.close()

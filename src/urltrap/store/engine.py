@@ -325,5 +325,5 @@ def _upgrade(store: Store, migrate: bool) -> None:
             # Alembic takes a fifth of a second to load, and is needed after an update alone.
             from urltrap.store import migrating
 
-            migrating.upgrade(connection)
+            migrating.upgrade(connection, store.label)
         compare_bytes(connection)
