@@ -102,9 +102,9 @@ def test_a_disk_that_fills_up_under_load_loses_nothing_and_all_goes_on_when_ther
     try:
         storm.start("intake")
         storm.start("trap-0")
-        storm.finish("trap-0")  # it ends because there is no room
+        # It had no last event, so it ends because there is no room; what the intake deletes may make some at once.
+        storm.finish("trap-0")
         written = len(storm.acknowledged)
-        assert os.statvfs(small_disk).f_bavail * 4096 < 100_000
         make_room(small_disk)
         storm.start("trap-0", events=80)
         storm.finish("trap-0")
