@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,12 @@ from urltrap.store.schema import events
 
 LENGTH = 8
 """Events of a session."""
+PACE = 0.0005
+"""Seconds from one event to the next while processes are killed.
+
+A group of the journal is open at every moment, so that a kill always hits one; a writer that wrote flat out would fill
+the time in which the others start with thousands of events more, all to be taken and compared.
+"""
 SETTINGS = JournalSettings(sync_milliseconds=2, sync_bytes=20_000, segment_bytes=65_536, free_bytes_reserve=0)
 _LIFE = 1_000_000
 _START = datetime(2026, 1, 2, tzinfo=UTC)
@@ -70,8 +77,11 @@ def nth(number: int) -> EventBase:
     return Disconnected(session=session, seq=seq, at=at, reason="client", duration_ms=900)
 
 
-def write(journal: Path, name: str, first: int, last: int | None, told: Connection) -> None:
-    """Append the events from `first` on (to `last`), and tell each number when, and only when, it is acknowledged."""
+def write(journal: Path, name: str, first: int, last: int | None, told: Connection, pace: float) -> None:
+    """Append the events from `first` on (to `last`), and tell each number when, and only when, it is acknowledged.
+
+    After each it rests for `pace` seconds.
+    """
 
     def tell(number: int, error: BaseException | None) -> None:
         # One system call, so that a kill leaves a line whole or not there.
@@ -84,6 +94,8 @@ def write(journal: Path, name: str, first: int, last: int | None, told: Connecti
             writer.add_done_callback(position, lambda error, number=number: tell(number, error))  # type: ignore[misc]
             if number % 64 == 0:
                 writer.wait_durable(position)
+            if pace:
+                time.sleep(pace)
             number += 1
 
 
@@ -127,7 +139,7 @@ class Storm:
         """Where the writers write."""
         return self.folder / "journal"
 
-    def start(self, name: str, events: int | None = None) -> None:
+    def start(self, name: str, events: int | None = None, pace: float = 0) -> None:
         """Start a writer, or the intake. A writer's life begins with a number that no other one came near."""
         if name == "intake":
             process = _server.Process(target=take, args=(self.journal, self.url), daemon=True)
@@ -138,7 +150,7 @@ class Storm:
             last = None if events is None else first + events
             reading, writing = _server.Pipe(duplex=False)
             process = _server.Process(
-                target=write, args=(self.journal, name, first, last, writing), daemon=True
+                target=write, args=(self.journal, name, first, last, writing, pace), daemon=True
             )
             process.start()
             writing.close()
@@ -187,7 +199,7 @@ class Storm:
     def rage(self, times: int, others: dict[str, Callable[[], None]] | None = None) -> None:
         """Kill so many times: a writer, the intake, all of them, or what `others` names (by doing what it says)."""
         for name in (*self.writers, "intake"):
-            self.start(name)
+            self.start(name, pace=PACE)
         everybody = [[name] for name in self._processes] + [list(self._processes)]
         choices = [*everybody, *([name] for name in others or {})]
         for number in range(times):
@@ -202,7 +214,7 @@ class Storm:
                     self.kills[name] = self.kills.get(name, 0) + 1
                 else:
                     self.kill(name)
-                    self.start(name)
+                    self.start(name, pace=PACE)
         for name in list(self._processes):
             self.kill(name)
             self.kills[name] -= 1  # this was the end, no moment of chance
