@@ -272,3 +272,19 @@ async def test_without_a_box_process_the_emulated_machine_takes_over_with_what_w
     (tmp_path / "run").mkdir()
     _, out, *_ = await run(tmp_path, "/bin/cat", typed=b"uname -a\n", instead=Emulated)
     assert out == b"uname -a\n<eof>"
+
+
+def test_a_box_leaves_no_control_group_behind_in_any_hierarchy(data: Path) -> None:
+    async def come_and_go() -> None:
+        for number in range(3):
+            await run(data, "/bin/bash", "-c", "exit 0", address=f"192.0.2.{100 + number}")
+
+    asyncio.run(come_and_go())
+    process = PROCESSES[data]
+    inside = Path(f"/proc/{process.pid}/root/sys/fs/cgroup")
+    assert list(inside.glob(f"*/{cgroup_name(data)}/*/")), "boxes that wait for their attackers"
+    process.terminate()
+    process.wait()
+    PROCESSES[data] = start(data)
+    inside = Path(f"/proc/{PROCESSES[data].pid}/root/sys/fs/cgroup")
+    assert not list(inside.glob(f"*/{cgroup_name(data)}/*/")), "that of the trial box at the start"

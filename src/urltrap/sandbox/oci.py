@@ -244,6 +244,8 @@ class OciBox:
             kernel.unmount(str(self.folder / "root"))
             kernel.unmount(str(self.folder / "w"))
             shutil.rmtree(self.folder, ignore_errors=True)
+            if self._driver.plain_groups is not None:
+                shutil.rmtree(self._driver.plain_groups / self.id, ignore_errors=True)
 
 
 class OciDriver:
@@ -289,10 +291,12 @@ class OciDriver:
         # Only what is opened in this mount table can be mounted in it; it stays open, for the tree to stay.
         self._image = open_image(image)
         # crun of Debian 12 refuses a hybrid of both versions of control groups; version 1 alone it takes.
+        self.plain_groups: Path | None = None
         if (_CGROUPS / "unified").is_dir() and not (_CGROUPS / "cgroup.controllers").exists():
             kernel.unmount(str(_CGROUPS / "unified"))
-            # It makes plain folders there all the same: they go with this process.
+            # It makes plain folders with plain files there all the same: each goes with its box, the rest with us.
             kernel.mount_tmpfs(str(_CGROUPS / "unified"), "size=1m")
+            self.plain_groups = _CGROUPS / "unified" / cgroup
         kernel.mount_tmpfs(str(folder), "mode=711,size=16m")
         os.chdir(folder)
         for name, source in (("i", f"/proc/self/fd/{self._image}"), ("p", str(layer))):
