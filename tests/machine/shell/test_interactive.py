@@ -207,3 +207,12 @@ def test_words_of_the_history_cannot_keep_the_shell_busy() -> None:
     typist.type(b": " + b"x " * 30_000 + b"\r")
     typist.type(b"!!:7" * 30_000 + b"\r")
     assert [fact["what"] for fact in typist.box.facts(BudgetSpent)] == ["line length"]
+
+
+def test_ash_numbers_its_history_from_nothing() -> None:
+    # recorded from BusyBox 1.35's ash: "   0 echo a", "   1 history"
+    typist = Typist("ash")
+    rows = typist.type(b"history\r").replace(b"\r", b"").splitlines()
+    numbered = [row for row in rows if row[:4].strip().isdigit()]
+    assert numbered[0].startswith(b"   0 ")
+    assert numbered[-1] == b"%4d history" % (len(numbered) - 1)

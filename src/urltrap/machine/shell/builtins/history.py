@@ -42,10 +42,9 @@ def history(sh: Shell, argv: list[str]) -> Gen[int]:
             return 1
         count = int(words[0][:9])
     begin = max(0, len(sh.history) - count)
-    width = 5 if sh.dialect.bash else 4
+    first, width, gap = (1, 5, "  ") if sh.dialect.bash else (0, 4, " ")  # ash counts from 0
     rows = (
-        f"{number + 1:{width}d}{'  ' if sh.dialect.bash else ' '}{sh.history[number]}\n"
-        for number in range(begin, len(sh.history))
+        f"{number + first:{width}d}{gap}{sh.history[number]}\n" for number in range(begin, len(sh.history))
     )
     yield from sh.p.out("".join(rows))
     return 0
