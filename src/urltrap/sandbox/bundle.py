@@ -79,7 +79,8 @@ def process(command: Command) -> dict[str, Any]:
 def config(root: str, hostname: str, init: Command, limits: BoxLimits, cgroup: str) -> dict[str, Any]:
     """The whole file. `root`: absolute path of the mounted tree; `cgroup`: path within the cgroup hierarchy.
 
-    All namespaces are the box's own; the network namespace has no link but loopback.
+    All namespaces are the box's own; the network namespace has no link but loopback until
+    `uplink.namespace.attach` gives it one.
     """
     period = 100_000
     identity = [{"containerID": 0, "hostID": FIRST_UID, "size": UIDS}]
