@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from structlog.testing import capture_logs
 from tests.backup.conftest import Installation, file_contents
 
 from urltrap.model.settings import BackupSettings
@@ -282,7 +283,10 @@ def test_pieces_of_the_journal_are_dropped_once_a_backup_has_them_and_a_gap_ends
     journal = tmp_path / "journal"
     shutil.copytree(restored(simple, first, newest=False) / "journal", journal)
     hidden = simple.vault.local.path(found[2].name).rename(tmp_path / "hidden")
-    assert apply(simple.vault.local, first, journal, []) == found[1].end - found[0].start
+    with capture_logs() as said:
+        assert apply(simple.vault.local, first, journal, []) == found[1].end - found[0].start
+    (gap,) = said
+    assert (gap["event"], gap["missing_bytes"]) == ("backup.gap", found[2].end - found[2].start)
     hidden.rename(simple.vault.local.path(found[2].name))
     assert apply(simple.vault.local, first, journal, []) == found[3].end - found[2].start
     original = sorted((simple.folder.journal / "trap-0").glob("*.seg"))[-1]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 import zstandard
 
 from urltrap.journal.folder import list_segments, list_writers, segment_path, writer_folder
@@ -25,6 +26,7 @@ from urltrap.ops.backup.target import Target
 
 _FOLDER = "journal"
 _LARGEST = 16_000_000
+log = structlog.get_logger("urltrap.backup")
 _NAME = re.compile(r"journal/([a-z][a-z0-9_-]{0,63})/(\d{8,})-(\d+)-(\d+)(\.age)?")
 
 
@@ -157,8 +159,8 @@ def drop_covered(target: Target, manifest: Manifest) -> int:
 def apply(target: Target, manifest: Manifest, journal: Path, identities: Sequence[Any]) -> int:
     """Add what the pieces have beyond a backup to the restored journal; bytes added. DamagedError, KeyNeededError.
 
-    Where a piece is missing, everything before it is added and the rest of that segment is left out: a reader meets a
-    clean end there.
+    Where a piece is missing, everything before it is added and the rest of that segment is left out, which the log
+    says: a reader meets a clean end there.
     """
     added = 0
     gaps: set[tuple[str, int]] = set()
@@ -172,6 +174,10 @@ def apply(target: Target, manifest: Manifest, journal: Path, identities: Sequenc
             continue
         if piece.start > have:
             gaps.add((piece.writer, piece.segment))
+            log.warning(
+                "backup.gap", writer=piece.writer, segment=piece.segment, missing_bytes=piece.start - have,
+                consequence="newer events of this segment are left out; another target may have what is missing",
+            )  # fmt: skip
             continue
         content = io.BytesIO()
         with tempfile.TemporaryDirectory(prefix="urltrap-piece-") as name:
