@@ -45,3 +45,10 @@ def test_the_firewall_is_that_of_its_own_cards(kind: str) -> None:
     assert box.run("nft list tables; fw4 zone wan; uci get firewall.@zone[1].name").out.decode().splitlines()[:2] == [
         "table inet fw4", wan,
     ]  # fmt: skip
+
+
+def test_passwd_is_busyboxs() -> None:
+    wrong = Box("busybox-mips").run("passwd -h")
+    assert wrong.status == 1
+    assert wrong.err.startswith(b"passwd: invalid option -- 'h'\nBusyBox v1.")
+    assert b"Usage: passwd [-a ALG] [-dlu] [USER]\n" in wrong.err

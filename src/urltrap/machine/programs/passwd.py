@@ -7,6 +7,7 @@ from typing import Any
 
 from urltrap.machine.api import Process, Run, decode
 from urltrap.machine.errors import SysError
+from urltrap.machine.programs._cmd import bb_usage
 from urltrap.machine.programs._database import change, row, set_hash
 from urltrap.machine.programs._getopt import OptionError, getopt
 from urltrap.machine.programs._password_hash import METHODS, new_hash
@@ -64,16 +65,17 @@ def ask(p: Process, prompt: str) -> Generator[Any, Any, str | None]:
 @program("passwd")
 def passwd(p: Process) -> Run:
     """Change a password in dialogue, or lock, unlock and show accounts."""
+    device = is_device(p)
     try:
-        options, operands = getopt(
+        options, operands = getopt(p.argv[1:], "a:dlu", {}) if device else getopt(
             p.argv[1:], "adehi:kln:qr:R:Suw:x:",
             {"all": "", "delete": "", "expire": "", "help": "", "inactive": ":", "keep-tokens": "", "lock": "",
              "mindays": ":", "quiet": "", "root": ":", "status": "", "unlock": "", "warndays": ":", "maxdays": ":",
              "stdin": ""},
         )  # fmt: skip
     except OptionError as error:
-        yield from p.err(f"{p.argv[0]}: {error}\n{_USAGE}")
-        return 6
+        yield from p.err(f"{p.argv[0]}: {error}\n{bb_usage(p, 'passwd') if device else _USAGE}")
+        return 1 if device else 6
     given = {name.lstrip("-")[0] if name != "--help" else "h" for name, _ in options}
     if any(name == "--stdin" for name, _ in options):
         yield from p.err(f"{p.argv[0]}: unrecognized option '--stdin'\n{_USAGE}")
