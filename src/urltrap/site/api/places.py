@@ -29,7 +29,7 @@ def host(request: Request, name: Name) -> HostDetail:
     return detail
 
 
-@router.get("/hosts/{name}/observations")
+@router.get("/hosts/{name}/observations", responses=MISSING)
 def observations(request: Request, name: Name) -> list[Observation]:
     """What providers and lists say of a host."""
     return intel_queries.said_of_host(site_of(request).store, name.lower()) if name.isprintable() else []

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 
 from urltrap.model.views import Counters, CountryRow, TimelinePoint, TopKind, TopRow
-from urltrap.site.api.routing import Limit, make_router
+from urltrap.site.api.routing import MISSING, Limit, make_router
 from urltrap.site.context import Site, site_of
 from urltrap.site.pages.overview import OverviewQuery
 from urltrap.site.ranges import BEGINNING, Range, range_of
@@ -48,7 +48,7 @@ def countries(request: Request, query: Annotated[OverviewQuery, Query()]) -> lis
     return overview_queries.countries(site.store, _span(site, query).since)
 
 
-@router.get("/top/{what}")
+@router.get("/top/{what}", responses=MISSING)
 def top(
     request: Request,
     what: Annotated[TopKind, Path(description="What is counted.")],

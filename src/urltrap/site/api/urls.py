@@ -26,10 +26,16 @@ class UrlList(UrlsQuery):
     cursor: Cursor = None
 
 
-class UrlAsked(Asked):
-    """A URL as it stands in a list or a command."""
+class FacetsAsked(UrlsQuery):
+    """The filters of the page's list; a cursor is understood and changes nothing."""
 
-    url: Annotated[str, Query(max_length=8000, examples=["http://198.51.100.23/bins/mips"])]
+    cursor: Cursor = None
+
+
+class UrlAsked(Asked):
+    """A URL as it stands in a list or a command; a longer one is found by its id, for no request line takes more."""
+
+    url: Annotated[str, Query(max_length=5400, examples=["http://198.51.100.23/bins/mips"])]
 
 
 @router.get("/urls", responses=CURSOR)
@@ -39,7 +45,7 @@ def urls(request: Request, query: Annotated[UrlList, Query()]) -> UrlPage:
 
 
 @router.get("/facets")
-def facets(request: Request, query: Annotated[UrlsQuery, Query()]) -> Facets:
+def facets(request: Request, query: Annotated[FacetsAsked, Query()]) -> Facets:
     """How the URLs that match are spread over verdicts, axes, families and campaigns."""
     return facet_queries.facets(site_of(request).store, query.wanted())
 
