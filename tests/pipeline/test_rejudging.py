@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from sqlalchemy import delete, insert, select, update
 from tests.analysis.samples import LOOKALIKES, elf
 from tests.pipeline.conftest import START, Bench
 
-from urltrap.judge import rules
-from urltrap.pipeline import evidence
+from urltrap.judge import Evidence, Payload, judge, rules
+from urltrap.pipeline import evidence, judging
 from urltrap.pipeline.judging import judge_urls
 from urltrap.pipeline.rejudging import rejudge
 from urltrap.store.rows import url_key
 from urltrap.store.schema import observations, urls, verdicts
+
+NOW = datetime(2026, 11, 24, 5, tzinfo=UTC)
 
 
 def fill(bench: Bench) -> None:
@@ -115,3 +118,23 @@ def test_what_says_the_same_is_not_written_and_what_changed_is(
     monkeypatch.setattr(rules, "RULES", "next")
     rejudge(bench.workshop)
     assert {(row["rules"], row["at"]) for row in kept(bench)[1]} == {("next", bench.time)}
+
+
+@pytest.mark.parametrize("answered", [None, NOW, NOW + timedelta(microseconds=5)])
+def test_what_is_kept_of_a_verdict_is_what_its_model_would_be_written_as(answered: datetime | None) -> None:
+    found = Evidence(
+        url="http://198.51.100.7:81/bins/x.mips", host="198.51.100.7", port=81, scheme="http", raw_address=True,
+        first_seen=NOW, secret="s", asked=True, run=True, sources=2, protocols=("ssh",), clients=('w"gé',),
+        payloads=(Payload("a" * 64, "elf", "mips", status=200, family="Mirai"),), techniques=("T1105", "T1222"),
+        first_online=answered, last_online=answered, outcomes=("fetched",),
+    )  # fmt: skip
+    verdict = judge(found, NOW, (0, 0))
+    classes = verdict.model_dump(mode="json", include={"axes", "family", "fp_risk", "techniques"})
+    reasons, name, confidence, version, after, kept_classes = judging._said(
+        rules.judgement(found, NOW, (0, 0))
+    )
+    assert kept_classes == json.dumps(classes, separators=(",", ":"))
+    assert reasons == json.dumps([reason.model_dump() for reason in verdict.reasons], separators=(",", ":"))
+    assert (name, confidence, version, after) == (
+        verdict.verdict, verdict.confidence, verdict.rules, verdict.publish_after,
+    )  # fmt: skip

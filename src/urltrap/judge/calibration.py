@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from urltrap.judge.fitted import SHIPPED
-from urltrap.model.verdict import Reason
 
 SIGNS: dict[str, str] = {
     "address": "its host is a bare address",
@@ -65,6 +64,14 @@ class Weighed(NamedTuple):
     logit: float
 
 
+class Given(NamedTuple):
+    """A reason of a verdict as `model.verdict.Reason` is one: judging everything makes a dozen for each URL."""
+
+    code: str
+    text: str
+    weight: int
+
+
 def percent(logit: float) -> int:
     """Log-odds as 0 to 99: nothing here is certain."""
     return min(99, round(100 / (1 + math.exp(-max(-30.0, min(30.0, logit))))))
@@ -72,7 +79,7 @@ def percent(logit: float) -> int:
 
 def confidence(
     weighed: Sequence[Weighed], most: int = 100, why: str = "", prior: float = SHIPPED.prior
-) -> tuple[int, list[Reason]]:
+) -> tuple[int, list[Given]]:
     """The confidence, at most `most`, and reasons whose weights, in points, add up to it exactly.
 
     What we know ourselves and what others say comes before the URL's spelling, what weighs most first. Weights are what
@@ -80,13 +87,17 @@ def confidence(
     """
     logit = prior
     shown = percent(logit)
-    reasons = [Reason(code="prior", text="before anything is known of it", weight=shown)]
-    for item in sorted(weighed, key=lambda item: (item.code.startswith("url."), -abs(item.logit))):
-        logit += item.logit
+    reasons = [Given("prior", "before anything is known of it", shown)]
+    for code, text, moved in sorted(weighed, key=_place):
+        logit += moved
         now = percent(logit)
-        reasons.append(Reason(code=item.code, text=item.text, weight=now - shown))
+        reasons.append(Given(code, text, now - shown))
         shown = now
     if shown > most:
-        reasons.append(Reason(code="limited", text=why, weight=most - shown))
+        reasons.append(Given("limited", why, most - shown))
         shown = most
     return shown, reasons[1:] + reasons[:1]
+
+
+def _place(item: Weighed) -> tuple[bool, float]:
+    return item.code.startswith("url."), -abs(item.logit)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from datetime import datetime
+from typing import NamedTuple, cast, get_args
 
 from urltrap.judge import labels
 from urltrap.judge.engines import is_listing
@@ -11,7 +12,6 @@ from urltrap.judge.lexical import signs
 from urltrap.judge.tools import is_tool
 from urltrap.model.verdict import (
     Action,
-    Axes,
     FalsePositiveRisk,
     Hosting,
     Lifecycle,
@@ -22,6 +22,7 @@ from urltrap.model.verdict import (
 _USUAL_PORTS = (80, 443, 21, 69, 8080, 8443)
 _ACTIONS: frozenset[str] = frozenset(get_args(Action))
 _ROLES: frozenset[str] = frozenset(get_args(Role))
+_LIFECYCLES: frozenset[str] = frozenset(get_args(Lifecycle))
 _TAGS: dict[str, Action] = {
     "mirai": "ddos-botnet", "mozi": "ddos-botnet", "gafgyt": "ddos-botnet", "bashlite": "ddos-botnet",
     "tsunami": "ddos-botnet", "kaiten": "ddos-botnet", "xorddos": "ddos-botnet", "hajime": "worm-spreader",
@@ -47,9 +48,22 @@ _HOSTING: tuple[tuple[LabelKind, Hosting], ...] = (
 _PLATFORM = {"elf": "linux", "pe": "windows", "script": "unix"}
 
 
-def classify(evidence: Evidence, payload: Payload | None, verdict: VerdictName) -> Axes:
+class Classes(NamedTuple):
+    """The fields of `model.verdict.Axes`."""
+
+    action: Action
+    role: Role
+    delivery: str
+    target: str
+    hosting: Hosting
+    lifecycle: Lifecycle
+    first_online: datetime | None
+    last_online: datetime | None
+
+
+def classify(evidence: Evidence, payload: Payload | None, verdict: VerdictName) -> Classes:
     """The class of a URL. "unknown" where nothing speaks for a value: no axis is filled by guessing from another."""
-    return Axes(
+    return Classes(
         action=_action(evidence, payload, verdict),
         role=_role(evidence, payload),
         delivery=_delivery(evidence),
@@ -163,7 +177,7 @@ def _hosting(evidence: Evidence) -> Hosting:
 def _lifecycle(evidence: Evidence, payload: Payload | None) -> Lifecycle:
     if any(label.kind == "sinkhole" for label in evidence.labels):
         return "sinkholed"
-    if evidence.liveness in get_args(Lifecycle):
+    if evidence.liveness in _LIFECYCLES:
         return cast(Lifecycle, evidence.liveness)
     tried = [outcome for outcome in evidence.outcomes if outcome not in ("recorded", "withheld", "limited")]
     if not tried:

@@ -10,18 +10,19 @@ and sources that name hundreds of hosts are never believed by context.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from urltrap.judge import labels
-from urltrap.judge.calibration import EVIDENCE, SIGNS, SPELLING_ALONE, Weighed, confidence
-from urltrap.judge.classify import classify, false_positive_risk, family_of
+from urltrap.judge.calibration import EVIDENCE, SIGNS, SPELLING_ALONE, Given, Weighed, confidence
+from urltrap.judge.classify import Classes, classify, false_positive_risk, family_of
 from urltrap.judge.engines import confirms, is_listing, known_file, reports
 from urltrap.judge.evidence import Evidence, Payload
 from urltrap.judge.fitted import SHIPPED, Spelling
 from urltrap.judge.lexical import signs
 from urltrap.judge.publication import publish_after
 from urltrap.judge.tools import is_tool
-from urltrap.model.verdict import Verdict, VerdictName
+from urltrap.model.verdict import Axes, FalsePositiveRisk, Reason, Verdict, VerdictName
 
 RULES = "4"
 """Version of these rules, kept with each verdict; another one judges everything again."""
@@ -48,10 +49,39 @@ class _Scale:
         )
 
 
+@dataclass(slots=True)
+class Judgement:
+    """What a `model.verdict.Verdict` says, before it is one: whoever judges everything again compares it and keeps
+    next to none, and making models of it would cost as much as judging."""
+
+    verdict: VerdictName
+    confidence: int
+    reasons: list[Given]
+    publish_after: datetime | None
+    axes: Classes
+    family: str
+    fp_risk: FalsePositiveRisk
+    techniques: tuple[str, ...]
+    rules: str
+
+
 def judge(
     evidence: Evidence, at: datetime, delay_minutes: tuple[int, int], spelling: Spelling = SHIPPED
 ) -> Verdict:
     """The verdict on a URL at the moment `at`, with its class, and its reasons in the order in which they weigh."""
+    found = judgement(evidence, at, delay_minutes, spelling)
+    return Verdict(
+        url=evidence.url, verdict=found.verdict, confidence=found.confidence,
+        reasons=[Reason(code=code, text=text, weight=weight) for code, text, weight in found.reasons],
+        at=at, rules=found.rules, publish_after=found.publish_after, axes=Axes(**found.axes._asdict()),
+        family=found.family, fp_risk=found.fp_risk, techniques=list(found.techniques), campaign=evidence.campaign,
+    )  # fmt: skip
+
+
+def judgement(
+    evidence: Evidence, at: datetime, delay_minutes: tuple[int, int], spelling: Spelling = SHIPPED
+) -> Judgement:
+    """`judge`, for many URLs."""
     scale = _Scale()
     listed = _listed(evidence, scale)
     payload = _payload(evidence, scale)
@@ -84,12 +114,10 @@ def judge(
     ):
         most, why = SPELLING_ALONE, "a name alone does not say more, however it is spelt"
     points, reasons = confidence(scale.weighed, most, why, spelling.prior)
-    return Verdict(
-        url=evidence.url, verdict=verdict, confidence=points, reasons=reasons, at=at, rules=RULES,
-        publish_after=publish_after(evidence, verdict, at, delay_minutes),
-        axes=classify(evidence, payload, verdict), family=family_of(evidence, payload),
-        fp_risk=false_positive_risk(evidence, listed, payload), techniques=list(evidence.techniques),
-        campaign=evidence.campaign,
+    return Judgement(
+        verdict, points, reasons, publish_after(evidence, verdict, at, delay_minutes),
+        classify(evidence, payload, verdict), family_of(evidence, payload),
+        false_positive_risk(evidence, listed, payload), evidence.techniques, RULES,
     )  # fmt: skip
 
 

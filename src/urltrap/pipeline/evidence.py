@@ -20,7 +20,7 @@ from urltrap.pipeline.workshop import Workshop
 from urltrap.recover import Context
 from urltrap.recover.context import IpNetwork
 from urltrap.recover.flags import host_address
-from urltrap.store.among import among
+from urltrap.store.among import MANY, among
 from urltrap.store.decisions import AllowList, Made, allow_list, made_of
 from urltrap.store.intake import in_parts
 from urltrap.store.rows import url_key
@@ -33,7 +33,15 @@ _CAPTURES = 20
 _SOURCES = 3
 _MOST_SOURCES = 200
 _NOT_NEEDED = ("last_seen", "flags")
-_URL = [column for column in urls.c if column.name not in _NOT_NEEDED]
+KEPT = (
+    "outcome", "status", "captured_at", "sha256", "kind", "verdict", "confidence", "publish_after", "published_at",
+    "action", "role", "delivery", "target", "hosting", "lifecycle", "family",
+)  # fmt: skip
+"""What a URL's row keeps of its captures and its verdict."""
+_URL = [column for column in urls.c if column.name not in (*_NOT_NEEDED, *KEPT)]
+KEPT_PLACES = slice(len(_URL), len(_URL) + len(KEPT))
+"""Where that stands in `Gathered.before`, in that order."""
+_URL += [urls.c[name] for name in KEPT]
 _ARTIFACT = [artifacts.c[name] for name in ("sha256", "kind", "architecture", "size", "complete", "analysis")]
 _MOMENT = type_coerce(sightings.c.at, BigInteger).label("at")  # only compared: no use for a datetime
 _AGE = attrgetter("at", "session", "seq")
@@ -41,10 +49,10 @@ _AGE = attrgetter("at", "session", "seq")
 
 @dataclass(frozen=True)
 class Gathered:
-    """The evidence about one URL, what its row should say of its captures, and what the row said of its verdict."""
+    """The evidence about one URL, what its row should say of its captures (the first of `KEPT`), and the row."""
 
     evidence: Evidence
-    summary: dict[str, Any]
+    summary: tuple[Any, ...]
     before: Any
 
 
@@ -97,24 +105,24 @@ def _one(workshop: Workshop, loaded: _Loaded, key: str) -> Gathered:
     foreign = [address for address in sources if not workshop.is_operator(address)]
     named = [loaded.named.get(address, 0) for address in foreign[:_SOURCES]]
     evidence = Evidence(
-        url=row["url"], host=row["host"], port=row["port"], scheme=row["scheme"],
-        raw_address=host_address(row["host"]) is not None,
-        first_seen=row["first_seen"],
+        url=row.url, host=row.host, port=row.port, scheme=row.scheme,
+        raw_address=host_address(row.host) is not None,
+        first_seen=row.first_seen,
         # The first session's id has 80 bits of chance, is in the journal, and is published nowhere.
         secret=loaded.first.get(key, ""),
-        sources=max(0, row["sources"] - (len(sources) - len(foreign))), sightings=row["sightings"],
+        sources=max(0, row.sources - (len(sources) - len(foreign))), sightings=row.sightings,
         asked=any(item.method in ("asked", "wire") for item in seen),
-        commanded=row["depth"] == 0 and any(item.client for item in seen),
+        commanded=row.depth == 0 and any(item.client for item in seen),
         run=any(item.sha256 in loaded.executable for item in payloads)
-        or any(visit.ran(row["url"], raws) for visit in visits),
+        or any(visit.ran(row.url, raws) for visit in visits),
         from_malicious=any(
             parent != key
             for item in seen
             if item.parent_sha256
             for parent in loaded.parents.get(item.parent_sha256, ())
         ),
-        held=row["held"],
-        carries_own_address=_carries_own(workshop, row["url"], visits),
+        held=row.held,
+        carries_own_address=_carries_own(workshop, row.url, visits),
         shown_first=loaded.showings[key].first, shown_days=loaded.showings[key].days,
         certainty=max((item.confidence for item in seen), default=0),
         payloads=payloads,
@@ -122,35 +130,32 @@ def _one(workshop: Workshop, loaded: _Loaded, key: str) -> Gathered:
         observations=tuple(
             item
             for subject in (
-                key, loaded.subjects[row["host"]], *(loaded.subjects[payload.sha256] for payload in payloads)
+                key, loaded.subjects[row.host], *(loaded.subjects[payload.sha256] for payload in payloads)
             )
             for item in loaded.observations.get(subject, ())
         )
         if loaded.observations
         else (),
-        labels=workshop.known_hosts.labels(row["host"]),
+        labels=workshop.known_hosts.labels(row.host),
         operator=bool(sources) and not foreign,
         # The least talkative source counts: one that names little else is believed whatever others do.
         named_hosts=min(named, default=0) if len(foreign) <= _SOURCES else 0,
         protocols=tuple(dict.fromkeys(visit.protocol for visit in visits if visit.protocol)),
         clients=tuple(dict.fromkeys(item.client for item in seen if item.client)),
         techniques=tuple(sorted({tag for visit in visits for tag in visit.techniques})),
-        campaign=row["campaign"],
+        campaign=row.campaign,
         first_online=(live.first_online if live else None) or min(answers, default=None),
         last_online=(live.last_online if live else None) or max(answers, default=None),
         liveness=live.state if live else "",
         decided=_decided(loaded.decided.get(key)),
-        allowed=loaded.allowed.entry_of(row["host"]),
+        allowed=loaded.allowed.entry_of(row.host),
     )  # fmt: skip
     newest = attempts[0] if attempts else None
     kept = payloads[0] if payloads else None
-    summary = {
-        "outcome": newest.outcome if newest else "",
-        "status": newest.status if newest else None,
-        "captured_at": newest.at if newest else None,
-        "sha256": kept.sha256 if kept else None,
-        "kind": kept.kind if kept else "",
-    }
+    summary = (
+        newest.outcome if newest else "", newest.status if newest else None, newest.at if newest else None,
+        kept.sha256 if kept else None, kept.kind if kept else "",
+    )  # fmt: skip
     return Gathered(evidence, summary, row)
 
 
@@ -187,11 +192,9 @@ def _payload(row: Any, status: int | None) -> Payload:
 
 def _load(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> _Loaded:
     rows: dict[str, Any] = {}
-    for part in in_parts(dict.fromkeys(keys)):
-        for row in (
-            connection.execute(select(*_URL).where(among(connection, urls.c.key, part))).mappings().all()
-        ):
-            rows[row["key"]] = row
+    for part in in_parts(dict.fromkeys(keys), MANY):
+        found_rows = connection.execute(select(*_URL).where(among(connection, urls.c.key, part))).all()
+        rows.update((row.key, row) for row in found_rows)
     seen = _newest(
         connection,
         sightings,
@@ -213,14 +216,14 @@ def _load(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> _L
     for found in seen.values():
         own = dict.fromkeys(item.session for item in found if item.parent_sha256 is None)
         direct.update(dict.fromkeys(list(own)[:_SESSIONS]))
-    subjects = {name: url_key(name) for name in {*payloads, *(row["host"] for row in rows.values())}}
+    subjects = {name: url_key(name) for name in {*payloads, *(row.host for row in rows.values())}}
     sources = _sources(connection, rows)
     return _Loaded(
         rows=rows, seen=seen, first=_first(connection, seen), attempts=attempts,
         artifacts=_by(connection, select(*_ARTIFACT), artifacts.c.sha256, payloads, "sha256"),
         observations=_observations(connection, {*rows, *subjects.values()}),
         parents=_malicious(connection, parents), executable=_executable(connection, payloads),
-        sessions=load_sessions(connection, list(direct), {row["url"] for row in rows.values()}), sources=sources,
+        sessions=load_sessions(connection, list(direct), {row.url for row in rows.values()}), sources=sources,
         named=_named(connection, {item for found in sources.values() for item in found[:_SOURCES]}),
         liveness=_by(connection, select(liveness), liveness.c.url_key, rows, "url_key"),
         decided=made_of(connection, rows), allowed=allow_list(connection),
@@ -230,7 +233,7 @@ def _load(workshop: Workshop, connection: Connection, keys: Sequence[str]) -> _L
 
 def _by(connection: Connection, query: Any, column: Any, values: Iterable[str], name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for part in in_parts(sorted(values)):
+    for part in in_parts(sorted(values), MANY):
         rows = connection.execute(query.where(among(connection, column, part))).all()
         found.update((getattr(row, name), row) for row in rows)
     return found
@@ -249,7 +252,7 @@ def _newest(
     place = func.row_number().over(
         partition_by=table.c.url_key, order_by=(table.c.at.desc(), table.c.session, table.c.seq)
     )
-    for part in in_parts(keys):
+    for part in in_parts(keys, MANY):
         numbered = (
             select(
                 table.c.url_key,
@@ -274,7 +277,7 @@ def _first(connection: Connection, seen: Mapping[str, Sequence[Any]]) -> dict[st
         if len(items) < _SIGHTINGS:
             found[key] = min(items, key=_AGE).session
     order = (sightings.c.at, sightings.c.session, sightings.c.seq)
-    for part in in_parts(key for key in seen if key not in found):
+    for part in in_parts((key for key in seen if key not in found), MANY):
         place = func.row_number().over(partition_by=sightings.c.url_key, order_by=order)
         numbered = (
             select(sightings.c.url_key, sightings.c.session, place.label("place"))
@@ -288,7 +291,7 @@ def _first(connection: Connection, seen: Mapping[str, Sequence[Any]]) -> dict[st
 
 def _observations(connection: Connection, subjects: Iterable[str]) -> dict[str, list[Observation]]:
     found: dict[str, list[Observation]] = {}
-    for part in in_parts(sorted(subjects)):
+    for part in in_parts(sorted(subjects), MANY):
         rows = connection.execute(
             select(observations)
             .where(among(connection, observations.c.subject_sha256, part))
@@ -307,7 +310,7 @@ def _observations(connection: Connection, subjects: Iterable[str]) -> dict[str, 
 def _malicious(connection: Connection, payloads: Iterable[str]) -> dict[str, set[str]]:
     """Payload → keys of malicious URLs that served it."""
     found: dict[str, set[str]] = {}
-    for part in in_parts(sorted(payloads)):
+    for part in in_parts(sorted(payloads), MANY):
         rows = connection.execute(
             select(captures.c.sha256, urls.c.key)
             .join(captures, captures.c.url_key == urls.c.key)
@@ -322,7 +325,7 @@ def _malicious(connection: Connection, payloads: Iterable[str]) -> dict[str, set
 def _executable(connection: Connection, payloads: Iterable[str]) -> set[str]:
     """Payloads that lay on an attacker's machine as a file that may be run."""
     found: set[str] = set()
-    for part in in_parts(sorted(payloads)):
+    for part in in_parts(sorted(payloads), MANY):
         rows = connection.execute(
             select(files.c.sha256, files.c.mode)
             .where(among(connection, files.c.sha256, part), files.c.mode.is_not(None))
@@ -335,8 +338,8 @@ def _executable(connection: Connection, payloads: Iterable[str]) -> set[str]:
 def _sources(connection: Connection, rows: Mapping[str, Any]) -> dict[str, list[str]]:
     """Source addresses of each URL; of those that very many showed, none is needed."""
     found: dict[str, list[str]] = {}
-    few = [key for key, row in rows.items() if row["sources"] <= _MOST_SOURCES]
-    for part in in_parts(few):
+    few = [key for key, row in rows.items() if row.sources <= _MOST_SOURCES]
+    for part in in_parts(few, MANY):
         query = (
             select(url_sources)
             .where(among(connection, url_sources.c.url_key, part))
@@ -350,7 +353,7 @@ def _sources(connection: Connection, rows: Mapping[str, Any]) -> dict[str, list[
 def _named(connection: Connection, addresses: Iterable[str]) -> dict[str, int]:
     """How many hosts each address has named."""
     found: dict[str, int] = {}
-    for part in in_parts(sorted(addresses)):
+    for part in in_parts(sorted(addresses), MANY):
         rows = connection.execute(
             select(url_sources.c.address, func.count(urls.c.host.distinct()).label("n"))
             .join(urls, urls.c.key == url_sources.c.url_key)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, delete, select, type_coerce, update
 
-from urltrap.judge import judge
+from urltrap.judge.calibration import Given
 from urltrap.judge.publication import Policy, Publicity, for_everyone
+from urltrap.judge.rules import Judgement, judgement
 from urltrap.model.settings import Settings
-from urltrap.model.verdict import Reason, Verdict
-from urltrap.pipeline.evidence import Gathered, gather
+from urltrap.pipeline.evidence import KEPT, KEPT_PLACES, Gathered, gather
 from urltrap.pipeline.stage import BATCH, note_failure
 from urltrap.pipeline.workshop import Workshop
 from urltrap.store import StoreError, work
-from urltrap.store.among import among
+from urltrap.store.among import MANY, among
 from urltrap.store.intake import in_parts
 from urltrap.store.schema import captures, sightings, urls, verdicts
 from urltrap.store.schema_public import publications
@@ -82,34 +84,32 @@ def judge_urls(workshop: Workshop, connection: Connection, keys: Sequence[str]) 
     changed: list[dict[str, Any]] = []
     turned: list[str] = []
     for key, item in gathered.items():
-        verdict = _keep_moment(judge(item.evidence, now, publish.delay_minutes), item)
-        row = _row(key, verdict)
+        verdict = judgement(item.evidence, now, publish.delay_minutes)
+        _keep_moment(verdict, item)
         publicity = for_everyone(item.evidence, verdict.verdict, policy)
         everyones[key] = (publicity, _told(verdict)) if publicity is not None else None
-        if kept.get(key) != _said(row):
-            rows.append(row)
+        if kept.get(key) != _said(verdict):
+            rows.append(_row(key, verdict, now))
         is_malicious = verdict.verdict.startswith("malicious-")
-        published = item.before["published_at"]
+        before, axes = item.before, verdict.axes
+        published = before.published_at
         if not is_malicious or verdict.publish_after is None or verdict.confidence < publish.min_confidence:
             published = None
-        values = {
-            **item.summary, "verdict": verdict.verdict, "confidence": verdict.confidence,
-            "publish_after": verdict.publish_after, "published_at": published, "action": verdict.axes.action,
-            "role": verdict.axes.role, "delivery": verdict.axes.delivery[:60], "target": verdict.axes.target[:60],
-            "hosting": verdict.axes.hosting, "lifecycle": verdict.axes.lifecycle, "family": verdict.family[:80],
-        }  # fmt: skip
-        if [item.before[name] for name in values] != list(values.values()):
-            changed.append({"b_key": key, **values})
-        if is_malicious != item.before["verdict"].startswith("malicious-"):
+        values = (
+            *item.summary, verdict.verdict, verdict.confidence, verdict.publish_after, published, axes.action,
+            axes.role, axes.delivery[:60], axes.target[:60], axes.hosting, axes.lifecycle, verdict.family[:80],
+        )  # fmt: skip
+        if before[KEPT_PLACES] != values:
+            changed.append({"b_key": key, **dict(zip(KEPT, values, strict=True))})
+        if is_malicious != before.verdict.startswith("malicious-"):
             turned.append(key)
     upsert(connection, verdicts, rows, replace=_REPLACED)
     _publish(connection, everyones)
     if changed:
-        names = [name for name in changed[0] if name != "b_key"]
         connection.execute(
             update(urls)
             .where(urls.c.key == bindparam("b_key"))
-            .values({name: bindparam(name) for name in names}),
+            .values({name: bindparam(name) for name in KEPT}),
             changed,
         )
     return _children(connection, turned)
@@ -121,7 +121,7 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(settings.publish.delay_minutes, public.networks, public.single_source == "age")
 
 
-def _told(verdict: Verdict) -> str:
+def _told(verdict: Judgement) -> str:
     """What everyone is told that hangs on sessions, and so on whoever came: the verdict, and how it was reached."""
     return _as_json({
         "verdict": verdict.verdict, "confidence": verdict.confidence,
@@ -137,7 +137,7 @@ def _publish(connection: Connection, everyones: dict[str, tuple[Publicity, str] 
     comes alone with a URL that is out must not see his technique, his way of asking or one source more on its page.
     """
     before: dict[str, Any] = {}
-    for part in in_parts(everyones):
+    for part in in_parts(everyones, MANY):
         query = select(publications).where(among(connection, publications.c.url_key, part))
         before.update((row.url_key, row) for row in connection.execute(query))
     rows: list[dict[str, Any]] = []
@@ -168,41 +168,76 @@ def _kept(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[object
     """What is kept of the verdicts on these URLs but when they were reached: what says the same is not written."""
     found: dict[str, tuple[object, ...]] = {}
     columns = (verdicts.c.url_key, *(_AS_TEXT.get(name, verdicts.c[name]) for name in _SAID))
-    for part in in_parts(keys):
+    for part in in_parts(keys, MANY):
         rows = connection.execute(select(*columns).where(among(connection, verdicts.c.url_key, part))).all()
         found.update((row[0], tuple(row[1:])) for row in rows)
     return found
 
 
-def _said(row: dict[str, Any]) -> tuple[object, ...]:
-    return (_as_json(row["reasons"]), *(row[name] for name in _SAID[1:]))
+def _said(verdict: Judgement) -> tuple[object, ...]:
+    """What is kept of a verdict, in the order of `_SAID` and as the store has it."""
+    reasons = f"[{','.join(map(_reason, verdict.reasons))}]"
+    return (
+        reasons,
+        verdict.verdict,
+        verdict.confidence,
+        verdict.rules,
+        verdict.publish_after,
+        _classes(verdict),
+    )
 
 
-def _keep_moment(verdict: Verdict, item: Gathered) -> Verdict:
+@lru_cache(maxsize=8192)
+def _reason(reason: Given) -> str:
+    # The same few come again and again: each is written once.
+    return _as_json(reason._asdict())
+
+
+def _classes(verdict: Judgement) -> str:
+    """What pydantic writes of axes, family, fp_risk and techniques of a `Verdict`, in a third of the time."""
+    axes = verdict.axes
+    return (
+        f'{_axes(*axes[:6])},"first_online":{_moment(axes.first_online)},"last_online":{_moment(axes.last_online)}'
+        f"}},{_rest(verdict.family, verdict.fp_risk, verdict.techniques)}"
+    )
+
+
+@lru_cache(maxsize=2048)
+def _axes(action: str, role: str, delivery: str, target: str, hosting: str, lifecycle: str) -> str:
+    return '{"axes":' + _as_json({
+        "action": action, "role": role, "delivery": delivery, "target": target, "hosting": hosting,
+        "lifecycle": lifecycle,
+    })[:-1]  # fmt: skip
+
+
+@lru_cache(maxsize=2048)
+def _rest(family: str, fp_risk: str, techniques: tuple[str, ...]) -> str:
+    return _as_json({"family": family, "fp_risk": fp_risk, "techniques": techniques})[1:]
+
+
+def _moment(moment: datetime | None) -> str:
+    return "null" if moment is None else f'"{moment.isoformat().removesuffix("+00:00")}Z"'
+
+
+def _keep_moment(verdict: Judgement, item: Gathered) -> None:
     """Judging again never moves a publication into the future."""
-    before = item.before["publish_after"]
+    before = item.before.publish_after
     if (
-        item.before["verdict"].startswith("malicious-")
-        and verdict.verdict.startswith("malicious-")
-        and before
+        before
         and verdict.publish_after
         and before < verdict.publish_after
+        and verdict.verdict.startswith("malicious-")
+        and item.before.verdict.startswith("malicious-")
     ):
-        return verdict.model_copy(update={"publish_after": before})
-    return verdict
+        verdict.publish_after = before
 
 
-def _row(key: str, verdict: Verdict) -> dict[str, Any]:
-    classes = verdict.model_dump(mode="json", include={"axes", "family", "fp_risk", "techniques"})
+def _row(key: str, verdict: Judgement, at: datetime) -> dict[str, Any]:
     return {
         "url_key": key, "verdict": verdict.verdict, "confidence": verdict.confidence,
-        "reasons": [_reason(reason) for reason in verdict.reasons], "at": verdict.at, "rules": verdict.rules,
-        "publish_after": verdict.publish_after, "classes": _as_json(classes),
+        "reasons": [reason._asdict() for reason in verdict.reasons], "at": at, "rules": verdict.rules,
+        "publish_after": verdict.publish_after, "classes": _classes(verdict),
     }  # fmt: skip
-
-
-def _reason(reason: Reason) -> dict[str, Any]:
-    return {"code": reason.code, "text": reason.text, "weight": reason.weight}
 
 
 def _children(connection: Connection, keys: Sequence[str]) -> list[str]:

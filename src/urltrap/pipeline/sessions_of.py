@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from urltrap.model.event import DownloadAsked, decode_event
 from urltrap.model.url import UrlError, canonical
 from urltrap.pipeline.running import is_piped, runs, text_runs
-from urltrap.store.among import among
+from urltrap.store.among import MANY, among
 from urltrap.store.intake import in_parts
 from urltrap.store.schema import commands, events, program_runs, sessions
 from urltrap.store.schema_analysis import command_tags
@@ -54,7 +54,7 @@ def load_sessions(
     `urls`: canonical URLs that will be asked about.
     """
     found: dict[str, SessionFacts] = {}
-    for part in in_parts(ids):
+    for part in in_parts(ids, MANY):
         rows = connection.execute(
             select(sessions.c.id, sessions.c.protocol, sessions.c.dst_ip, sessions.c.persona).where(
                 among(connection, sessions.c.id, part)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from urltrap.pipeline.workshop import Workshop
-from urltrap.store.among import among
+from urltrap.store.among import MANY, among
 from urltrap.store.intake import in_parts
 from urltrap.store.schema import sightings
 
@@ -29,8 +29,8 @@ class Showings:
 
 def load_showings(workshop: Workshop, connection: Connection, rows: Mapping[str, Any]) -> dict[str, Showings]:
     """The networks of each URL of `rows` (rows of the table `urls` by key); the operator's own do not count."""
-    found = {key: Showings((row["first_seen"],)) for key, row in rows.items()}
-    several = [key for key, row in rows.items() if row["sources"] > 1]
+    found = {key: Showings((row.first_seen,)) for key, row in rows.items()}
+    several = [key for key, row in rows.items() if row.sources > 1]
     networks: dict[str, str] = {}
     begun: dict[str, dict[str, datetime]] = {}
     days: dict[str, dict[datetime, set[str]]] = {}
@@ -65,7 +65,7 @@ def _ends(
     place = func.row_number().over(
         partition_by=sightings.c.url_key, order_by=(moment, sightings.c.session, sightings.c.seq)
     )
-    for part in in_parts(keys):
+    for part in in_parts(keys, MANY):
         numbered = (
             select(sightings.c.url_key, sightings.c.src_ip, sightings.c.at, place.label("place"))
             .where(among(connection, sightings.c.url_key, part))

@@ -75,7 +75,7 @@ def tags(workshop: Workshop, connection: Connection, kind: SubjectKind, subject:
     item = gather(workshop, connection, [url_key(subject)]).get(url_key(subject))
     if item is None:
         return ()
-    family = item.before["family"]
+    family = item.before.family
     found = [
         family,
         *(part for payload in item.evidence.payloads[:3] for part in (payload.architecture, payload.kind)),
@@ -153,9 +153,9 @@ def _of_what_it_is(workshop: Workshop, item: Gathered) -> Refusal | None:
             "it has not been fetched here yet: what a third party's visit takes down would be lost"
         )
     allowed = workshop.settings.intel.submit.verdicts
-    if row["verdict"] not in allowed:
+    if row.verdict not in allowed:
         return Refusal(
-            f"its verdict is {row['verdict'] or 'not reached yet'}; intel.submit.verdicts names {', '.join(allowed)}"
+            f"its verdict is {row.verdict or 'not reached yet'}; intel.submit.verdicts names {', '.join(allowed)}"
         )
     return None
 
@@ -163,9 +163,9 @@ def _of_what_it_is(workshop: Workshop, item: Gathered) -> Refusal | None:
 def _of_the_gate(workshop: Workshop, item: Gathered, automatic: bool) -> Refusal | None:
     """What publication withholds goes to no third party either: a visit from there unmasks as much as a feed."""
     now, publish, row = workshop.now(), workshop.settings.publish, item.before
-    malicious = row["verdict"].startswith("malicious-")
+    malicious = row.verdict.startswith("malicious-")
     # What is not malicious is published nowhere; whether it would unmask a sensor is asked as if it were.
-    supposed: VerdictName = row["verdict"] if malicious else "malicious-observed"
+    supposed: VerdictName = row.verdict if malicious else "malicious-observed"
     policy = policy_of(workshop.settings)
     public = for_everyone(item.evidence, supposed, policy)
     if public is None:
@@ -175,21 +175,21 @@ def _of_the_gate(workshop: Workshop, item: Gathered, automatic: bool) -> Refusal
         )
     if public.after > now:
         return Refusal(f"publication withholds it until {public.after:%Y-%m-%d %H:%M} UTC", public.after)
-    if malicious and row["confidence"] < publish.min_confidence:
+    if malicious and row.confidence < publish.min_confidence:
         return Refusal(
-            f"publication withholds it: its confidence is {row['confidence']}, publish.min_confidence is "
+            f"publication withholds it: its confidence is {row.confidence}, publish.min_confidence is "
             f"{publish.min_confidence}"
         )
-    if automatic and row["published_at"] is None:
+    if automatic and row.published_at is None:
         return Refusal("it is not published yet")
     return None
 
 
 def _of_a_report(item: Gathered) -> Refusal | None:
     """A service that publishes what it is told as malware is told only what is, by a payload of it."""
-    if not item.before["verdict"].startswith("malicious-"):
+    if not item.before.verdict.startswith("malicious-"):
         return Refusal(
-            f"its verdict is {item.before['verdict']}, and what is reported there is published as malware"
+            f"its verdict is {item.before.verdict}, and what is reported there is published as malware"
         )
     if not any(
         payload.complete and payload.kind in _MALWARE and (payload.status or 200) < 400

@@ -9,6 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, String, bindparam, func, select
 from sqlalchemy.sql import ColumnElement
 
+MANY = 2000
+"""As many of them as one statement asks for: few enough for every driver, and enough that what a statement costs
+by itself is nothing beside its rows."""
+
 
 def among(connection: Connection, column: Any, values: Collection[str]) -> ColumnElement[bool]:
     """Whether `column`, a text, is one of `values`.

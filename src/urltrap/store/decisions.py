@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, not_,
 from urltrap.model.decisions import LIST_DECISIONS, URL_DECISIONS
 from urltrap.model.verdict import Reason
 from urltrap.model.views import UrlPage
-from urltrap.store.among import among
+from urltrap.store.among import MANY, among
 from urltrap.store.engine import Store
 from urltrap.store.intake import in_parts
 from urltrap.store.queries.shared import PAGE, make_cursor, page_size, read_cursor, url_row
@@ -71,7 +71,7 @@ class AllowList:
 def made_of(connection: Connection, keys: Iterable[str]) -> dict[str, Made]:
     """The decision that counts of each URL, by its key; without those that were withdrawn."""
     found: dict[str, Made] = {}
-    for part in in_parts(keys):
+    for part in in_parts(keys, MANY):
         query = select(decisions).where(
             among(connection, decisions.c.subject_sha256, part), decisions.c.decision.in_(URL_DECISIONS)
         )
