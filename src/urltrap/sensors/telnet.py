@@ -17,6 +17,7 @@ from urltrap.sensors.admission import MADE_ROOM, Admission, Ticket
 from urltrap.sensors.budget import Budget
 from urltrap.sensors.credentials import Credentials
 from urltrap.sensors.files import FileKeeper, KnownContents
+from urltrap.sensors.gathering import GatheringTransport
 from urltrap.sensors.jobs import JobDriver, Services
 from urltrap.sensors.listener import Listener
 from urltrap.sensors.machines import MACHINE_DOWN, Machines
@@ -118,7 +119,8 @@ class TelnetConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet, unless the machine is down."""
-        self._transport = cast(asyncio.Transport, transport)
+        gathering = GatheringTransport(cast(asyncio.Transport, transport), self._loop)
+        self._transport = cast(asyncio.Transport, gathering)
         shared = self._shared
         if shared.machines.is_down(self.session.endpoints.src_ip):
             self._ended = True

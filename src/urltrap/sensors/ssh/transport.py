@@ -20,7 +20,7 @@ from asyncssh.connection import SSHServerConnectionOptions
 from asyncssh.misc import CompressionError, MACError, ProtocolError
 from asyncssh.packet import Boolean, PacketDecodeError, SSHPacket, String, UInt32
 
-from urltrap.sensors.ssh.gathering import GatheringTransport
+from urltrap.sensors.gathering import GatheringTransport
 from urltrap.sensors.ssh.kex import as_the_server_does, expected_messages
 from urltrap.sensors.ssh.negotiation import NegotiatingConnection
 from urltrap.wire.ssh import packets

@@ -1,4 +1,4 @@
-"""Sending what one turn of the event loop writes in one call, as sshd's own loop does."""
+"""Sending what one turn of the event loop writes in one call, as the loops of sshd and telnetd do."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 class GatheringTransport:
-    """A transport around another one: small packets of one turn leave together, in their order.
+    """A transport around another one: what is written in one turn leaves together, in their order.
 
-    A session writes some twenty packets; each call to the kernel costs more than the cryptography of its packet.
+    A session writes some twenty times; each call to the kernel costs more than what it was for.
     What is not about writing goes to the transport inside.
     """
 

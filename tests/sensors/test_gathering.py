@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from urltrap.sensors.ssh.gathering import GatheringTransport
+from urltrap.sensors.gathering import GatheringTransport
 
 
 class Wire:
