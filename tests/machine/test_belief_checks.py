@@ -525,3 +525,13 @@ def test_what_a_log_in_runs_by_itself_is_no_news_and_the_same_words_typed_are(se
     talk.send("export PATH")  # /etc/profile says the same
     told = [fact.fields["argv"] for fact in server.facts if fact.event is ProgramRun]
     assert told == [[b"export", b"PATH"]]
+
+
+def test_the_history_that_the_shell_writes_is_on_the_machine_and_no_payload_of_the_visitors(
+    server: Visit,
+) -> None:
+    talk = server.terminal()
+    talk.send("echo mine > /tmp/f")
+    talk.send("exit")
+    assert server.read("/root/.bash_history").endswith(b"echo mine > /tmp/f\nexit\n")
+    assert [each.path for each in server.written] == ["/tmp/f"]

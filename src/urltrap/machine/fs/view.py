@@ -107,8 +107,10 @@ class FileView:
         content = content_of(spot.node)
         return content.snapshot() if isinstance(content, PagedContent) else content
 
-    def write(self, path: str, data: bytes, *, mode: int = 0o644, append: bool = False) -> None:
-        """Create or overwrite a file, or append to it."""
+    def write(
+        self, path: str, data: bytes, *, mode: int = 0o644, append: bool = False, told: bool = True
+    ) -> None:
+        """Create or overwrite a file, or append to it; not `told`: no news of an attacker's."""
         spot = self._target(path, append=append)
         if spot.node is None and spot.generated is not None:
             self._write_generated(spot.generated, data, path)
@@ -121,7 +123,8 @@ class FileView:
         at = content.size
         self.charge(content.growth(at, len(data)), path, content, at, data)
         node.mtime = node.ctime = self._who.now()
-        self._changed(spot.path, node, False)
+        if told:
+            self._changed(spot.path, node, False)
 
     def put(self, path: str, content: Content, *, mode: int = 0o644) -> None:
         """Create or overwrite a file with a content that is kept elsewhere: it costs no memory of the overlay."""

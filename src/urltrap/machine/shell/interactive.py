@@ -132,7 +132,9 @@ def save_history(sh: Shell) -> None:
     if not path or not new or not sh.dialect.bash:
         return
     try:
-        sh.p.fs.write(path, encode("".join(line + "\n" for line in new)), mode=0o600, append=True)
+        # The commands are recorded as they are entered: a file of them at each visit's end would tell nothing new.
+        text = encode("".join(line + "\n" for line in new))
+        sh.p.fs.write(path, text, mode=0o600, append=True, told=False)
     except SysError:
         pass  # bash is silent about a history that cannot be written
 
