@@ -28,6 +28,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         store = demo.fill(Path(folder) / "urltrap.db", screenshots.NOW, sessions=900)
         showing.publish(store, screenshots.NOW)
+        showing.share_a_payload(store)
         app = create_public_app(
             store, showing.SETTINGS, secret=showing.SECRET, now=lambda: screenshots.NOW, listen="127.0.0.1:0"
         )
@@ -49,6 +50,8 @@ def pages(snapshot: Snapshot) -> dict[str, str]:
         "public-browse": "/browse.html",
         "public-host": f"/hosts/{next(iter(snapshot.by_host))}.html",
         "public-payload": f"/payloads/{url.sha256}.html",
+        "public-campaigns": "/campaigns.html",
+        "public-campaign": f"/campaigns/{next(iter(snapshot.campaigns))}.html",
         "public-statistics": "/statistics.html",
         "public-feeds": "/feeds.html",
         "public-methodology": "/methodology.html",

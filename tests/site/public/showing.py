@@ -76,3 +76,23 @@ def publish(store: Store, now: datetime) -> list[str]:
                     )
                 )  # fmt: skip
     return [row.key for row in found]
+
+
+def share_a_payload(store: Store) -> None:
+    """Let the first URLs of three hosts serve the same payload, so that there is a campaign."""
+    with store.begin() as connection:
+        found = connection.execute(
+            select(urls.c.key, urls.c.host, urls.c.sha256)
+            .join(publications, publications.c.url_key == urls.c.key)
+            .where(urls.c.sha256.is_not(None))
+            .order_by(urls.c.key)
+        ).all()
+        firsts = list({row.host: row for row in reversed(found)}.values())[-3:]
+        repeated = connection.execute(
+            select(captures.c.sha256)
+            .where(captures.c.sha256.in_([row.sha256 for row in found]), captures.c.session.like("again-%"))
+            .order_by(captures.c.sha256)
+        ).scalars()
+        connection.execute(
+            update(urls).where(urls.c.key.in_([row.key for row in firsts])).values(sha256=repeated.first())
+        )

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, Response
 from tests.browsing import launched, quiet_page, serving
 from tests.site import hostile
 from tests.site.conftest import NOW
-from tests.site.public.showing import SECRET, SETTINGS
+from tests.site.public.showing import SECRET, SETTINGS, share_a_payload
 from tests.site.test_accessibility import AXE, COLOURS, LOOK
 
 from urltrap.site.public.app import create_public_app
@@ -35,6 +35,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
+def shown_store(shown_store: Store) -> Store:
+    """The store that is shown, with a campaign in it."""
+    share_a_payload(shown_store)
+    return shown_store
+
+
+@pytest.fixture(scope="module")
 def site(shown_store: Store) -> Iterator[str]:
     with served(shown_store) as address:
         yield address
@@ -45,7 +52,8 @@ def paths(snapshot: Snapshot) -> list[str]:
     return [
         "/", "/urls.html", f"/urls/{url.id}.html", "/browse.html", f"/hosts/{slug(url.host)}.html", "/payloads.html",
         f"/payloads/{url.sha256}.html", f"/families/{slug(url.family)}.html", "/statistics.html", "/feeds.html",
-        "/methodology.html", "/dispute", "/search?q=bins", "/hosts.html",
+        "/methodology.html", "/dispute", "/search?q=bins", "/hosts.html", "/campaigns.html",
+        f"/campaigns/{next(iter(snapshot.campaigns))}.html",
     ]  # fmt: skip
 
 
@@ -79,6 +87,7 @@ def test_hostile_text_does_nothing_and_breaks_no_page(browser: Browser, evil_sto
         "/browse.html",
         "/families.html",
         "/hosts.html",
+        "/campaigns.html",
     ]
     names += [f"/families/{name}.html" for name in source.snapshot().by_family]
     with served(evil_store) as address, quiet_page(browser, viewport={"width": 390, "height": 844}) as page:

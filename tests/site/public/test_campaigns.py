@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 from tests.site.conftest import NOW
-from tests.site.public.showing import SECRET, SETTINGS
+from tests.site.public.showing import SECRET, SETTINGS, share_a_payload
 
 from urltrap.model.public_views import PublicUrl
 from urltrap.site.public.campaigns import campaigns_of
@@ -61,11 +61,7 @@ def test_an_id_stays_when_a_campaign_grows_and_the_order_of_urls_is_no_matter() 
 @pytest.fixture(scope="module")
 def joined(shown_store: Store) -> Store:
     """A site on which hosts serve the same payload."""
-    shown = Source(shown_store, SETTINGS, SECRET, lambda: NOW).snapshot().urls
-    served = next(one.sha256 for one in shown if one.sha256)
-    with shown_store.begin() as connection:
-        some = [one.id for one in shown[:8]]
-        connection.execute(update(urls).where(urls.c.key.in_(some)).values(sha256=served))
+    share_a_payload(shown_store)
     return shown_store
 
 
