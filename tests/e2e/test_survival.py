@@ -66,30 +66,6 @@ def test_a_url_asked_for_while_the_fetcher_is_dead_is_captured_afterwards(
     )
 
 
-def test_the_death_of_the_supervisor_leaves_no_process_behind(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    running = RunningTrap(tmp_path_factory.mktemp("orphan") / "data")
-    pids = [state["pid"] for state in running.status()["processes"].values()]
-    running.process.kill()
-    running.process.wait()
-
-    def alive(pid: int) -> bool:
-        try:
-            with open(f"/proc/{pid}/stat") as stat:
-                return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-        except FileNotFoundError:
-            return False
-
-    try:
-        eventually(lambda: not any(alive(pid) for pid in pids), "all processes ended", 30)
-        running.start()
-        done = running.ssh("echo again")
-        assert done.stdout == b"again\n", done
-    finally:
-        running.stop()
-
-
 def test_the_kill_switch_works_at_once(trap: RunningTrap, dropper: Dropper) -> None:
     trap.cli("egress", "off")
     try:
@@ -105,3 +81,22 @@ def test_the_kill_switch_works_at_once(trap: RunningTrap, dropper: Dropper) -> N
         assert dropper.requests == []
     finally:
         trap.cli("egress", "on")
+
+
+def test_the_death_of_the_supervisor_leaves_no_process_behind(trap: RunningTrap) -> None:
+    pids = [state["pid"] for state in trap.status()["processes"].values()]
+    assert all(pids)
+    trap.process.kill()
+    trap.process.wait()
+
+    def alive(pid: int) -> bool:
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
+    eventually(lambda: not any(alive(pid) for pid in pids), "all processes ended", 30)
+    trap.start()
+    done = trap.ssh("echo again")
+    assert done.stdout == b"again\n", done
