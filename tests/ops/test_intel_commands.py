@@ -189,6 +189,9 @@ def test_domains_ranks_the_networks_that_attackers_come_from(data: Path) -> None
     ]  # fmt: skip
     assert len(as_json("domains", "--top", 1, "--data", data)) == 1
     assert "isp.example" in run("domains", "--data", data).output
+    for wrong in (0, -1, 10_001):
+        refused = run("domains", "--top", wrong, "--data", data)
+        assert refused.exit_code == 2 and "Invalid value for '--top'" in refused.output
 
 
 def test_domains_ranks_the_hostnames_of_the_earlier_run_by_the_public_suffix_list(

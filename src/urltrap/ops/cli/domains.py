@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from urltrap.ops.cli.common import DEFAULT_DATA, DataOption, JsonOption, app, print_json, print_table
 from urltrap.ops.cli.store import opened_store
 from urltrap.store.queries import intel
@@ -10,12 +14,12 @@ from urltrap.store.queries import intel
 @app.command()
 def domains(
     data: DataOption = DEFAULT_DATA,
-    top: int = 50,
+    top: Annotated[int, typer.Option("--top", min=1, max=10_000, help="how many domains at most")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """Rank registered domains by how many attackers' addresses have a reverse name below them."""
     with opened_store(data) as (store, _):
-        rows = intel.domains(store, max(1, min(top, 10_000)))
+        rows = intel.domains(store, top)
     if as_json:
         print_json(
             [
