@@ -17,6 +17,7 @@ from asyncssh import kex_dh
 from asyncssh.crypto import Curve25519DH
 from asyncssh.misc import ProtocolError
 from asyncssh.packet import MPInt, SSHPacket
+from gmpy2 import powmod
 
 from urltrap.wire.ssh.groups import (
     Group,
@@ -79,9 +80,16 @@ def _server_shared(kex: Any) -> bytes:
     """Answer the client's value with our own; both as sshd checks and sizes them."""
     if not public_value_is_valid(kex._e, kex._p):
         raise ProtocolError("Diffie-Hellman value out of range")
+    secret = getattr(kex, "own_secret", None) or _own_value(kex)
+    return bytes(MPInt(int(powmod(kex._e, secret, kex._p))))
+
+
+def _own_value(kex: Any) -> int:
+    """Draw the secret of this exchange, and make of it the value that the client is shown."""
     secret = secrets.randbits(exponent_bits(_needed(kex._conn), kex._p.bit_length())) | 1
-    kex._f = pow(kex._g, secret, kex._p)
-    return bytes(MPInt(pow(kex._e, secret, kex._p)))
+    # Python's own power takes eight times as long: two of 8192 bits would hold everybody up for a tenth of a second.
+    kex._f = int(powmod(kex._g, secret, kex._p))
+    return secret
 
 
 class FixedGroup(kex_dh._KexDH):
@@ -97,6 +105,7 @@ class GroupExchange(kex_dh._KexDHGex):
     """diffie-hellman-group-exchange with the primes of the profile's moduli file."""
 
     groups: Sequence[Group] = ()
+    own_secret: int | None = None
 
     @property
     def expected(self) -> frozenset[int]:
@@ -117,6 +126,8 @@ class GroupExchange(kex_dh._KexDHGex):
         self._init_group(generator, prime)
         self._gex_data += MPInt(prime) + MPInt(generator)
         self.send_packet(self._group_type, MPInt(prime), MPInt(generator))
+        # As sshd does, and half of the work is done before the client's value is there: no turn takes all of it.
+        self.own_secret = _own_value(self)
 
     _packet_handlers = {
         GEX_REQUEST: _process_request,
