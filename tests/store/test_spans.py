@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ from urltrap.store.queries import narrowing, ranking
 from urltrap.store.queries import overview as overview_queries
 from urltrap.store.queries import top as top_queries
 from urltrap.store.queries.partial import midnight_after, part_of_day
-from urltrap.store.rollups import EVER, place_addresses
+from urltrap.store.rollups import EVER, add_tallies, place_addresses, tally_key
 from urltrap.store.schema import addresses, logins, missing, program_runs, sessions, tallies
 from urltrap.store.schema import spans as spans_table
 from urltrap.store.types import DAY, from_micros, to_micros
@@ -253,6 +254,31 @@ def test_a_part_of_a_value_is_found_whenever_the_value_came(store: Store) -> Non
     assert words.roll(store, NOON)
     agrees()
     assert not words.roll(store, NOON)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_counted_while_figures_are_summed_is_in_the_sums(store: Store, first: bool) -> None:
+    """An intake that was killed may still be committing when the next one begins by summing."""
+    dice = random.Random(4)
+    if not first:
+        spans.roll(store, NOON - timedelta(days=2))
+        words.roll(store, NOON - timedelta(days=2))
+
+    def sums() -> None:
+        spans.roll(store, NOON)
+        words.roll(store, NOON)
+
+    beside = threading.Thread(target=sums)
+    day = to_micros(NOON) // DAY * DAY - DAY
+    with store.begin() as connection:
+        add_tallies(connection, {(day, "password", tally_key(b"late one")): (b"late one", b"", 3)})
+        beside.start()
+        beside.join(0.2)  # it waits for this transaction, or has done all that it would
+    beside.join()
+    take(store, dice, crowd(dice, range(6), 20))
+    spans_agree(store, NOON)
+    with store.connect() as connection:
+        assert narrowing.few_values(connection, "password", b"late") == [b"late one"]
 
 
 def test_spans_move_on_day_by_day_and_by_leaps_and_never_back(store: Store) -> None:

@@ -22,6 +22,7 @@ from urltrap.store.upsert import insert_new, upsert_tuples
 
 _TRIED = ("username", "password", "pair", "command", "client")
 _SEEN = ("address", "url", "host", "country", "network")
+_NONE_YET = "0 0"
 KINDS: Mapping[int, tuple[str, ...]] = {30: _TRIED + _SEEN, 7: _TRIED, 6: _SEEN}
 """Days of a span → kinds of `tallies` in it. Of a week, what is counted from its very hour has one whole day less."""
 
@@ -76,7 +77,7 @@ def roll(store: Store, now: datetime) -> bool:
     for days in behind:
         with store.begin() as connection:
             # In a transaction of its own, so that from now on intake finds a row that it can hold.
-            insert_new(connection, facts, [{"name": _fact(days), "value": "0 0"}])
+            insert_new(connection, facts, [{"name": _fact(days), "value": _NONE_YET}])
         with store.begin() as connection:
             mine = select(facts.c.value).where(facts.c.name == _fact(days)).with_for_update()
             span = _span(days, connection.execute(mine).scalar_one())
@@ -124,11 +125,16 @@ def _add(connection: Connection, days: int, begin: int, end: int, sign: int) -> 
 
 
 def _read(connection: Connection, hold: bool = False) -> list[Span]:
-    """The spans as they are; `hold`: nobody rolls them on before the transaction ends."""
+    """The spans as they are; `hold`: nobody rolls them on, or for the first time, before the transaction ends."""
     query = select(facts.c.name, facts.c.value).where(facts.c.name.in_([_fact(days) for days in KINDS]))
     if hold:
         query = query.with_for_update(read=True)
-    return [_span(int(name.rpartition(".")[2]), value) for name, value in connection.execute(query).all()]
+    rows = connection.execute(query).all()
+    if hold and len(rows) < len(KINDS):
+        # Whoever rolls for the first time waits for these rows, and so for all that this transaction counts.
+        insert_new(connection, facts, [{"name": _fact(days), "value": _NONE_YET} for days in KINDS])
+        rows = connection.execute(query).all()
+    return [_span(int(name.rpartition(".")[2]), value) for name, value in rows]
 
 
 def _fact(days: int) -> str:

@@ -20,16 +20,28 @@ from urltrap.store.upsert import insert_new
 
 KINDS = ("username", "password", "command")
 _FACT = "words.until"
+_NONE_YET = "1"
 
 
 def until(connection: Connection, hold: bool = False) -> int | None:
     """The day before which all values are among `words`, in microseconds; None where none are yet.
 
-    `hold`: it stays so until the transaction ends.
+    `hold`: it stays so until the transaction ends, also where none are.
     """
     query = select(facts.c.value).where(facts.c.name == _FACT)
-    value = connection.execute(query.with_for_update(read=True) if hold else query).scalar()
-    return int(value) if value else None
+    if not hold:
+        return _day(connection.execute(query).scalar())
+    held = query.with_for_update(read=True)
+    value = connection.execute(held).scalar()
+    if value is None:
+        # Whoever rolls for the first time waits for this row, and so for all that this transaction counts.
+        insert_new(connection, facts, [{"name": _FACT, "value": _NONE_YET}])
+        value = connection.execute(held).scalar()
+    return _day(value)
+
+
+def _day(value: str | None) -> int | None:
+    return None if value in (None, _NONE_YET) else int(value)
 
 
 def add_late(
@@ -76,7 +88,7 @@ def roll(store: Store, now: datetime) -> bool:
         return False
     with store.begin() as connection:
         # In a transaction of its own, so that from now on intake finds a row that it can hold.
-        insert_new(connection, facts, [{"name": _FACT, "value": "1"}])
+        insert_new(connection, facts, [{"name": _FACT, "value": _NONE_YET}])
     with store.begin() as connection:
         query = select(facts.c.value).where(facts.c.name == _FACT).with_for_update()
         kept = int(connection.execute(query).scalar_one())
