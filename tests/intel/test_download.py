@@ -76,8 +76,13 @@ async def test_a_bad_download_leaves_the_file_that_was_there(
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
+        ({"status": 401}, errors.Refused),
         ({"status": 403}, errors.Refused),
+        ({"status": 404, "body": b"<html>nothing here"}, errors.Malformed),
+        ({"status": 429}, errors.Limited),
         ({"status": 429, "headers": {"Retry-After": "3600"}}, errors.Limited),
+        ({"status": 509}, errors.Limited),
+        ({"status": 500}, errors.Unavailable),
         ({"status": 503}, errors.Unavailable),
         ({"status": 302, "headers": {"Location": "https://elsewhere.example/s3cr3t"}}, errors.Malformed),
         ({"status": 304}, errors.Malformed),

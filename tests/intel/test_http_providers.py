@@ -336,6 +336,7 @@ async def test_a_fault_is_an_error_and_never_not_listed(fake: FakeHttp, provider
         assert KEY not in str(caught.value) and fake.base not in str(caught.value)
         assert caught.value.__cause__ is None or KEY not in str(caught.value.__cause__)
     assert len(fake.asked) == len(provider.kinds), "asked once, no redirect followed"
+    assert not any(KEY in one.path + one.query for one in fake.asked), "addresses end in logs of proxies"
 
 
 # (Safe Browsing's documented form of "no match" is an empty object.)
