@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from urltrap.intel.questions import fresh_until
 from urltrap.store import Store, breakers, lookups, open_store, windows
 from urltrap.store.errors import StoreLocked
 from urltrap.store.lookups import Claim, Question, Wait
@@ -180,6 +181,26 @@ def test_a_refused_key_is_not_tried_again_before_the_configuration_changes(any_s
     with any_store.begin() as connection:
         breakers.configured(connection, "p", NOW, "fingerprint-2")
     assert claims(lookups.claim(any_store, "p", NOW, "w")) == ["a"]
+
+
+def test_too_many_without_a_moment_waits_for_the_full_minute_and_then_ever_longer(any_store: Store) -> None:
+    wanted(any_store, host("a"))
+    moment, pauses = NOW.replace(second=20), []
+    for _ in range(8):
+        with any_store.begin() as connection:
+            until = breakers.limited(connection, "p", moment, None, "HTTP 429")
+        assert wait(lookups.claim(any_store, "p", moment, "w")) == Wait(until, "HTTP 429")
+        pauses.append((until - moment).total_seconds())
+        moment = until
+    assert pauses[0] == 40, "windows are fixed: a new one begins at the full minute"
+    assert pauses[1:] == [60 * minutes for minutes in (2, 4, 8, 16, 32, 60, 60)]
+
+
+def test_not_listed_holds_six_hours_doubling_to_seven_days_and_listed_seven_days() -> None:
+    for negatives, hours in enumerate((6, 12, 24, 48, 96, 168, 168)):
+        assert fresh_until(NOW, listed=False, negatives=negatives) == NOW + timedelta(hours=hours)
+    assert fresh_until(NOW, listed=False, negatives=10**6) == NOW + timedelta(days=7)
+    assert fresh_until(NOW, listed=True, negatives=3) == NOW + timedelta(days=7)
 
 
 def test_the_provider_s_own_figures_replace_ours(any_store: Store) -> None:
