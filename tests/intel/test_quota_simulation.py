@@ -97,7 +97,7 @@ def fill(store: Store, count: int, per_day: int) -> None:
 
 def test_quotas_are_kept_exactly_and_nothing_is_lost_when_a_worker_is_killed(database_url: str) -> None:
     # The servers see fewer: each claim there is several round trips, and the shape is the same.
-    jobs, per_day, kill_at = (5_000, 250, 350) if database_url.startswith("sqlite") else (500, 60, 85)
+    jobs, per_day, kill_at = (20_000, 500, 700) if database_url.startswith("sqlite") else (1_000, 90, 120)
     store = open_store(database_url)
     fill(store, jobs, per_day)
     simulation = Simulation(database_url, days=3, kill_at=kill_at)
