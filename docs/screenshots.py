@@ -7,10 +7,8 @@ the manual shows are kept in the repository, the others are for looking at after
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,10 +18,8 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import uvicorn  # noqa: E402
-from fastapi import FastAPI  # noqa: E402
 from playwright.sync_api import Browser, Page, StorageState  # noqa: E402
-from tests.browsing import launched  # noqa: E402
+from tests.browsing import launched, serving  # noqa: E402
 from tests.site import demo  # noqa: E402
 from tests.site.auth.conftest import PASSWORD  # noqa: E402
 from tests.site.office import furnish  # noqa: E402
@@ -141,23 +137,8 @@ def operate(store: Store, data: Path) -> None:
 @contextmanager
 def served(store: Store, data: Path) -> Iterator[str]:
     """The site on a free loopback port, its clock standing still."""
-    with answering(create_app(store, Settings(), now=lambda: NOW, data=data, secret=b"x")) as address:
+    with serving(create_app(store, Settings(), now=lambda: NOW, data=data, secret=b"x")) as address:
         yield address
-
-
-@contextmanager
-def answering(app: FastAPI) -> Iterator[str]:
-    """An application on a free loopback port; its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 def log_in(browser: Browser, address: str) -> StorageState:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 import screenshots  # noqa: E402
-from tests.browsing import launched  # noqa: E402
+from tests.browsing import launched, serving  # noqa: E402
 from tests.site import demo  # noqa: E402
 from tests.site.public import showing  # noqa: E402
 
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
             store, showing.SETTINGS, secret=showing.SECRET, now=lambda: screenshots.NOW, listen="127.0.0.1:0"
         )
         source: Source = app.state.source
-        with screenshots.answering(app) as address:
+        with serving(app) as address:
             for browser in launched():
                 screenshots.take(browser, address, pages(source.snapshot()), target)
         store.close()

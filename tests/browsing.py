@@ -52,7 +52,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 @contextmanager
 def quiet_page(browser: Browser, **context_options: Any) -> Iterator[Page]:
     """A page on which an error, a violation of the policy, a dialog or a request to another host fails the test."""
-    # Charts that come into view at once cost a test a second less.
+    # Charts come into view at once: no test waits for a movement.
     context = browser.new_context(**{"reduced_motion": "reduce", **context_options})
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()

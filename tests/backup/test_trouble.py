@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -187,6 +188,13 @@ def test_a_target_that_is_away_does_not_hold_up_the_local_backup(tmp_path: Path)
 def test_an_unknown_kind_of_target_says_what_to_install() -> None:
     with pytest.raises(TargetError, match="backup.targets"):
         Target("nosuchthing://x/y")
+
+
+def test_a_target_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    monkeypatch.delitem(sys.modules, "fsspec.implementations.sftp", raising=False)
+    with pytest.raises(TargetError, match=r"paramiko.*Install that package"):
+        Target("sftp://backup.invalid/trap-1")
 
 
 def test_a_torn_journal_tail_is_backed_up_as_it_is_and_cut_by_the_next_start(simple: Installation) -> None:

@@ -16,8 +16,8 @@ from urltrap.machine.programs._unitrun import title
 HOUR = 3600.0
 _CLOUD_INIT = 402
 _CRON_HOURS = 30
-_RECORDS_MAX = 2_000_000
 """How far back the hourly lines of cron are told; older ones are in archived files."""
+_RECORDS_MAX = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)

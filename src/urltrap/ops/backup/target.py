@@ -34,9 +34,14 @@ class Target:
                     url, use_listings_cache=False, **dict(options or {})
                 )
                 self._root = self._root.rstrip("/")
-        except (ImportError, ValueError, TypeError) as error:
+        except ImportError as error:
             raise TargetError(
-                f"{self.label}: {error}. Check backup.targets; S3 needs the package s3fs: pip install 'urltrap[s3]'"
+                f"{self.label}: {error}. Install that package where urltrap is installed, for S3 with "
+                "pip install 'urltrap[s3]', or name another place in backup.targets"
+            ) from error
+        except (ValueError, TypeError) as error:
+            raise TargetError(
+                f"{self.label}: {error}. Check backup.targets and its target_options"
             ) from error
 
     @property

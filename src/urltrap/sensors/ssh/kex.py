@@ -80,7 +80,7 @@ def _server_shared(kex: Any) -> bytes:
     """Answer the client's value with our own; both as sshd checks and sizes them."""
     if not public_value_is_valid(kex._e, kex._p):
         raise ProtocolError("Diffie-Hellman value out of range")
-    secret = getattr(kex, "own_secret", None) or _own_value(kex)
+    secret = kex.own_secret or _own_value(kex)
     return bytes(MPInt(int(powmod(kex._e, secret, kex._p))))
 
 
@@ -94,6 +94,8 @@ def _own_value(kex: Any) -> int:
 
 class FixedGroup(kex_dh._KexDH):
     """diffie-hellman-group14, 16 and 18."""
+
+    own_secret: int | None = None
 
     expected = frozenset({KEXDH_INIT})
 
